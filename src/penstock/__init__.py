@@ -1,0 +1,1 @@
+"""Penstock: deep learning on microcontrollers, from external memory at internal-memory speed."""

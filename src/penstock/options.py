@@ -1,0 +1,26 @@
+"""Settings from the environment: the only module that reads ``os.environ``."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def cache_directory(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where compiled helpers are cached: ``PENSTOCK_CACHE`` or the user's cache folder."""
+    if explicit := environ.get("PENSTOCK_CACHE"):
+        return Path(explicit)
+    if base := environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "penstock"
+    home = environ.get("HOME")
+    return Path(home) / ".cache" / "penstock" if home else Path(sys.prefix) / "penstock-cache"
+
+
+def preferred_compiler(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return ``PENSTOCK_COMPILER`` (``gcc`` or ``zig``), or None to choose what is installed."""
+    return environ.get("PENSTOCK_COMPILER") or None
+
+
+def search_path(environ: Mapping[str, str] = os.environ) -> str:
+    """Return ``PATH``, where compilers are looked for."""
+    return environ.get("PATH", os.defpath)

@@ -1,0 +1,65 @@
+"""The execution plan: a kernel program with a home for every byte. Code generation prints it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from penstock.kernels.kernel_graph import KernelGraph
+
+ALIGNMENT_BYTES = 16
+"""Alignment of every tensor, constant and scratch buffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """One block of read-write memory shared by tensors whose lifetimes do not overlap.
+
+    Attributes:
+        size_bytes: extent of the block.
+        lower_bound_bytes: no plan can be smaller: the most bytes alive at one step.
+        offset_bytes: where each computed tensor starts; aliases included.
+        scratch_offset_bytes: where the scratch of a step starts; only steps that need any.
+    """
+
+    size_bytes: int
+    lower_bound_bytes: int
+    offset_bytes: Mapping[str, int]
+    scratch_offset_bytes: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The memory region that each kind of data lives in, by the board's names.
+
+    Attributes:
+        code: text and small read-only data.
+        weights: the constants.
+        arena: the arena.
+        stack: stack and the runtime's own static data.
+    """
+
+    code: str
+    weights: str
+    arena: str
+    stack: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExecutionPlan:
+    """Everything code generation needs: same plan, same bytes.
+
+    Attributes:
+        program: kernel calls and constants; a step is a position in ``program.calls``.
+        arena: offsets of tensors and scratch.
+        state_offset_bytes: offsets of variable tensors in the state block, which is kept apart
+            because it survives from one run to the next.
+        state_bytes: extent of the state block; 0 when the model has no state.
+        placement: regions of the board; None when the integrator decides (board ``host``).
+        board: name of the board planned for, or ``host``.
+    """
+
+    program: KernelGraph
+    arena: Arena
+    state_offset_bytes: Mapping[str, int]
+    state_bytes: int
+    placement: Placement | None
+    board: str

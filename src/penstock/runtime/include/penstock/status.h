@@ -1,0 +1,11 @@
+/* Status codes of every function that can fail. */
+#ifndef PENSTOCK_STATUS_H
+#define PENSTOCK_STATUS_H
+
+typedef enum ps_status {
+  PS_OK = 0,
+  PS_ERROR_NOT_INITIALIZED = 1, /* run before init */
+  PS_ERROR_INDEX = 2            /* an operator, input or output index is out of range */
+} ps_status;
+
+#endif
