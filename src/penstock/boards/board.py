@@ -49,6 +49,34 @@ class MemoryRegion:
     source: str
     confidence: Confidence
 
+    @property
+    def bases(self) -> tuple[int, ...]:
+        """Every address at which the first byte is seen: ``base``, then the aliases."""
+        return (self.base, *self.aliases)
+
+    def contains(self, address: int) -> bool:
+        """Return whether the address is in the region, at any of its bases."""
+        return any(base <= address < base + self.size_bytes for base in self.bases)
+
+
+@dataclass(frozen=True, slots=True)
+class PeripheralRange:
+    """Addresses of registers: the virtual board tolerates accesses there.
+
+    Attributes:
+        name: lower-case.
+        base: first address.
+        size_bytes: extent.
+        source: where the numbers come from.
+        confidence: how sure they are.
+    """
+
+    name: str
+    base: int
+    size_bytes: int
+    source: str
+    confidence: Confidence
+
 
 @dataclass(frozen=True, slots=True)
 class Core:
@@ -75,6 +103,9 @@ class Board:
         clock_hz: core clock that all figures assume.
         port: folder of ``runtime/ports`` with start-up code and drivers.
         regions: all memories, in order of preference within a kind.
+        peripherals: register space.
+        clock_source: where the clock comes from.
+        clock_confidence: how sure it is.
     """
 
     name: str
@@ -84,6 +115,9 @@ class Board:
     clock_hz: int
     port: str
     regions: tuple[MemoryRegion, ...]
+    peripherals: tuple[PeripheralRange, ...] = ()
+    clock_source: str = "not stated"
+    clock_confidence: Confidence = Confidence.GUESS
 
     def region(self, name: str) -> MemoryRegion:
         """Return a region by name; raises KeyError."""
