@@ -24,3 +24,10 @@ def preferred_compiler(environ: Mapping[str, str] = os.environ) -> str | None:
 def search_path(environ: Mapping[str, str] = os.environ) -> str:
     """Return ``PATH``, where compilers are looked for."""
     return environ.get("PATH", os.defpath)
+
+
+def child_environment(
+    overrides: Mapping[str, str], environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Return the environment of a compiler process: ours, in English, with ``overrides``."""
+    return {**environ, "LC_ALL": "C", **overrides}

@@ -1,0 +1,149 @@
+"""Compiling and linking: objects in parallel, shared libraries for the host, firmware."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from penstock.boards.board import Core
+from penstock.toolchain.compilers import (
+    Compiler,
+    CompilerFamily,
+    find_host_compiler,
+    find_target_compiler,
+)
+from penstock.toolchain.process import run_tool
+
+STANDARD_FLAGS = (
+    "-std=c99",
+    "-O2",
+    "-ffp-contract=off",  # a fused multiply-add rounds once; the reference rounds twice
+)
+WARNING_FLAGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
+
+
+def compile_objects(
+    compiler: Compiler,
+    sources: Sequence[Path],
+    directory: Path,
+    include_dirs: Sequence[Path] = (),
+    *,
+    flags: Sequence[str] = (),
+) -> list[Path]:
+    """Compile C files to objects in ``directory``, several at once; return them in order.
+
+    Raises:
+        ToolError: a file does not compile; the compiler's diagnostics are in the message.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    options = [*compiler.flags, *STANDARD_FLAGS, *flags]
+    options += [f"-I{folder}" for folder in include_dirs]
+
+    def compile_one(numbered: tuple[int, Path]) -> Path:
+        number, source = numbered
+        target = directory / f"{number:03d}_{source.stem}.o"
+        command = [*compiler.command, *options, "-c", str(source), "-o", str(target)]
+        run_tool(command, dict(compiler.environment), purpose=f"compiling {source.name}")
+        return target
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        try:
+            return list(pool.map(compile_one, enumerate(sources)))
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def compile_shared_library(
+    sources: Sequence[Path],
+    out: Path,
+    include_dirs: Sequence[Path] = (),
+    *,
+    compiler: Compiler | None = None,
+    flags: Sequence[str] = (),
+) -> Path:
+    """Build a shared library for this machine; ``out`` appears whole or not at all.
+
+    Args:
+        sources: C files.
+        out: the library.
+        include_dirs: folders of headers.
+        compiler: None takes what `find_host_compiler` finds.
+        flags: further flags, for compiling and linking.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        ToolError: no compiler, or it fails.
+    """
+    chosen = compiler or find_host_compiler()
+    with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+        objects = compile_objects(
+            chosen, sources, Path(folder), include_dirs, flags=("-fPIC", *flags)
+        )
+        _link(chosen, objects, out, ("-shared", *flags), ())
+    return out
+
+
+def link_firmware(
+    sources: Sequence[Path],
+    linker_script: Path,
+    out: Path,
+    core: Core,
+    *,
+    include_dirs: Sequence[Path] = (),
+    compiler: Compiler | None = None,
+    flags: Sequence[str] = (),
+) -> Path:
+    """Compile C and assembler files for a core and link an ELF file with a linker script.
+
+    Args:
+        sources: ``.c`` and ``.S`` files.
+        linker_script: what lies where.
+        out: the ELF file; it appears whole or not at all.
+        core: processor to compile for.
+        include_dirs: folders of headers.
+        compiler: None takes what `find_target_compiler` finds.
+        flags: further flags, for compiling and linking.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        ToolError: no compiler, or it fails; a region that overflows is reported by the linker.
+    """
+    chosen = compiler or find_target_compiler(core)
+    compile_flags = ("-g1", "-ffunction-sections", "-fdata-sections", *flags)
+    with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+        objects = compile_objects(
+            chosen, sources, Path(folder) / "program", include_dirs, flags=compile_flags
+        )
+        objects += compile_objects(
+            chosen, chosen.support_sources, Path(folder) / "support", flags=_support_flags(chosen)
+        )
+        link_flags = (*compile_flags, "-T", str(linker_script), "-Wl,--gc-sections")
+        _link(chosen, objects, out, link_flags, chosen.link_flags)
+    return out
+
+
+def _support_flags(compiler: Compiler) -> tuple[str, ...]:
+    is_gcc = compiler.family is CompilerFamily.GCC
+    return ("-fno-tree-loop-distribute-patterns",) if is_gcc else ()
+
+
+def _link(
+    compiler: Compiler,
+    objects: Sequence[Path],
+    out: Path,
+    flags: Sequence[str],
+    last_flags: Sequence[str],
+) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        target = Path(folder) / out.name
+        command = [*compiler.command, *compiler.flags, *flags]
+        command += [*map(str, objects), "-o", str(target), *last_flags]
+        run_tool(command, dict(compiler.environment), purpose=f"linking {out.name}")
+        target.replace(out)

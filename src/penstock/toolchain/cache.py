@@ -1,0 +1,56 @@
+"""Native helpers, compiled once and kept: the key is everything that the result depends on."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from penstock import options
+from penstock.toolchain.build import STANDARD_FLAGS, compile_shared_library
+from penstock.toolchain.compilers import Compiler, find_host_compiler
+
+
+def cached_shared_library(
+    name: str,
+    sources: Sequence[Path],
+    include_dirs: Sequence[Path] = (),
+    *,
+    flags: Sequence[str] = (),
+    compiler: Compiler | None = None,
+) -> Path:
+    """Return a shared library of these sources, compiled now or found in the cache.
+
+    Two processes may ask at once: both compile, and each puts a whole file in place.
+
+    Args:
+        name: start of the file name.
+        sources: C files.
+        include_dirs: folders of headers; every ``.h`` in them counts for the key.
+        flags: further compiler flags.
+        compiler: None takes what `find_host_compiler` finds.
+
+    Raises:
+        ToolError: no compiler, or it fails.
+    """
+    chosen = compiler or find_host_compiler()
+    key = _key(sources, include_dirs, flags, chosen)
+    library = options.cache_directory() / "native" / f"{name}-{key}.so"
+    if not library.is_file():
+        compile_shared_library(sources, library, include_dirs, compiler=chosen, flags=flags)
+    return library
+
+
+def _key(
+    sources: Sequence[Path],
+    include_dirs: Sequence[Path],
+    flags: Sequence[str],
+    compiler: Compiler,
+) -> str:
+    digest = hashlib.sha256()
+    described = (compiler.command, compiler.version, compiler.flags, STANDARD_FLAGS, tuple(flags))
+    digest.update(repr(described).encode())
+    headers = [header for folder in include_dirs for header in sorted(folder.rglob("*.h"))]
+    for path in (*sources, *headers):
+        content = path.read_bytes()
+        digest.update(f"\n{path.name} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()[:20]

@@ -1,0 +1,67 @@
+"""Starting a compiler: with a time limit, and its diagnostics in the error."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from penstock import options
+from penstock.errors import ToolError
+
+TIMEOUT_SECONDS = 600.0
+_DIAGNOSTIC_LINES = 20
+
+
+def run_tool(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    purpose: str,
+    directory: Path | None = None,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> str:
+    """Run a program to its end and return what it printed on standard output.
+
+    Args:
+        command: program and arguments; no shell is involved.
+        environment: variables that are set on top of ours.
+        purpose: what is being done, for the error: "compiling model.c".
+        directory: folder to run in.
+        timeout_seconds: the process is killed after this time.
+
+    Raises:
+        ToolError: the program is missing, takes too long or reports failure.
+    """
+    name = " ".join(command[:4] if command[1:2] == ["-m"] else command[:1])
+    try:
+        finished = subprocess.run(  # noqa: S603 - the command is ours, and no shell reads it
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=timeout_seconds,
+            cwd=directory,
+            env=options.child_environment(environment),
+            stdin=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise ToolError(f"cannot start {name!r} for {purpose}: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(
+            f"{name!r} was stopped after {timeout_seconds:.0f} s of {purpose}",
+            help="close other programs, or try the other compiler: PENSTOCK_COMPILER=gcc or zig",
+        ) from error
+    if finished.returncode != 0:
+        diagnostics = _first_lines(finished.stderr or finished.stdout)
+        raise ToolError(
+            f"{name!r} failed with status {finished.returncode} at {purpose}:\n{diagnostics}"
+        )
+    return finished.stdout
+
+
+def _first_lines(text: str) -> str:
+    lines = text.strip().splitlines()
+    shown = lines[:_DIAGNOSTIC_LINES]
+    if len(lines) > len(shown):
+        shown.append(f"... {len(lines) - len(shown)} more lines")
+    return "\n".join(f"  | {line}" for line in shown) or "  | (no diagnostics)"
