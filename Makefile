@@ -1,0 +1,50 @@
+# Everything a person needs; `make` alone prints this list.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+JOBS   ?= 2
+STAMP  := $(VENV)/.installed
+
+.PHONY: help setup demo test test-long lint format bench docs clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## create the virtual environment (.venv) and install everything
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Penstock needs Python 3.11 or newer; found $$($(PYTHON) --version). Use: make PYTHON=python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,simulate,zig]'
+	@touch $@
+
+demo: $(STAMP) ## classify a photograph with the repository's own network on a virtual board
+	$(BIN)/penstock run examples/cifar10.tflite --board stm32f746g-disco \
+	  --input examples/cat.jpg --labels examples/labels.txt --verify
+
+test: $(STAMP) ## run the quick tests (a few minutes)
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not models and not board and not fuzz"
+
+test-long: $(STAMP) ## run the long tests: all models, virtual boards, fuzzing
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "models or board or fuzz"
+
+lint: $(STAMP) ## run ruff, mypy and import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## time compiling and simulating MobileNetV2-1.0-224 (needs the shared models)
+	$(BIN)/python benchmarks/deploy.py
+
+docs: $(STAMP) ## write the generated pages of docs/ anew (needs the shared models)
+	PENSTOCK_UPDATE_DOCS=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/test_models.py
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,80 @@
+"""``penstock compile``: a model becomes a C project."""
+
+from pathlib import Path
+
+import click
+
+from penstock import api
+from penstock.cli.console import json_option, memory_table, progress_bar, stdout, write_json
+from penstock.report.results import CompileResult
+from penstock.units import format_bytes, format_count
+
+
+@click.command("compile")
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.tflite")
+@click.option(
+    "--board", required=True, metavar="NAME", help="Board to compile for, or 'host' (any C99)."
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder to create; an earlier Penstock project there is replaced.",
+)
+@click.option("--weights-in", metavar="REGION", help="Memory for the weights (default: chosen).")
+@click.option("--arena-in", metavar="REGION", help="Memory for the arena (default: chosen).")
+@click.option(
+    "--check/--no-check",
+    default=True,
+    show_default=True,
+    help="Run the generated C on this computer and compare it with the interpreter.",
+)
+@json_option
+def compile_command(
+    model: Path,
+    board: str,
+    output: Path,
+    weights_in: str | None,
+    arena_in: str | None,
+    check: bool,
+    json_path: Path | None,
+) -> None:
+    """Compile MODEL.tflite into a C99 project in DIR that stands alone.
+
+    The folder holds the model's C, its weights, the kernels it uses, CMakeLists.txt, a linker
+    fragment and a README for whoever integrates it. It is written whole or not at all.
+    """
+    options = api.CompileOptions(weights_in=weights_in, arena_in=arena_in, check=check)
+    with progress_bar() as progress:
+        result = api.compile(model, board=board, output=output, options=options, progress=progress)
+    write_json(result.to_json(), json_path)
+    if str(json_path) != "-":
+        _show(result)
+
+
+def _show(result: CompileResult) -> None:
+    stdout.print(f"[bold]{result.model}[/] compiled for [bold]{result.board}[/]: {result.directory}")
+    stdout.print(
+        f"  {result.steps} steps, {format_count(result.macs)} MACs"
+        + _saved(result.macs_original, result.macs)
+    )
+    stdout.print(
+        f"  weights {format_bytes(result.weights_bytes)}; arena {format_bytes(result.arena_bytes)} "
+        f"(no plan needs less than {format_bytes(result.arena_bytes_lower_bound)})"
+        + (f"; state {format_bytes(result.state_bytes)}" if result.state_bytes else "")
+    )
+    checked = (
+        "[green]checked[/]: the generated C gives the interpreter's bytes, operator by operator"
+        if result.verified
+        else "[yellow]not checked[/] (--no-check)"
+    )
+    stdout.print(f"  {checked}")
+    stdout.print(memory_table(result.memory, "Where the bytes live"))
+
+
+def _saved(before: int, after: int) -> str:
+    if before == after:
+        return ""
+    return f" ({format_count(before)} in the model; dead channels removed)"

@@ -1,0 +1,101 @@
+"""What the verbs share: consoles, options, progress and the writing of result files."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from penstock.errors import InputError
+from penstock.report.results import MemoryUse, render_json
+from penstock.units import format_bytes
+
+stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def json_option(command: Command) -> Command:
+    """Add ``--json FILE`` to a verb."""
+    return click.option(
+        "--json",
+        "json_path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write the result as JSON to FILE ('-' for standard output).",
+    )(command)
+
+
+def write_json(document: Mapping[str, Any], path: Path | None) -> None:
+    """Write a result as JSON, whole or not at all; nothing when no path was given."""
+    if path is None:
+        return
+    text = render_json(document)
+    if str(path) == "-":
+        click.echo(text, nl=False)
+        return
+    write_file(path, text.encode())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file by renaming a finished one into place.
+
+    Raises:
+        InputError: the folder is missing, read-only or full.
+    """
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise InputError(f"cannot write {str(path)!r}: {error.strerror}") from error
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {str(path)!r}: {error.strerror}") from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, float | None], None]]:
+    """Show progress on stderr; yields a function taking a stage name and a fraction or None."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=stderr, transient=True) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def report(stage: str, fraction: float | None) -> None:
+            total = None if fraction is None else 1.0
+            progress.update(task, description=stage, total=total, completed=fraction or 0.0)
+
+        yield report
+
+
+def memory_table(memory: Mapping[str, MemoryUse], title: str) -> Table:
+    """Return a table of bytes used by memory region."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("memory")
+    table.add_column("used", justify="right")
+    table.add_column("of", justify="right")
+    table.add_column("", justify="right")
+    for region, use in memory.items():
+        if use.capacity_bytes is None:
+            table.add_row(region, format_bytes(use.used_bytes), "", "")
+            continue
+        share = 100 * use.used_bytes / use.capacity_bytes
+        table.add_row(
+            region, format_bytes(use.used_bytes), format_bytes(use.capacity_bytes), f"{share:.1f} %"
+        )
+    return table

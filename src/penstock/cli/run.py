@@ -1,0 +1,172 @@
+"""``penstock run``: a model runs on a virtual board, or on this computer."""
+
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.table import Table
+
+from penstock import api
+from penstock.cli.console import (
+    json_option,
+    memory_table,
+    progress_bar,
+    stdout,
+    write_file,
+    write_json,
+)
+from penstock.errors import InputError
+from penstock.report.results import OperatorResult, RunResult, Truth
+from penstock.units import format_bytes, format_count
+
+TOP_COUNT = 5
+OPERATORS_SHOWN = 10
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.tflite|DIR")
+@click.option("--board", metavar="NAME|host", help="Virtual board (default for DIR: its own).")
+@click.option(
+    "--input",
+    "input_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A .npy, a .npz for several inputs, or an image: its centre is resized to the model's "
+    "input and its pixels 0…255 are spread over the input's integer range. "
+    "Default: random values.",
+)
+@click.option(
+    "--output",
+    "output_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the outputs: .npy (one output) or .npz.",
+)
+@click.option(
+    "--labels",
+    "labels_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Class names, one a line, to print with the answer.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of random inputs.")
+@click.option("--verify", is_flag=True, help="Compare every operator's output with the interpreter.")
+@click.option("--weights-in", metavar="REGION", help="Memory for the weights (default: chosen).")
+@click.option("--arena-in", metavar="REGION", help="Memory for the arena (default: chosen).")
+@json_option
+def run(
+    model: Path,
+    board: str | None,
+    input_path: Path | None,
+    output_path: Path | None,
+    labels_path: Path | None,
+    seed: int,
+    verify: bool,
+    weights_in: str | None,
+    arena_in: str | None,
+    json_path: Path | None,
+) -> None:
+    """Run a model, or a project made by `penstock compile`, and show what happened."""
+    labels = None if labels_path is None else _read_labels(labels_path)
+    _check_output_suffix(output_path)
+    options = api.CompileOptions(weights_in=weights_in, arena_in=arena_in, check=False)
+    with progress_bar() as progress:
+        outcome = api.run(
+            model,
+            board=board,
+            inputs=input_path,
+            seed=seed,
+            verify=verify,
+            options=options,
+            progress=progress,
+        )
+    if output_path is not None:
+        write_file(output_path, api.encode_outputs(outcome, output_path.suffix.lower()))
+    write_json(outcome.result.to_json(), json_path)
+    if str(json_path) != "-":
+        _show(outcome, labels)
+
+
+def _read_labels(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read labels from {str(path)!r}: {error}") from error
+
+
+def _check_output_suffix(path: Path | None) -> None:
+    if path is not None and path.suffix.lower() not in (".npy", ".npz"):
+        raise InputError(f"--output {str(path)!r} must end in .npy or .npz")
+
+
+def _show(outcome: api.RunOutcome, labels: list[str] | None) -> None:
+    result = outcome.result
+    where = "this computer" if result.truth is Truth.HOST else f"virtual {result.board}"
+    stdout.print(f"[bold]{result.model}[/] on [bold]{where}[/], input: {result.input_origin}")
+    for tensor, values in zip(outcome.output_tensors, outcome.outputs, strict=True):
+        stdout.print(_answer_table(tensor, values, labels))
+    stdout.print(memory_table(result.memory, "Where the bytes live"))
+    if result.truth is Truth.SIMULATE:
+        stdout.print(_instruction_table(result))
+        stdout.print(f"stack: at most {format_bytes(result.stack_bytes or 0)} used")
+    stdout.print(f"compiled by {result.compiler}", soft_wrap=True)
+    if result.verified:
+        stdout.print("[green]verified[/]: every operator gave the interpreter's bytes")
+
+
+def _answer_table(tensor: api.Tensor, values: api.Array, labels: list[str] | None) -> Table:
+    flat = api.dequantized(tensor, values).reshape(-1)
+    shape = "×".join(map(str, tensor.shape))
+    table = Table(
+        title=f"Output {tensor.name} ({tensor.dtype.value} {shape})",
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column("index", justify="right")
+    if labels is not None:
+        table.add_column("label")
+    table.add_column("raw", justify="right")
+    table.add_column("real value", justify="right")
+    for index in np.argsort(-flat, kind="stable")[:TOP_COUNT]:
+        label = [] if labels is None else [_label(labels, int(index), flat.size)]
+        table.add_row(str(index), *label, str(values.reshape(-1)[index]), f"{flat[index]:.4g}")
+    return table
+
+
+def _label(labels: list[str], index: int, class_count: int) -> str:
+    # Label files of 1,001-class networks may leave out the background class, number 0.
+    position = index - (class_count - len(labels)) if class_count - len(labels) == 1 else index
+    return labels[position] if 0 <= position < len(labels) else "(no label)"
+
+
+def _instruction_table(result: RunResult) -> Table:
+    total = result.instructions or 0
+    per_mac = f", {total / result.macs:.2f} per MAC" if result.macs else ""
+    table = Table(
+        title=f"Simulated: {format_count(total)} instructions{per_mac} of the model's "
+        f"{format_count(result.macs)} (cycles and energy: not modelled yet)",
+        title_justify="left",
+        title_style="bold",
+    )
+    for heading in ("step", "operator", "output", "MACs", "instructions", "share"):
+        table.add_column(heading, justify="left" if heading in ("operator", "output") else "right")
+    ranked = sorted(result.operators, key=lambda row: -(row.instructions or 0))
+    for row in ranked[:OPERATORS_SHOWN]:
+        table.add_row(*_instruction_row(row, total))
+    if len(ranked) > OPERATORS_SHOWN:
+        rest = sum(row.instructions or 0 for row in ranked[OPERATORS_SHOWN:])
+        table.add_row(
+            "", f"{len(ranked) - OPERATORS_SHOWN} others", "", "", format_count(rest), _share(rest, total)
+        )
+    return table
+
+
+def _instruction_row(row: OperatorResult, total: int) -> tuple[str, ...]:
+    count = row.instructions or 0
+    shape = "×".join(map(str, row.shape))
+    macs = format_count(row.macs) if row.macs else ""
+    return str(row.index), row.kind, shape, macs, format_count(count), _share(count, total)
+
+
+def _share(count: int, total: int) -> str:
+    return f"{100 * count / total:.1f} %" if total else ""

@@ -1,0 +1,109 @@
+"""A generated project on disk: written whole or not at all."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import InputError
+
+MANIFEST = "penstock.json"
+MODEL_COPY = "model.tflite"
+_SCHEMA = "penstock.project/1"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectManifest:
+    """What a project was made from, so that it can be run and checked later.
+
+    Attributes:
+        name: the model's C identifier.
+        model: file name of the model that was compiled; its copy is ``model.tflite``.
+        board: board compiled for, or ``host``.
+        weights_in: region asked for, or None.
+        arena_in: region asked for, or None.
+    """
+
+    name: str
+    model: str
+    board: str
+    weights_in: str | None
+    arena_in: str | None
+
+    def to_json(self) -> str:
+        """Return the text of ``penstock.json``."""
+        document = {"schema": _SCHEMA, **{key: getattr(self, key) for key in self.__slots__}}
+        return json.dumps(document, indent=2) + "\n"
+
+
+def read_manifest(directory: Path) -> ProjectManifest:
+    """Return the manifest of a project.
+
+    Raises:
+        InputError: the folder is not a Penstock project, or its manifest is damaged.
+    """
+    path = directory / MANIFEST
+    try:
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        if document["schema"] != _SCHEMA:
+            raise InputError(f"{str(path)!r} has schema {document['schema']!r}, not {_SCHEMA!r}")
+        return ProjectManifest(**{key: document[key] for key in ProjectManifest.__slots__})
+    except FileNotFoundError:
+        raise InputError(
+            f"{str(directory)!r} is not a Penstock project: it has no {MANIFEST}",
+            help="make one with `penstock compile MODEL.tflite --board NAME -o DIR`",
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{str(path)!r} is damaged: {error}") from error
+
+
+def check_replaceable(directory: Path) -> None:
+    """Raise InputError unless ``directory`` can become a project without losing others' files."""
+    if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
+        raise InputError(f"output {str(directory)!r} exists and is not a folder")
+    if directory.is_dir() and any(directory.iterdir()) and not (directory / MANIFEST).is_file():
+        raise InputError(
+            f"output folder {str(directory)!r} holds files that Penstock did not make",
+            help="choose a new or empty folder; nothing was changed",
+        )
+
+
+def write_project(files: Mapping[str, bytes], directory: Path) -> None:
+    """Write all files, then put the folder in place by renaming; an earlier project is replaced.
+
+    Raises:
+        InputError: the folder holds other files, or cannot be written (read-only, disk full).
+    """
+    check_replaceable(directory)
+    staging: Path | None = None
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+        _fill(staging / "new", files)
+        if directory.exists():
+            directory.rename(staging / "old")
+        try:
+            (staging / "new").rename(directory)
+        except BaseException:
+            if (staging / "old").exists() and not directory.exists():
+                (staging / "old").rename(directory)
+            raise
+    except OSError as error:
+        raise InputError(
+            f"cannot write the project to {str(directory)!r}: {error.strerror or error}",
+            help="check the folder's permissions and the free disk space; nothing was changed",
+        ) from error
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _fill(directory: Path, files: Mapping[str, bytes]) -> None:
+    directory.mkdir()
+    for relative, content in files.items():
+        path = directory / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)

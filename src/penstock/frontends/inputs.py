@@ -1,0 +1,216 @@
+"""Input data of users as the arrays a model wants: .npy, .npz, images, or seeded random values."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from penstock.errors import InputError
+from penstock.ir.dtype import DType
+from penstock.ir.graph import Graph
+from penstock.ir.operators import Quantize
+from penstock.ir.quantization import QuantizationParameters
+from penstock.ir.tensor import Array, Tensor
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm"})
+MAX_IMAGE_PIXELS = 64_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelInputs:
+    """Values for every graph input.
+
+    Attributes:
+        arrays: one per graph input, in the graph's order, of its shape and type.
+        origin: one sentence for people that says where the values came from.
+    """
+
+    arrays: tuple[Array, ...]
+    origin: str
+
+
+def load_inputs(graph: Graph, path: Path | None, *, seed: int = 0) -> ModelInputs:
+    """Return values for all inputs of ``graph`` from a file, or seeded random ones without.
+
+    Raises:
+        InputError: the file is missing, of an unknown kind, or does not fit the model's inputs.
+    """
+    if path is None:
+        return random_inputs(graph, seed)
+    if not path.is_file():
+        raise InputError(f"input file {str(path)!r} does not exist or is not a file")
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return _from_arrays(graph, [_load_numpy(path)], path)
+    if suffix == ".npz":
+        return _from_npz(graph, path)
+    if suffix in IMAGE_SUFFIXES:
+        return _from_image(graph, path)
+    raise InputError(
+        f"input file {str(path)!r} has the unknown suffix {suffix!r}",
+        help="give .npy, .npz (one array per input), or an image: "
+        + ", ".join(sorted(IMAGE_SUFFIXES)),
+    )
+
+
+def random_inputs(graph: Graph, seed: int) -> ModelInputs:
+    """Return uniformly distributed values, the same for the same seed and shapes."""
+    generator = np.random.default_rng(seed)
+    arrays = [_random_array(graph, graph.tensors[name], generator) for name in graph.inputs]
+    return ModelInputs(tuple(arrays), f"random values, seed {seed}")
+
+
+def _random_array(graph: Graph, tensor: Tensor, generator: np.random.Generator) -> Array:
+    if tensor.dtype is DType.FLOAT32:
+        low, high = _real_range(graph, tensor)
+        return generator.uniform(low, high, tensor.shape).astype(np.float32)
+    if tensor.dtype is DType.BOOL:
+        return generator.integers(0, 2, tensor.shape).astype(np.bool_)
+    low_integer, high_integer = tensor.dtype.range
+    if tensor.dtype in (DType.INT32, DType.INT64):
+        # Wide integers come from accumulators or indices; half the int16 range is a sane value.
+        low_integer, high_integer = -(1 << 14), 1 << 14
+    drawn = generator.integers(low_integer, high_integer, tensor.shape, endpoint=True)
+    return drawn.astype(tensor.dtype.numpy)
+
+
+def _real_range(graph: Graph, tensor: Tensor) -> tuple[float, float]:
+    quantization = _edge_quantization(graph, tensor)
+    if quantization is None:
+        return -1.0, 1.0
+    scale, zero_point = quantization.scale[0], quantization.zero_point[0]
+    return scale * (-128 - zero_point), scale * (127 - zero_point)
+
+
+def _edge_quantization(graph: Graph, tensor: Tensor) -> QuantizationParameters | None:
+    """Return what a float input is quantized to right after it enters the graph."""
+    for operator in graph.operators:
+        if isinstance(operator, Quantize) and operator.input == tensor.name:
+            return graph.tensors[operator.output].quantization
+    return tensor.quantization
+
+
+def _load_numpy(path: Path) -> Array:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{str(path)!r} is not a readable .npy file: {error}") from error
+    return np.asarray(loaded)
+
+
+def _from_npz(graph: Graph, path: Path) -> ModelInputs:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: np.asarray(archive[name]) for name in archive.files}
+    except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged archives
+        raise InputError(f"{str(path)!r} is not a readable .npz file: {error}") from error
+    if all(name in arrays for name in graph.inputs):
+        ordered = [arrays[name] for name in graph.inputs]
+    else:
+        ordered = list(arrays.values())
+    return _from_arrays(graph, ordered, path)
+
+
+def _from_arrays(graph: Graph, arrays: list[Array], path: Path) -> ModelInputs:
+    if len(arrays) != len(graph.inputs):
+        raise InputError(
+            f"{str(path)!r} holds {len(arrays)} arrays, the model has {len(graph.inputs)} inputs: "
+            + ", ".join(graph.inputs),
+            help="save an .npz with one array per input, named as the inputs or in their order",
+        )
+    fitted = tuple(
+        _fit_array(array, graph.tensors[name], path)
+        for array, name in zip(arrays, graph.inputs, strict=True)
+    )
+    return ModelInputs(fitted, f"{path.name}")
+
+
+def _fit_array(array: Array, tensor: Tensor, path: Path) -> Array:
+    if array.dtype != tensor.dtype.numpy:
+        raise InputError(
+            f"input {tensor.name!r} wants {tensor.dtype.numpy.name}, "
+            f"{str(path)!r} holds {array.dtype.name}",
+            help="convert it: quantized models take quantized integers, as `penstock inspect` shows",
+        )
+    if array.shape == tensor.shape:
+        return array
+    if array.shape == tensor.shape[1:] and tensor.shape[:1] == (1,):
+        return array[np.newaxis]
+    raise InputError(
+        f"input {tensor.name!r} wants shape {list(tensor.shape)}, "
+        f"{str(path)!r} holds {list(array.shape)}"
+    )
+
+
+def _from_image(graph: Graph, path: Path) -> ModelInputs:
+    images = [name for name in graph.inputs if _is_image_shape(graph.tensors[name])]
+    if len(graph.inputs) != 1 or not images:
+        shapes = "; ".join(f"{name} {list(graph.tensors[name].shape)}" for name in graph.inputs)
+        raise InputError(
+            f"an image fits a model with one input [1, H, W, 1 or 3]; this one has {shapes}",
+            help="give the values as .npy or .npz",
+        )
+    tensor = graph.tensors[images[0]]
+    pixels = load_pixels(path, tensor.shape[1], tensor.shape[2], tensor.shape[3])
+    array = _quantize_pixels(graph, tensor, pixels)
+    height, width = tensor.shape[1:3]
+    origin = (
+        f"{path.name}, centre square resized to {width}×{height}"
+        if height == width
+        else f"{path.name}, centre resized to {width}×{height}"
+    )
+    return ModelInputs((array,), origin)
+
+
+def _is_image_shape(tensor: Tensor) -> bool:
+    return len(tensor.shape) == 4 and tensor.shape[0] == 1 and tensor.shape[3] in (1, 3)
+
+
+def load_pixels(path: Path, height: int, width: int, channels: int) -> Array:
+    """Return an image as uint8 ``[height, width, channels]``.
+
+    The largest centred part with the wanted aspect ratio is resized with a bilinear filter
+    (antialiased when shrinking, as Pillow does).
+
+    Raises:
+        InputError: the file is not an image that Pillow reads, or has too many pixels.
+    """
+    try:
+        with Image.open(path) as opened:
+            if opened.width * opened.height > MAX_IMAGE_PIXELS:
+                raise InputError(
+                    f"image {str(path)!r} has {opened.width}×{opened.height} pixels, "
+                    f"more than {MAX_IMAGE_PIXELS}"
+                )
+            image = opened.convert("L" if channels == 1 else "RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{str(path)!r} is not a readable image: {error}") from error
+    scale = min(image.width / width, image.height / height)
+    crop_width, crop_height = width * scale, height * scale
+    left, top = (image.width - crop_width) / 2, (image.height - crop_height) / 2
+    box = (left, top, left + crop_width, top + crop_height)
+    resized = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(resized, np.uint8).reshape(height, width, channels)
+
+
+def _quantize_pixels(graph: Graph, tensor: Tensor, pixels: Array) -> Array:
+    """Map pixel 0 … 255 onto the whole range of the input's integer type.
+
+    Image models are trained on pixels scaled to [0, 1] or [−1, 1], and their input quantization
+    spreads that range over all 256 values, so the mapping is right whichever it was.
+    """
+    wide = pixels.astype(np.int32)[np.newaxis]
+    if tensor.dtype is DType.UINT8:
+        return wide.astype(np.uint8)
+    if tensor.dtype is DType.INT8:
+        return (wide - 128).astype(np.int8)
+    if tensor.dtype is DType.FLOAT32:
+        quantization = _edge_quantization(graph, tensor)
+        if quantization is not None:
+            scale, zero_point = quantization.scale[0], quantization.zero_point[0]
+            return ((wide - 128 - zero_point) * scale).astype(np.float32)
+    raise InputError(
+        f"input {tensor.name!r} is {tensor.dtype.value}: it is not known how pixels map to it",
+        help="give the values as .npy",
+    )

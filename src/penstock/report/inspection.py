@@ -1,0 +1,128 @@
+"""What ``penstock inspect`` finds in a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.ir.graph import Graph
+from penstock.ir.macs import operator_macs
+from penstock.ir.operators import Operator
+from penstock.ir.tensor import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRow:
+    """One operator: ``index`` is its position, ``source`` that in the model file."""
+
+    index: int
+    source: int | None
+    kind: str
+    shape: tuple[int, ...]
+    dtype: str
+    macs: int
+    parameters: int
+    quantization: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspection:
+    """A model's operators and needs.
+
+    Attributes:
+        graph: as loaded, or after the passes.
+        operators: one row each.
+        macs: multiply-accumulates of one inference.
+        parameters: elements of constant tensors read by operators with MACs.
+        weights_bytes: constants of the compiled program; None when it cannot be compiled.
+        arena_bytes: planned arena; None likewise.
+        arena_bytes_lower_bound: none can be smaller; None likewise.
+        obstacle: why it cannot be compiled; empty when it can.
+    """
+
+    graph: Graph
+    operators: Sequence[OperatorRow]
+    macs: int
+    parameters: int
+    weights_bytes: int | None
+    arena_bytes: int | None
+    arena_bytes_lower_bound: int | None
+    obstacle: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the ``penstock.inspect/1`` form."""
+        return {
+            "schema": "penstock.inspect/1",
+            "model": self.graph.name,
+            "macs": self.macs,
+            "parameters": self.parameters,
+            "weights_bytes": self.weights_bytes,
+            "arena_bytes": self.arena_bytes,
+            "arena_bytes_lower_bound": self.arena_bytes_lower_bound,
+            "obstacle": self.obstacle or None,
+            "inputs": [_tensor_to_json(self.graph.tensors[name]) for name in self.graph.inputs],
+            "outputs": [_tensor_to_json(self.graph.tensors[name]) for name in self.graph.outputs],
+            "operators": [
+                {
+                    "index": row.index,
+                    "source": row.source,
+                    "kind": row.kind,
+                    "shape": list(row.shape),
+                    "dtype": row.dtype,
+                    "macs": row.macs,
+                    "parameters": row.parameters,
+                }
+                for row in self.operators
+            ],
+        }
+
+
+def operator_rows(graph: Graph) -> list[OperatorRow]:
+    """Return one row per operator, about its first output."""
+    return [_row(graph, index, operator) for index, operator in enumerate(graph.operators)]
+
+
+def _row(graph: Graph, index: int, operator: Operator) -> OperatorRow:
+    output = graph.tensors[operator.outputs[0]]
+    macs = operator_macs(graph, operator)
+    constants = [graph.tensors[name] for name in operator.inputs]
+    parameters = sum(tensor.element_count for tensor in constants if tensor.is_constant)
+    return OperatorRow(
+        index,
+        operator.source,
+        operator.kind,
+        output.shape,
+        output.dtype.value,
+        macs,
+        parameters if macs else 0,
+        describe_quantization(output),
+    )
+
+
+def describe_quantization(tensor: Tensor) -> str:
+    """Return scale and zero point for people; empty for plain values."""
+    parameters = tensor.quantization
+    if parameters is None:
+        return ""
+    if not parameters.is_per_tensor:
+        return f"{len(parameters.scale)} scales along axis {parameters.axis}"
+    return f"scale {parameters.scale[0]:.6g}, zero point {parameters.zero_point[0]}"
+
+
+def describe_tensor(tensor: Tensor) -> str:
+    """Return name, type, shape and quantization in one line."""
+    shape = "×".join(map(str, tensor.shape)) or "scalar"
+    quantization = describe_quantization(tensor)
+    return f"{tensor.name}: {tensor.dtype.value} {shape}" + (
+        f", {quantization}" if quantization else ""
+    )
+
+
+def _tensor_to_json(tensor: Tensor) -> dict[str, Any]:
+    parameters = tensor.quantization
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype.value,
+        "scale": None if parameters is None else parameters.scale[0],
+        "zero_point": None if parameters is None else parameters.zero_point[0],
+    }

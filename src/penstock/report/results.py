@@ -1,0 +1,194 @@
+"""Results of verbs as data; their JSON form has one schema name and version each."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Truth(Enum):
+    """How figures came about; never mixed in one result."""
+
+    SIMULATE = "simulate"
+    HOST = "host"
+    MEASURE = "measure"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """Bytes of one memory region; ``capacity_bytes`` is None for the host's memory."""
+
+    used_bytes: int
+    capacity_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorResult:
+    """What one step of the program did.
+
+    Attributes:
+        index: step of the generated program.
+        source: index of the operator in the model file; None when a pass made it.
+        kind: operator kind, for example ``CONV_2D``.
+        output: name of the tensor it writes.
+        shape: shape of that tensor.
+        macs: multiply-accumulates executed.
+        instructions: executed on the virtual board; None elsewhere.
+    """
+
+    index: int
+    source: int | None
+    kind: str
+    output: str
+    shape: tuple[int, ...]
+    macs: int
+    instructions: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputInfo:
+    """An output tensor's form."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What ``penstock run`` found.
+
+    Attributes:
+        model: file name of the model.
+        board: board name, or ``host``.
+        truth: where the figures come from.
+        verified: True when every operator's output was compared with the interpreter and equal;
+            None when that was not asked for. A difference is an error, never a result.
+        macs: of the original model.
+        instructions: of one inference; None on the host.
+        stack_bytes: most stack ever used; None on the host.
+        memory: use by region.
+        operators: one per step.
+        outputs: in the model's order.
+        input_origin: where the input came from, for people.
+        compiler: what compiled the C, with its version and flags.
+    """
+
+    model: str
+    board: str
+    truth: Truth
+    verified: bool | None
+    macs: int
+    instructions: int | None
+    stack_bytes: int | None
+    memory: Mapping[str, MemoryUse]
+    operators: Sequence[OperatorResult]
+    outputs: Sequence[OutputInfo]
+    input_origin: str
+    compiler: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the ``penstock.run/1`` form; what this stage cannot know is null."""
+        return {
+            "schema": "penstock.run/1",
+            "model": self.model,
+            "board": self.board,
+            "truth": self.truth.value,
+            "verified": self.verified,
+            "macs": self.macs,
+            "instructions": self.instructions,
+            "cycles": None,
+            "cycles_per_mac": None,
+            "latency_ms": None,
+            "energy_mj": None,
+            "stack_bytes": self.stack_bytes,
+            "memory_bytes": memory_to_json(self.memory),
+            "operators": [_operator_to_json(operator) for operator in self.operators],
+            "outputs": [
+                {"name": output.name, "shape": list(output.shape), "dtype": output.dtype}
+                for output in self.outputs
+            ],
+            "input": self.input_origin,
+            "compiler": self.compiler,
+        }
+
+
+def memory_to_json(memory: Mapping[str, MemoryUse]) -> dict[str, Any]:
+    """Return ``{region: {used, capacity}}``."""
+    return {
+        region: {"used": use.used_bytes, "capacity": use.capacity_bytes}
+        for region, use in memory.items()
+    }
+
+
+def _operator_to_json(operator: OperatorResult) -> dict[str, Any]:
+    return {
+        "index": operator.index,
+        "source": operator.source,
+        "kind": operator.kind,
+        "output": operator.output,
+        "shape": list(operator.shape),
+        "macs": operator.macs,
+        "instructions": operator.instructions,
+        "cycles": None,
+        "stalls": None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class CompileResult:
+    """What ``penstock compile`` made.
+
+    Attributes:
+        model: file name of the model.
+        board: board name, or ``host``.
+        directory: where the project is.
+        verified: True when the generated C was run and equalled the interpreter.
+        macs_original: of the model file.
+        macs: of the generated program; fewer where passes removed work.
+        weights_bytes: all constants.
+        arena_bytes: the arena; ``arena_bytes_lower_bound`` is what no plan can undercut.
+        state_bytes: variable tensors.
+        steps: kernel calls.
+        memory: use by region.
+        files: relative paths written.
+    """
+
+    model: str
+    board: str
+    directory: str
+    verified: bool
+    macs_original: int
+    macs: int
+    weights_bytes: int
+    arena_bytes: int
+    arena_bytes_lower_bound: int
+    state_bytes: int
+    steps: int
+    memory: Mapping[str, MemoryUse]
+    files: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the ``penstock.compile/1`` form."""
+        return {
+            "schema": "penstock.compile/1",
+            "model": self.model,
+            "board": self.board,
+            "directory": self.directory,
+            "verified": self.verified,
+            "macs_original": self.macs_original,
+            "macs": self.macs,
+            "weights_bytes": self.weights_bytes,
+            "arena_bytes": self.arena_bytes,
+            "arena_bytes_lower_bound": self.arena_bytes_lower_bound,
+            "state_bytes": self.state_bytes,
+            "steps": self.steps,
+            "memory_bytes": memory_to_json(self.memory),
+            "files": list(self.files),
+        }
+
+
+def render_json(document: Mapping[str, Any]) -> str:
+    """Return indented JSON with a final newline."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
