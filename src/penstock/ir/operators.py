@@ -243,23 +243,33 @@ class Svdf(Operator):
 @_concrete
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Add(Operator):
-    """Element-wise sum with NumPy broadcasting."""
+    """Element-wise sum with NumPy broadcasting.
+
+    ``pot_scale_int16`` asks for arithmetic by shifts on int16 tensors whose three scales are powers
+    of two, as in TensorFlow Lite's option of that name; elsewhere it means nothing.
+    """
 
     left: str = _input()
     right: str = _input()
     output: str = _output()
     activation: Activation = Activation.NONE
+    pot_scale_int16: bool = False
 
 
 @_concrete
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sub(Operator):
-    """Element-wise ``left − right`` with NumPy broadcasting."""
+    """Element-wise ``left − right`` with NumPy broadcasting.
+
+    ``pot_scale_int16`` asks for arithmetic by shifts on int16 tensors whose three scales are powers
+    of two, as in TensorFlow Lite's option of that name; elsewhere it means nothing.
+    """
 
     left: str = _input()
     right: str = _input()
     output: str = _output()
     activation: Activation = Activation.NONE
+    pot_scale_int16: bool = False
 
 
 @_concrete
