@@ -1,0 +1,116 @@
+"""A project appears whole or not at all, and never at the cost of somebody else's files."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from penstock.codegen.project_files import (
+    MANIFEST,
+    ProjectManifest,
+    check_replaceable,
+    read_manifest,
+    write_project,
+)
+from penstock.errors import InputError
+
+FILES = {"net.c": b"int x;\n", "kernels/a.c": b"int y;\n"}
+
+
+def manifest(name: str = "net") -> bytes:
+    return ProjectManifest(name, "net.tflite", "host", None, None).to_json().encode()
+
+
+def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path) -> None:
+    write_project(FILES, tmp_path / "deep" / "out")
+    found = {
+        path.relative_to(tmp_path).as_posix(): path.read_bytes()
+        for path in tmp_path.rglob("*")
+        if path.is_file()
+    }
+    assert found == {f"deep/out/{name}": content for name, content in FILES.items()}
+
+
+def test_an_earlier_project_is_replaced_completely(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_project({**FILES, MANIFEST: manifest()}, out)
+    write_project({"other.c": b"", MANIFEST: manifest("other")}, out)
+    assert sorted(path.name for path in out.iterdir()) == ["other.c", MANIFEST]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_foreign_files_are_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="holds files that Penstock did not make"):
+        write_project(FILES, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(InputError, match="is not a folder"):
+        check_replaceable(tmp_path / "out")
+
+
+@pytest.mark.parametrize("moment", ["write_bytes", "rename"])
+def test_an_interruption_leaves_the_earlier_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    out = tmp_path / "out"
+    write_project({**FILES, MANIFEST: manifest()}, out)
+    original = getattr(Path, moment)
+
+    def interrupted(path: Path, *arguments: object) -> object:
+        if moment == "write_bytes" or path.name == "new":
+            raise KeyboardInterrupt
+        return original(path, *arguments)
+
+    monkeypatch.setattr(Path, moment, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_project({"other.c": b"", MANIFEST: manifest()}, out)
+    monkeypatch.undo()
+    assert (out / "net.c").read_bytes() == FILES["net.c"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only folders")
+def test_a_read_only_folder_is_explained(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match="cannot write the project"):
+        write_project(FILES, tmp_path / "out")
+
+
+def test_a_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        write_project(FILES, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_manifest_survives_the_disk(tmp_path: Path) -> None:
+    written = ProjectManifest("net", "a b.tflite", "host", "flash", None)
+    (tmp_path / MANIFEST).write_text(written.to_json())
+    assert read_manifest(tmp_path) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is damaged"),
+        ("[]", "is damaged"),
+        ('{"schema": "penstock.project/9"}', "has schema"),
+        ('{"schema": "penstock.project/1"}', "is damaged"),
+    ],
+)
+def test_a_damaged_manifest_is_explained(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / MANIFEST).write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_manifest(tmp_path)
+
+
+def test_a_folder_that_is_no_project_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a Penstock project"):
+        read_manifest(tmp_path)
