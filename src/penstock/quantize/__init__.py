@@ -1,1 +1,1 @@
-"""TODO-docstring."""
+"""From real values to integers: ranges, scales and zero points, post-training quantization."""
