@@ -1,1 +1,17 @@
-"""TODO-docstring."""
+"""Planning: where every byte of a kernel program lives, and for how long."""
+
+from penstock.planning.execution_plan import ALIGNMENT_BYTES, Arena, ExecutionPlan, Placement
+from penstock.planning.plan import plan_arena, plan_execution
+from penstock.planning.text import format_plan
+from penstock.planning.validate import validate_plan
+
+__all__ = [
+    "ALIGNMENT_BYTES",
+    "Arena",
+    "ExecutionPlan",
+    "Placement",
+    "format_plan",
+    "plan_arena",
+    "plan_execution",
+    "validate_plan",
+]

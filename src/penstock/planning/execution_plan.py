@@ -32,8 +32,9 @@ class Placement:
 
     Attributes:
         code: text and small read-only data.
-        weights: the constants.
-        arena: the arena.
+        weights: the constants; in memory that can be written, start-up copies them there from
+            where the code is.
+        arena: the arena, and the state block.
         stack: stack and the runtime's own static data.
     """
 
