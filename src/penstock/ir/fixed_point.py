@@ -50,18 +50,13 @@ def quantize_multiplier(real: float) -> Multiplier:
 
 
 def saturating_rounding_doubling_high_mul(a: npt.ArrayLike, b: npt.ArrayLike) -> IntArray:
-    """Return ``round(a · b / 2^31)`` of int32 values, ties away from zero, saturated.
+    """Return ``a · b / 2^31`` of int32 values rounded to nearest, ties up, saturated.
 
-    Source: gemmlowp fixedpoint.h, SaturatingRoundingDoublingHighMul.
+    Source: gemmlowp fixedpoint.h, SaturatingRoundingDoublingHighMul. It adds a nudge of the
+    product's sign and truncates towards zero, which is the same as this floor for both signs.
     """
-    left, right = np.asarray(a, np.int64), np.asarray(b, np.int64)
-    product = left * right
-    nudge = np.where(product >= 0, 1 << 30, 1 - (1 << 30))
-    total = product + nudge
-    # C division truncates towards zero; an arithmetic shift would floor.
-    quotient = np.where(total >= 0, total >> 31, -((-total) >> 31))
-    overflow = (left == INT32_MIN) & (right == INT32_MIN)
-    return np.where(overflow, INT32_MAX, quotient)
+    product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
+    return np.asarray(np.minimum((product + (1 << 30)) >> 31, INT32_MAX))
 
 
 def rounding_divide_by_power_of_two(value: npt.ArrayLike, exponent: npt.ArrayLike) -> IntArray:
@@ -70,10 +65,8 @@ def rounding_divide_by_power_of_two(value: npt.ArrayLike, exponent: npt.ArrayLik
     Source: gemmlowp fixedpoint.h, RoundingDivideByPOT.
     """
     number, power = np.asarray(value, np.int64), np.asarray(exponent, np.int64)
-    mask = (np.int64(1) << power) - 1
-    remainder = number & mask
-    threshold = (mask >> 1) + (number < 0)
-    return (number >> power) + (remainder > threshold)
+    half = (np.int64(1) << power) >> 1
+    return np.asarray((number + half - ((number < 0) & (power > 0))) >> power)
 
 
 def multiply_by_quantized_multiplier(

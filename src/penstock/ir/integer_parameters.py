@@ -187,7 +187,8 @@ def _quantize_float32(tensor: Tensor, real: float) -> int:
 
 def round_half_away(value: float) -> int:
     """Return the nearest integer, ties away from zero, as C's ``round``."""
-    rounded = math.floor(abs(value) + 0.5)
+    whole = math.floor(abs(value))
+    rounded = whole + (abs(value) - whole >= 0.5)
     return rounded if value >= 0 else -rounded
 
 
@@ -370,6 +371,22 @@ def hard_swish_parameters(graph: Graph, operator: HardSwish) -> HardSwishParamet
 
 def _round_to_int16(multiplier: int) -> int:
     return min((multiplier + (1 << 15)) >> 16, (1 << 15) - 1)
+
+
+def sigmoid_int16_scaling(input_scale: float, pot_shifts: tuple[int, ...]) -> tuple[int, int]:
+    """Return multiplier and right shift from int16 inputs to steps of 1 / (3 · 4096).
+
+    For LOGISTIC (``pot_shifts`` (0,)) and TANH ((0, 1)): scales of 2^(shift − 12) take a shorter
+    way. The product rounds halves up.
+    """
+    logarithm = is_power_of_two(input_scale)
+    if logarithm is not None and logarithm + 12 in pot_shifts:
+        return 3 << (logarithm + 12), 0
+    multiplier, right_shift = input_scale * 4096.0 * 3.0, 0
+    while multiplier <= 32767.0 / 2.0 and right_shift <= 30:
+        right_shift += 1
+        multiplier *= 2.0
+    return int(multiplier), right_shift
 
 
 def svdf_parameters(graph: Graph, operator: Svdf) -> SvdfParameters:

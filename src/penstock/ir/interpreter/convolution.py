@@ -1,0 +1,207 @@
+"""Convolutions of all kinds and fully connected layers.
+
+Sums of products are formed by floating-point matrix multiplication wherever every partial sum is
+an integer that the type holds exactly: the bound is computed from the filters at hand.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.ir.dtype import DType
+from penstock.ir.fixed_point import IntArray, wrap_int32
+from penstock.ir.graph import Graph
+from penstock.ir.integer_parameters import Weighted, activation_range, requantization_multipliers
+from penstock.ir.interpreter.requantization import requantize_channels
+from penstock.ir.operators import (
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    Padding2D,
+    TransposeConv2D,
+)
+from penstock.ir.tensor import Array
+
+_BLOCK_ELEMENTS = 1 << 21  # of the unfolded input, so that memory stays modest
+
+Number = npt.NDArray[Any]
+
+
+def conv_2d(graph: Graph, operator: Conv2D, values: Mapping[str, Array]) -> Array:
+    """Evaluate CONV_2D, grouped or not."""
+    filters = _centered_filters(graph, operator, values)
+    channels, height, width, depth = filters.shape
+    matrix = filters.reshape(channels, -1).T
+    dtype = _exact_dtype(graph, operator, np.abs(matrix).sum(axis=0))
+    source = _centered_input(graph, operator, values, dtype, operator.padding)
+    out_height, out_width = graph.tensors[operator.output].shape[1:3]
+    groups = source.shape[3] // depth
+    columns: Number = matrix.astype(dtype).reshape(-1, groups, channels // groups)
+    windows = _windows(source, operator, (height, width), (out_height, out_width))
+    accumulators = np.empty((len(source), out_height, out_width, channels), np.int64)
+    rows = max(1, _BLOCK_ELEMENTS // max(1, out_width * source.shape[3] * height * width))
+    for batch in range(len(source)):
+        for first in range(0, out_height, rows):
+            block = windows[batch, first : first + rows]
+            taken = len(block)
+            for group in range(groups):
+                part = block[:, :, group * depth : (group + 1) * depth]
+                unfolded: Number = part.transpose(0, 1, 3, 4, 2).reshape(taken * out_width, -1)
+                product = unfolded @ columns[:, group]
+                accumulators[batch, first : first + rows, :, _group(group, groups, channels)] = (
+                    product.reshape(taken, out_width, -1)
+                )
+    return _finish(graph, operator, values, accumulators)
+
+
+def _group(group: int, groups: int, channels: int) -> slice:
+    per_group = channels // groups
+    return slice(group * per_group, (group + 1) * per_group)
+
+
+def depthwise_conv_2d(
+    graph: Graph, operator: DepthwiseConv2D, values: Mapping[str, Array]
+) -> Array:
+    """Evaluate DEPTHWISE_CONV_2D: one pass over the output for each filter element."""
+    filters = _centered_filters(graph, operator, values)[0]
+    height, width, channels = filters.shape
+    source = _centered_input(graph, operator, values, np.dtype(np.int64), operator.padding)
+    bound = int(np.abs(filters).sum(axis=(0, 1)).max(initial=0)) * _largest_input(graph, operator)
+    dtype = np.int32 if bound < 1 << 31 else np.int64
+    source = np.repeat(source.astype(dtype), channels // source.shape[3], axis=3)
+    taps = filters.astype(dtype)
+    output_shape = graph.tensors[operator.output].shape
+    accumulators = np.zeros(output_shape, dtype)
+    for row in range(height):
+        for column in range(width):
+            view = _tap(source, operator, (row, column), output_shape[1:3])
+            accumulators += view * taps[row, column]
+    return _finish(graph, operator, values, accumulators.astype(np.int64))
+
+
+def transpose_conv_2d(
+    graph: Graph, operator: TransposeConv2D, values: Mapping[str, Array]
+) -> Array:
+    """Evaluate TRANSPOSE_CONV_2D: each filter element scatters one matrix product."""
+    filters = _centered_filters(graph, operator, values)
+    channels, height, width, _ = filters.shape
+    dtype = _exact_dtype(graph, operator, np.abs(filters).sum(axis=(1, 2, 3)))
+    source = _centered_input(graph, operator, values, dtype, Padding2D())
+    stride_y, stride_x = operator.stride
+    batches, in_height, in_width = source.shape[:3]
+    out_height, out_width = graph.tensors[operator.output].shape[1:3]
+    top, left = operator.padding.top, operator.padding.left
+    full_height = max((in_height - 1) * stride_y + height, top + out_height)
+    full_width = max((in_width - 1) * stride_x + width, left + out_width)
+    canvas = np.zeros((batches, full_height, full_width, channels), np.int64)
+    for row in range(height):
+        for column in range(width):
+            product = source @ filters[:, row, column, :].T.astype(dtype)
+            canvas[
+                :,
+                row : row + (in_height - 1) * stride_y + 1 : stride_y,
+                column : column + (in_width - 1) * stride_x + 1 : stride_x,
+            ] += product.astype(np.int64)
+    cropped = canvas[:, top : top + out_height, left : left + out_width]
+    return _finish(graph, operator, values, np.ascontiguousarray(cropped))
+
+
+def fully_connected(graph: Graph, operator: FullyConnected, values: Mapping[str, Array]) -> Array:
+    """Evaluate FULLY_CONNECTED on the input flattened to rows of the filters' depth."""
+    matrix = _centered_filters(graph, operator, values).T
+    dtype = _exact_dtype(graph, operator, np.abs(matrix).sum(axis=0))
+    source = _centered_input(graph, operator, values, dtype, Padding2D())
+    accumulators = source.reshape(-1, len(matrix)) @ matrix.astype(dtype)
+    result = _finish(graph, operator, values, accumulators.astype(np.int64))
+    return result.reshape(graph.tensors[operator.output].shape)
+
+
+def _largest_input(graph: Graph, operator: Weighted) -> int:
+    tensor = graph.tensors[operator.input]
+    smallest, largest = tensor.dtype.range
+    return max(largest - tensor.zero_point, tensor.zero_point - smallest)
+
+
+def _exact_dtype(graph: Graph, operator: Weighted, weight_sums: IntArray) -> np.dtype[np.generic]:
+    """Return a type in which sums of products are exact; the fastest that is."""
+    bound = int(weight_sums.max(initial=0)) * _largest_input(graph, operator)
+    if bound < 1 << 24:
+        return np.dtype(np.float32)
+    return np.dtype(np.float64 if bound < 1 << 53 else np.int64)
+
+
+def _centered_filters(graph: Graph, operator: Weighted, values: Mapping[str, Array]) -> IntArray:
+    """Return filters minus their zero points, which vary along the axis of their scales."""
+    filters = np.asarray(values[operator.filters], np.int64)
+    quantization = graph.tensors[operator.filters].quantization
+    if quantization is None or not any(quantization.zero_point):
+        return filters
+    if quantization.axis is None or quantization.is_per_tensor:
+        return filters - quantization.zero_point[0]
+    extents = [1] * filters.ndim
+    extents[quantization.axis] = -1
+    return filters - np.array(quantization.zero_point, np.int64).reshape(extents)
+
+
+def _centered_input(
+    graph: Graph,
+    operator: Weighted,
+    values: Mapping[str, Array],
+    dtype: np.dtype[np.generic],
+    padding: Padding2D,
+) -> Number:
+    """Return the input minus its zero point, so that padding is 0."""
+    centered = values[operator.input].astype(dtype)
+    centered -= graph.tensors[operator.input].zero_point
+    if padding.is_none:
+        return centered
+    amounts = ((0, 0), (padding.top, padding.bottom), (padding.left, padding.right), (0, 0))
+    return np.pad(centered, amounts)
+
+
+def _windows(
+    source: Number, operator: Conv2D, kernel: tuple[int, int], output: tuple[int, int]
+) -> Number:
+    """Return a view ``[N, H_OUT, W_OUT, C, KH, KW]`` of the padded input."""
+    (height, width), (dilation_y, dilation_x) = kernel, operator.dilation
+    span = ((height - 1) * dilation_y + 1, (width - 1) * dilation_x + 1)
+    view = np.lib.stride_tricks.sliding_window_view(source, span, axis=(1, 2))
+    stride_y, stride_x = operator.stride
+    strided = view[:, ::stride_y, ::stride_x, :, ::dilation_y, ::dilation_x]
+    return strided[:, : output[0], : output[1]]
+
+
+def _tap(
+    source: Number, operator: DepthwiseConv2D, position: tuple[int, int], output: tuple[int, ...]
+) -> Number:
+    """Return the inputs that one filter element meets, one for each output position."""
+    index = [slice(None)]
+    for axis in range(2):
+        first = position[axis] * operator.dilation[axis]
+        last = first + (output[axis] - 1) * operator.stride[axis] + 1
+        index.append(slice(first, last, operator.stride[axis]))
+    return source[tuple(index)]
+
+
+def _finish(
+    graph: Graph, operator: Weighted, values: Mapping[str, Array], accumulators: IntArray
+) -> Array:
+    """Add the bias, requantize and clamp."""
+    output = graph.tensors[operator.output]
+    wide = graph.tensors[operator.input].dtype is DType.INT16
+    if operator.bias is not None:
+        accumulators += values[operator.bias].astype(np.int64)
+        wide = wide and graph.tensors[operator.bias].dtype is DType.INT64
+    if not wide and math.prod(accumulators.shape):
+        accumulators = wrap_int32(accumulators)
+    return requantize_channels(
+        accumulators,
+        requantization_multipliers(graph, operator),
+        output.zero_point,
+        activation_range(output, operator.activation),
+        output.dtype.numpy,
+        wide=wide,
+    )
