@@ -6,6 +6,7 @@ axes, masks); shapes are checked afterwards by `penstock.ir.verify`.
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import tflite
 
@@ -18,6 +19,7 @@ from penstock.frontends.tflite.operator_view import (
 )
 from penstock.ir import operators as ir
 from penstock.ir.dtype import DType
+from penstock.ir.integer_parameters import is_power_of_two
 from penstock.ir.operators import Activation, MultiplierSource, Operator
 from penstock.ir.tensor import Tensor
 
@@ -230,40 +232,48 @@ def _binary(view: OperatorView) -> tuple[Tensor, Tensor, Tensor]:
     return left, right, output
 
 
-def _expect_no_power_of_two_path(view: OperatorView, options: object, *operands: Tensor) -> None:
-    """Refuse the 16-bit sum whose scales are all powers of two: its kernel rounds otherwise."""
-    if operands[0].dtype is not DType.INT16 or not options.PotScaleInt16():  # type: ignore[attr-defined]
-        return
-    if all(math.frexp(tensor.scale)[0] == 0.5 for tensor in operands):
+def _sums_by_shifts(view: OperatorView, options: Any, *operands: Tensor) -> bool:
+    """Return the file's choice for 16-bit sums whose scales are all powers of two.
+
+    Such a sum shifts one operand, which needs the larger operand to have the output's scale.
+    """
+    left, right, output = operands
+    allowed = output.dtype is DType.INT16 and bool(options.PotScaleInt16())
+    logarithms = [is_power_of_two(tensor.scale) for tensor in operands]
+    if not allowed or None in logarithms:
+        return allowed
+    if max(left.scale, right.scale) != output.scale:
         raise view.refuse(
-            "is a 16-bit sum in the legacy form for scales that are powers of two",
+            f"sums by shifts (all scales are powers of two), but the larger scale of its inputs, "
+            f"{max(left.scale, right.scale)}, is not the output's, {output.scale}",
             help="convert the model again with a current converter (16x8 quantization)",
         )
+    return allowed
 
 
 def _add(view: OperatorView) -> Operator:
     left, right, output = _binary(view)
     options = view.options(tflite.AddOptions)
-    _expect_no_power_of_two_path(view, options, left, right, output)
     return ir.Add(
         source=view.index,
         left=left.name,
         right=right.name,
         output=output.name,
         activation=view.activation(options),
+        pot_scale_int16=_sums_by_shifts(view, options, left, right, output),
     )
 
 
 def _sub(view: OperatorView) -> Operator:
     left, right, output = _binary(view)
     options = view.options(tflite.SubOptions)
-    _expect_no_power_of_two_path(view, options, left, right, output)
     return ir.Sub(
         source=view.index,
         left=left.name,
         right=right.name,
         output=output.name,
         activation=view.activation(options),
+        pot_scale_int16=_sums_by_shifts(view, options, left, right, output),
     )
 
 
