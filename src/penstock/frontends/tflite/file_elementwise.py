@@ -16,8 +16,7 @@ def _write_sum(calls: CallList, operator: ops.Add | ops.Sub) -> None:
         operator.outputs,
         "AddOptions" if is_add else "SubOptions",
         FusedActivationFunction=ACTIVATIONS[operator.activation],
-        # True would demand scales that are powers of two.
-        PotScaleInt16=data.dtype is not DType.INT16,
+        PotScaleInt16=operator.pot_scale_int16,
     )
 
 

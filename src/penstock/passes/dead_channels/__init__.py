@@ -1,0 +1,1 @@
+"""Analyses behind dead channel elimination: ties, constants, removal."""
