@@ -36,7 +36,7 @@ from penstock.ir.operators import (
 )
 from penstock.ir.tensor import Tensor
 
-Weighted = Conv2D | DepthwiseConv2D | TransposeConv2D | FullyConnected
+Convolution = Conv2D | DepthwiseConv2D | TransposeConv2D
 
 SOFTMAX_INTEGER_BITS = 5
 """Integer bits of the scaled difference whose exponential an 8-bit softmax takes."""
@@ -192,19 +192,37 @@ def round_half_away(value: float) -> int:
     return rounded if value >= 0 else -rounded
 
 
-def output_channels(graph: Graph, operator: Weighted) -> int:
+def output_channels(graph: Graph, operator: Convolution | FullyConnected) -> int:
     """Return the number of output channels of a convolution or fully connected operator."""
     shape = graph.tensors[operator.filters].shape
     return shape[3] if isinstance(operator, DepthwiseConv2D) else shape[0]
 
 
+def fully_connected_scales(graph: Graph, operator: FullyConnected) -> tuple[float, ...]:
+    """Return the real factor from accumulators to outputs, one for each output channel.
+
+    Unlike convolutions, LiteRT's reference kernel forms ``accumulator · factor`` in double
+    precision and rounds the product to the nearest integer, ties away from zero, once.
+    """
+    filters = graph.tensors[operator.filters]
+    if filters.quantization is None:
+        raise GraphError(f"filters {filters.name!r} of {operator.kind} are not quantized")
+    input_scale = graph.tensors[operator.input].scale
+    output_scale = graph.tensors[operator.output].scale
+    factors = tuple(input_scale * scale / output_scale for scale in filters.quantization.scale)
+    return factors if len(factors) > 1 else factors * output_channels(graph, operator)
+
+
 def requantization_multipliers(graph: Graph, operator: Operator) -> tuple[Multiplier, ...]:
     """Return the factor from accumulators to outputs, one for each output channel.
 
-    For convolutions of all kinds and fully connected operators.
+    For convolutions of all kinds; fully connected operators have `fully_connected_scales`.
     """
-    if not isinstance(operator, Weighted):
-        raise GraphError(f"{operator.kind} has no requantization multipliers")
+    if not isinstance(operator, Convolution):
+        raise GraphError(
+            f"{operator.kind} has no requantization multipliers; FULLY_CONNECTED rounds a real "
+            f"product: see fully_connected_scales"
+        )
     input_scale = graph.tensors[operator.input].scale
     output_scale = graph.tensors[operator.output].scale
     filters = graph.tensors[operator.filters]

@@ -14,8 +14,13 @@ import numpy.typing as npt
 from penstock.ir.dtype import DType
 from penstock.ir.fixed_point import IntArray, wrap_int32
 from penstock.ir.graph import Graph
-from penstock.ir.integer_parameters import Weighted, activation_range, requantization_multipliers
-from penstock.ir.interpreter.requantization import requantize_channels
+from penstock.ir.integer_parameters import (
+    Convolution,
+    activation_range,
+    fully_connected_scales,
+    requantization_multipliers,
+)
+from penstock.ir.interpreter.requantization import clamp, requantize_channels, round_half_away
 from penstock.ir.operators import (
     Conv2D,
     DepthwiseConv2D,
@@ -28,6 +33,7 @@ from penstock.ir.tensor import Array
 _BLOCK_ELEMENTS = 1 << 21  # of the unfolded input, so that memory stays modest
 
 Number = npt.NDArray[Any]
+Weighted = Convolution | FullyConnected
 
 
 def conv_2d(graph: Graph, operator: Conv2D, values: Mapping[str, Array]) -> Array:
@@ -115,8 +121,14 @@ def fully_connected(graph: Graph, operator: FullyConnected, values: Mapping[str,
     dtype = _exact_dtype(graph, operator, np.abs(matrix).sum(axis=0))
     source = _centered_input(graph, operator, values, dtype, Padding2D())
     accumulators = source.reshape(-1, len(matrix)) @ matrix.astype(dtype)
-    result = _finish(graph, operator, values, accumulators.astype(np.int64))
-    return result.reshape(graph.tensors[operator.output].shape)
+    total, _ = _with_bias(graph, operator, values, accumulators.astype(np.int64))
+    output = graph.tensors[operator.output]
+    product = total.astype(np.float64) * np.array(fully_connected_scales(graph, operator))
+    smallest, largest = activation_range(output, operator.activation)
+    # Limited before the conversion to integers, which huge products would overflow.
+    limited = np.clip(product, smallest - output.zero_point - 1, largest - output.zero_point + 1)
+    quantized = round_half_away(limited).astype(np.int64) + output.zero_point
+    return clamp(quantized, (smallest, largest), output.dtype.numpy).reshape(output.shape)
 
 
 def _largest_input(graph: Graph, operator: Weighted) -> int:
@@ -186,17 +198,25 @@ def _tap(
     return source[tuple(index)]
 
 
-def _finish(
+def _with_bias(
     graph: Graph, operator: Weighted, values: Mapping[str, Array], accumulators: IntArray
-) -> Array:
-    """Add the bias, requantize and clamp."""
-    output = graph.tensors[operator.output]
+) -> tuple[IntArray, bool]:
+    """Add the bias; return accumulators and whether they have 64 bits (int16 activations)."""
     wide = graph.tensors[operator.input].dtype is DType.INT16
     if operator.bias is not None:
         accumulators += values[operator.bias].astype(np.int64)
         wide = wide and graph.tensors[operator.bias].dtype is DType.INT64
     if not wide and math.prod(accumulators.shape):
         accumulators = wrap_int32(accumulators)
+    return accumulators, wide
+
+
+def _finish(
+    graph: Graph, operator: Convolution, values: Mapping[str, Array], accumulators: IntArray
+) -> Array:
+    """Add the bias, requantize and clamp."""
+    accumulators, wide = _with_bias(graph, operator, values, accumulators)
+    output = graph.tensors[operator.output]
     return requantize_channels(
         accumulators,
         requantization_multipliers(graph, operator),
