@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from penstock.ir.dtype import DType
@@ -28,6 +28,7 @@ def test_pixels_in_unit_range_map_to_consecutive_integers() -> None:
 
 
 @given(BOUND, BOUND)
+@example(0.0, 1e-44)
 @settings(deadline=None)
 def test_activation_range_is_covered_and_zero_is_exact(a: float, b: float) -> None:
     low, high = min(a, b), max(a, b)

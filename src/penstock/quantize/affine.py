@@ -11,6 +11,7 @@ from penstock.ir.quantization import QuantizationParameters
 
 RealArray = npt.NDArray[np.floating]
 
+SMALLEST_SCALE = float(np.finfo(np.float32).tiny)  # what is smaller loses bits, or is 0
 FILTER_MAXIMUM = 127  # filters are symmetric: -128 is not used
 BIAS_MAXIMUM = 1 << 30  # leaves as much again for the sum of products
 
@@ -26,7 +27,7 @@ def choose_activation_parameters(low: float, high: float) -> QuantizationParamet
     smallest, largest = DType.INT8.range
     if low == high:
         return QuantizationParameters.per_tensor(1.0, 0)
-    scale = float(np.float32((high - low) / (largest - smallest)))
+    scale = max(float(np.float32((high - low) / (largest - smallest))), SMALLEST_SCALE)
     zero_point = round(smallest - low / scale)
     return QuantizationParameters.per_tensor(scale, min(max(zero_point, smallest), largest))
 
@@ -52,7 +53,7 @@ def choose_filter_parameters(
     if bias is not None:
         needed = np.abs(bias).astype(np.float64) / (input_scale * BIAS_MAXIMUM)
         scales = np.maximum(scales, needed.max(initial=0.0) if axis is None else needed)
-    scales = np.where(scales > 0.0, scales, 1.0).astype(np.float32)
+    scales = np.where(scales >= SMALLEST_SCALE, scales, 1.0).astype(np.float32)
     return QuantizationParameters(tuple(float(scale) for scale in scales), (0,) * len(scales), axis)
 
 
