@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from penstock.design.datasets import ImageArray, LabelledImages, load_labelled_images
+from penstock.design.evaluation import predict_int8
 from penstock.design.export import export_float_graph, observe_ranges
 from penstock.design.networks import BlockSpec, Classifier, NetworkSpec, build_classifier
 from penstock.design.training import EpochResult, TrainingOptions, accuracy, predict, train
@@ -82,6 +83,8 @@ def main(data: Path, output: Path, epochs: int, seed: int) -> None:
     click.echo(f"float test accuracy {100 * float_accuracy:.2f} %")
     graph = export_quantized(network, training.images, seed)
     output.write_bytes(write_model(graph))
+    int8_accuracy = accuracy(predict_int8(graph, test.images), test.labels)
+    click.echo(f"int8 test accuracy {100 * int8_accuracy:.2f} %")
     click.echo(f"wrote {output}, {output.stat().st_size} bytes")
 
 
