@@ -153,9 +153,13 @@ class HardSwishParameters:
 
 @dataclass(frozen=True, slots=True)
 class SvdfParameters:
-    """SVDF: `feature` scales features into the state, `output` the filtered state to outputs."""
+    """SVDF: `feature` scales features into the state, `output` the filtered state to outputs.
+
+    `state_zero_point` is 0 where the state is int16.
+    """
 
     input_zero_point: int
+    state_zero_point: int
     output_zero_point: int
     feature: Multiplier
     output: Multiplier
@@ -408,19 +412,24 @@ def sigmoid_int16_scaling(input_scale: float, pot_shifts: tuple[int, ...]) -> tu
 
 
 def svdf_parameters(graph: Graph, operator: Svdf) -> SvdfParameters:
-    """Return the integers of SVDF on int8."""
+    """Return the integers of SVDF on int8.
+
+    Outputs are clamped to int8 only: the kernel supports RELU alone, with an output zero point
+    that makes them the same.
+    """
     source, output = graph.tensors[operator.input], graph.tensors[operator.output]
     features, times = (
         graph.tensors[operator.feature_weights],
         graph.tensors[operator.time_weights],
     )
-    state_scale = graph.tensors[operator.state].scale
+    state = graph.tensors[operator.state]
     activation_min, activation_max = output.dtype.range
     return SvdfParameters(
         input_zero_point=source.zero_point,
+        state_zero_point=state.zero_point,
         output_zero_point=output.zero_point,
-        feature=quantize_multiplier(source.scale * features.scale / state_scale),
-        output=quantize_multiplier(state_scale * times.scale / output.scale),
+        feature=quantize_multiplier(source.scale * features.scale / state.scale),
+        output=quantize_multiplier(state.scale * times.scale / output.scale),
         activation_min=activation_min,
         activation_max=activation_max,
     )

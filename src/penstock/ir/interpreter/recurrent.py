@@ -13,7 +13,11 @@ from penstock.ir.tensor import Array
 
 
 def svdf(graph: Graph, operator: Svdf, values: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Evaluate one step of SVDF; return its output and the next state."""
+    """Evaluate one step of SVDF; return its output and the next state.
+
+    LiteRT's kernel takes time weights and state for int16 whatever their type; int8 ones follow
+    the kernel of TensorFlow Lite for Microcontrollers (micro/kernels/svdf_common.cc).
+    """
     parameters = svdf_parameters(graph, operator)
     state_tensor, output = graph.tensors[operator.state], graph.tensors[operator.output]
     times = values[operator.time_weights].astype(np.int64)
@@ -22,10 +26,11 @@ def svdf(graph: Graph, operator: Svdf, values: Mapping[str, Array]) -> tuple[Arr
 
     centered = values[operator.input].astype(np.int64) - parameters.input_zero_point
     features = wrap_int32(centered @ values[operator.feature_weights].astype(np.int64).T)
-    newest = np.clip(scale_int32(features, parameters.feature), *state_tensor.dtype.range)
+    newest = scale_int32(features, parameters.feature) + parameters.state_zero_point
+    newest = np.clip(newest, *state_tensor.dtype.range)
     history = np.concatenate([history[:, :, 1:], newest[:, :, np.newaxis]], axis=2)
 
-    filtered = (history * times).sum(axis=2)
+    filtered = ((history - parameters.state_zero_point) * times).sum(axis=2)
     units = filtered.reshape(len(history), filters // operator.rank, operator.rank).sum(axis=2)
     if operator.bias is not None:
         units = units + values[operator.bias].astype(np.int64)
