@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from penstock.errors import GraphError
+from penstock.errors import GraphError, UnsupportedError
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
 from penstock.planning.execution_plan import ALIGNMENT_BYTES
 
@@ -94,6 +94,7 @@ def tensor_lifetimes(program: KernelGraph) -> dict[str, Lifetime]:
 
     Raises:
         GraphError: a call reads a tensor that no earlier one has written.
+        UnsupportedError: an output is a constant.
     """
     step_count = max(len(program.calls), 1)
     first: dict[str, int] = {}
@@ -116,7 +117,12 @@ def tensor_lifetimes(program: KernelGraph) -> dict[str, Lifetime]:
             touch(name, step)
     for name in program.graph.outputs:
         root = alias_root(program.aliases, name)
-        if root not in first:
+        if program.graph.tensors[root].is_constant:
+            raise UnsupportedError(
+                f"output {name!r} is a constant: it depends on no input",
+                help="remove it from the model's outputs",
+            )
+        if root not in first and not program.graph.tensors[root].is_variable:
             raise GraphError(f"no step writes output {name!r}")
         touch(name, step_count - 1)
     return {

@@ -1,0 +1,270 @@
+"""An execution plan in the words of the templates: plain data, every C expression spelled out."""
+
+import textwrap
+from dataclasses import dataclass
+
+import numpy as np
+
+from penstock.codegen.constants import ConstantArray, constant_array
+from penstock.codegen.literals import CTYPES, c_comment, c_float, c_shape, c_string, c_value
+from penstock.errors import GraphError
+from penstock.ir.dtype import DType
+from penstock.ir.tensor import Tensor
+from penstock.kernels.kernel_graph import (
+    Argument,
+    ConstantArgument,
+    KernelCall,
+    ScratchArgument,
+    StructArgument,
+    TensorArgument,
+)
+from penstock.planning.execution_plan import ExecutionPlan
+
+_C_DTYPES: dict[DType, str] = {
+    DType.INT8: "PS_INT8",
+    DType.UINT8: "PS_UINT8",
+    DType.INT16: "PS_INT16",
+    DType.INT32: "PS_INT32",
+    DType.INT64: "PS_INT64",
+    DType.FLOAT32: "PS_FLOAT32",
+    DType.BOOL: "PS_BOOL",
+}
+
+_LINE_WIDTH = 98
+
+
+@dataclass(frozen=True, slots=True)
+class PortView:
+    """An input or output.
+
+    Attributes:
+        macro: what its macros start with, ``NAME_INPUT_0``.
+        comment: name, type and shape.
+        meaning: how to read the numbers.
+        name: string literal.
+        address: C expression.
+        ctype: element type.
+        dtype: constant of ``ps_dtype``.
+        element_count: elements.
+        size_bytes: extent.
+        shape: initializer of the shape array; empty for a scalar.
+        rank: number of dimensions.
+        scale: C constant.
+        zero_point: C constant, in brackets where it is negative.
+    """
+
+    macro: str
+    comment: str
+    meaning: str
+    name: str
+    address: str
+    ctype: str
+    dtype: str
+    element_count: int
+    size_bytes: int
+    shape: str
+    rank: int
+    scale: str
+    zero_point: str
+
+
+@dataclass(frozen=True, slots=True)
+class StructView:
+    """A ``static const`` structure of an operator function."""
+
+    ctype: str
+    name: str
+    fields: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """An operator function.
+
+    Attributes:
+        function: its name.
+        label: what ``operator_names`` calls it.
+        title: first line of its comment.
+        notes: further lines: what it reads and writes, and where.
+        structs: its parameters.
+        call: the statement that calls the kernel, in lines.
+    """
+
+    function: str
+    label: str
+    title: str
+    notes: tuple[str, ...]
+    structs: tuple[StructView, ...]
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateView:
+    """A variable tensor: how ``init`` fills it."""
+
+    comment: str
+    address: str
+    ctype: str
+    element_count: int
+    size_bytes: int
+    zero_point: int
+
+
+def constant_symbol(model: str, name: str) -> str:
+    """Return the C name of a constant: two models in one program must not clash."""
+    return f"{model}_{name}"
+
+
+def constant_views(plan: ExecutionPlan) -> list[ConstantArray]:
+    """Return the arrays of the weights file."""
+    model = plan.program.graph.name
+    return [
+        constant_array(constant_symbol(model, name), array)
+        for name, array in plan.program.constants.items()
+    ]
+
+
+def port_views(plan: ExecutionPlan, names: tuple[str, ...], role: str) -> list[PortView]:
+    """Return the inputs or outputs; ``role`` is ``INPUT`` or ``OUTPUT``."""
+    graph = plan.program.graph
+    return [
+        _port_view(plan, graph.tensors[name], f"{graph.name.upper()}_{role}_{index}")
+        for index, name in enumerate(names)
+    ]
+
+
+def _port_view(plan: ExecutionPlan, tensor: Tensor, macro: str) -> PortView:
+    has_scale = tensor.quantization is not None and tensor.quantization.is_per_tensor
+    scale = c_float(float(np.float32(tensor.scale))) if has_scale else "0.0f"
+    zero_point = tensor.zero_point if has_scale else 0
+    return PortView(
+        macro=macro,
+        comment=f'"{c_comment(tensor.name)}", {CTYPES[tensor.dtype]} {c_shape(tensor.shape)}',
+        meaning=_meaning(tensor) if has_scale else "as it is",
+        name=c_string(tensor.name),
+        address=_address(plan, tensor.name),
+        ctype=CTYPES[tensor.dtype],
+        dtype=_C_DTYPES[tensor.dtype],
+        element_count=tensor.element_count,
+        size_bytes=tensor.size_bytes,
+        shape=", ".join(map(str, tensor.shape)),
+        rank=len(tensor.shape),
+        scale=scale,
+        zero_point=f"({zero_point})" if zero_point < 0 else str(zero_point),
+    )
+
+
+def _meaning(tensor: Tensor) -> str:
+    sign = "+" if tensor.zero_point < 0 else "-"
+    offset = f" {sign} {abs(tensor.zero_point)}" if tensor.zero_point else ""
+    return f"real = {tensor.scale:.9g} * (value{offset})"
+
+
+def state_views(plan: ExecutionPlan) -> list[StateView]:
+    """Return the variable tensors."""
+    views = []
+    for name in plan.state_offset_bytes:
+        tensor = plan.program.graph.tensors[name]
+        is_quantized = tensor.quantization is not None and tensor.quantization.is_per_tensor
+        views.append(
+            StateView(
+                comment=f'"{c_comment(name)}", {CTYPES[tensor.dtype]} {c_shape(tensor.shape)}',
+                address=_address(plan, name),
+                ctype=CTYPES[tensor.dtype],
+                element_count=tensor.element_count,
+                size_bytes=tensor.size_bytes,
+                zero_point=tensor.zero_point if is_quantized else 0,
+            )
+        )
+    return views
+
+
+def step_views(plan: ExecutionPlan) -> list[StepView]:
+    """Return the operator functions in order."""
+    return [_step_view(plan, step, call) for step, call in enumerate(plan.program.calls)]
+
+
+def _step_view(plan: ExecutionPlan, step: int, call: KernelCall) -> StepView:
+    graph = plan.program.graph
+    operator = graph.operators[call.operator]
+    label = f"op_{step:03d}_{operator.kind.lower()}"
+    source = "made by a pass" if operator.source is None else f"source operator {operator.source}"
+    work = f", {call.macs} MACs" if call.macs else ""
+    structs = _struct_views(call)
+    names = iter(structs)
+    arguments = [
+        f"&{next(names).name}"
+        if isinstance(argument, StructArgument)
+        else _expression(plan, step, argument)
+        for argument in call.arguments
+    ]
+    return StepView(
+        function=f"{graph.name}_{label}",
+        label=label,
+        title=f"Step {step}: {operator.kind}, {source}{work}.",
+        notes=_step_notes(plan, step, call),
+        structs=structs,
+        call=_call_statement(call.kernel.name, arguments),
+    )
+
+
+def _call_statement(function: str, arguments: list[str]) -> str:
+    """Return a call, broken between arguments and aligned behind the bracket."""
+    return (
+        textwrap.fill(
+            ", ".join(arguments),
+            width=_LINE_WIDTH,
+            initial_indent=f"  {function}(",
+            subsequent_indent=" " * (len(function) + 3),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        + ");"
+    )
+
+
+def _step_notes(plan: ExecutionPlan, step: int, call: KernelCall) -> tuple[str, ...]:
+    tensors = plan.program.graph.tensors
+    notes = []
+    for argument in call.arguments:
+        if isinstance(argument, TensorArgument):
+            tensor = tensors[argument.tensor]
+            verb = "writes" if argument.is_written else "reads "
+            kind = f"{tensor.dtype.value} {c_shape(tensor.shape)}"
+            place = _address(plan, tensor.name)
+            notes.append(f"{verb} {place}: {kind}, {c_comment(tensor.name, 48)}")
+    if call.scratch_bytes:
+        place = f"ARENA({plan.arena.scratch_offset_bytes[step]})"
+        notes.append(f"scratch {place}: {call.scratch_bytes} bytes")
+    return tuple(notes)
+
+
+def _struct_views(call: KernelCall) -> tuple[StructView, ...]:
+    structs = [argument for argument in call.arguments if isinstance(argument, StructArgument)]
+    return tuple(
+        StructView(
+            ctype=struct.ctype,
+            name="params" if len(structs) == 1 else f"params_{index}",
+            fields=tuple((name, c_value(value)) for name, value in struct.fields),
+        )
+        for index, struct in enumerate(structs)
+    )
+
+
+def _expression(plan: ExecutionPlan, step: int, argument: Argument) -> str:
+    if isinstance(argument, TensorArgument):
+        return _address(plan, argument.tensor)
+    if isinstance(argument, ConstantArgument):
+        if argument.constant is None:
+            return "NULL"
+        return constant_symbol(plan.program.graph.name, argument.constant)
+    if isinstance(argument, ScratchArgument):
+        start = plan.arena.scratch_offset_bytes.get(step)
+        return "NULL" if start is None else f"ARENA({start})"
+    raise GraphError(f"step {step} has an argument that C cannot spell: {argument}")
+
+
+def _address(plan: ExecutionPlan, tensor: str) -> str:
+    if tensor in plan.state_offset_bytes:
+        return f"STATE({plan.state_offset_bytes[tensor]})"
+    return f"ARENA({plan.arena.offset_bytes[tensor]})"
