@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from click.testing import CliRunner
 from PIL import Image
 
 torch = pytest.importorskip(
@@ -12,6 +13,7 @@ torch = pytest.importorskip(
 )
 
 from penstock.design.datasets import LabelledImages, load_labelled_images  # noqa: E402
+from penstock.design.evaluation import predict_int8  # noqa: E402
 from penstock.design.export import IMAGE, export_float_graph, observe_ranges  # noqa: E402
 from penstock.design.networks import (  # noqa: E402
     BlockSpec,
@@ -27,7 +29,7 @@ from penstock.design.training import (  # noqa: E402
     train,
 )
 from penstock.errors import InputError  # noqa: E402
-from penstock.frontends.tflite import write_model  # noqa: E402
+from penstock.frontends.tflite import load_model, write_model  # noqa: E402
 from penstock.ir.graph import Graph  # noqa: E402
 from penstock.quantize.post_training import quantize_graph  # noqa: E402
 
@@ -152,3 +154,28 @@ def test_data_set_is_read_by_class(tmp_path: Path) -> None:
         load_labelled_images(tmp_path, ("bird",), 12)
     with pytest.raises(InputError, match=r"0\.png is 12×12, expected 32×32"):
         load_labelled_images(tmp_path, ("cat",), 32)
+
+
+def test_recipe_makes_a_model_from_a_folder(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for part, count in (("train", 13), ("test", 1)):
+        for name in cifar10.CLASSES:
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / part / name / f"{number}.png")
+    output = tmp_path / "model.tflite"
+    arguments = ["--data", str(tmp_path), "--output", str(output), "--epochs", "1"]
+    result = CliRunner().invoke(cifar10.main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "130 training images, 10 test images" in result.output
+    assert "int8 test accuracy" in result.output
+    graph = load_model(output)
+    assert graph.tensors[graph.outputs[0]].shape == (1, 10)
+
+
+def test_int8_predictions_are_those_of_litert() -> None:
+    network, images = network_with_statistics(4), random_images(10)
+    graph = quantize_graph(export_float_graph(network, "tiny"), observe_ranges(network, images))
+    expected = run_litert(graph, (images.astype(np.int32) - 128).astype(np.int8))
+    np.testing.assert_array_equal(predict_int8(graph, images), expected)
