@@ -81,7 +81,7 @@ def test_several_inputs_are_taken_by_name_or_in_order(tmp_path: Path) -> None:
         assert np.array_equal(first, a)
         assert np.array_equal(second, b)
     np.savez(tmp_path / "short.npz", a)
-    with pytest.raises(InputError, match="holds 1 arrays, the model has 2 inputs"):
+    with pytest.raises(InputError, match="found 1 arrays, the model has 2 inputs"):
         load_inputs(graph, tmp_path / "short.npz")
 
 

@@ -55,7 +55,9 @@ def compile_command(
 
 
 def _show(result: CompileResult) -> None:
-    stdout.print(f"[bold]{result.model}[/] compiled for [bold]{result.board}[/]: {result.directory}")
+    stdout.print(
+        f"[bold]{result.model}[/] compiled for [bold]{result.board}[/]: {result.directory}"
+    )
     stdout.print(
         f"  {result.steps} steps, {format_count(result.macs)} MACs"
         + _saved(result.macs_original, result.macs)

@@ -64,7 +64,9 @@ def run_command_line(arguments: list[str]) -> int:
         return 0
     except Exception as error:
         stderr.print_exception(show_locals=False)
-        stderr.print(f"This is a bug of Penstock ({escape(type(error).__name__)}): please report it.")
+        stderr.print(
+            f"This is a bug of Penstock ({escape(type(error).__name__)}): please report it."
+        )
         return EXIT_OUR_FAULT
     return 0
 

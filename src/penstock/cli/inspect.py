@@ -26,9 +26,13 @@ def inspect_command(model: Path, as_text: bool, optimized: bool, json_path: Path
         return
     stdout.print(_operator_table(inspection))
     for name in inspection.graph.inputs:
-        stdout.print(f"input   {api.describe_tensor(inspection.graph.tensors[name])}", soft_wrap=True)
+        stdout.print(
+            f"input   {api.describe_tensor(inspection.graph.tensors[name])}", soft_wrap=True
+        )
     for name in inspection.graph.outputs:
-        stdout.print(f"output  {api.describe_tensor(inspection.graph.tensors[name])}", soft_wrap=True)
+        stdout.print(
+            f"output  {api.describe_tensor(inspection.graph.tensors[name])}", soft_wrap=True
+        )
     stdout.print(
         f"total   {format_count(inspection.macs)} MACs, "
         f"{format_count(inspection.parameters)} parameters"

@@ -16,6 +16,7 @@ from penstock.cli.console import (
     write_json,
 )
 from penstock.errors import InputError
+from penstock.report.outputs import dequantized, encode_outputs
 from penstock.report.results import OperatorResult, RunResult, Truth
 from penstock.units import format_bytes, format_count
 
@@ -50,7 +51,9 @@ OPERATORS_SHOWN = 10
     help="Class names, one a line, to print with the answer.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of random inputs.")
-@click.option("--verify", is_flag=True, help="Compare every operator's output with the interpreter.")
+@click.option(
+    "--verify", is_flag=True, help="Compare every operator's output with the interpreter."
+)
 @click.option("--weights-in", metavar="REGION", help="Memory for the weights (default: chosen).")
 @click.option("--arena-in", metavar="REGION", help="Memory for the arena (default: chosen).")
 @json_option
@@ -81,7 +84,8 @@ def run(
             progress=progress,
         )
     if output_path is not None:
-        write_file(output_path, api.encode_outputs(outcome, output_path.suffix.lower()))
+        names = [tensor.name for tensor in outcome.output_tensors]
+        write_file(output_path, encode_outputs(names, outcome.outputs, output_path.suffix.lower()))
     write_json(outcome.result.to_json(), json_path)
     if str(json_path) != "-":
         _show(outcome, labels)
@@ -115,7 +119,7 @@ def _show(outcome: api.RunOutcome, labels: list[str] | None) -> None:
 
 
 def _answer_table(tensor: api.Tensor, values: api.Array, labels: list[str] | None) -> Table:
-    flat = api.dequantized(tensor, values).reshape(-1)
+    flat = dequantized(tensor, values).reshape(-1)
     shape = "×".join(map(str, tensor.shape))
     table = Table(
         title=f"Output {tensor.name} ({tensor.dtype.value} {shape})",
@@ -156,7 +160,12 @@ def _instruction_table(result: RunResult) -> Table:
     if len(ranked) > OPERATORS_SHOWN:
         rest = sum(row.instructions or 0 for row in ranked[OPERATORS_SHOWN:])
         table.add_row(
-            "", f"{len(ranked) - OPERATORS_SHOWN} others", "", "", format_count(rest), _share(rest, total)
+            "",
+            f"{len(ranked) - OPERATORS_SHOWN} others",
+            "",
+            "",
+            format_count(rest),
+            _share(rest, total),
         )
     return table
 

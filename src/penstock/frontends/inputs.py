@@ -1,5 +1,6 @@
 """Input data of users as the arrays a model wants: .npy, .npz, images, or seeded random values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def load_inputs(graph: Graph, path: Path | None, *, seed: int = 0) -> ModelInput
         raise InputError(f"input file {str(path)!r} does not exist or is not a file")
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        return _from_arrays(graph, [_load_numpy(path)], path)
+        return _from_arrays(graph, [_load_numpy(path)], path.name)
     if suffix == ".npz":
         return _from_npz(graph, path)
     if suffix in IMAGE_SUFFIXES:
@@ -52,6 +53,15 @@ def load_inputs(graph: Graph, path: Path | None, *, seed: int = 0) -> ModelInput
         help="give .npy, .npz (one array per input), or an image: "
         + ", ".join(sorted(IMAGE_SUFFIXES)),
     )
+
+
+def fit_arrays(graph: Graph, arrays: Sequence[Array]) -> ModelInputs:
+    """Return arrays given by the caller, checked against the model's inputs.
+
+    Raises:
+        InputError: their number, a type or a shape is not the model's.
+    """
+    return _from_arrays(graph, list(arrays), "the given arrays")
 
 
 def random_inputs(graph: Graph, seed: int) -> ModelInputs:
@@ -109,29 +119,29 @@ def _from_npz(graph: Graph, path: Path) -> ModelInputs:
         ordered = [arrays[name] for name in graph.inputs]
     else:
         ordered = list(arrays.values())
-    return _from_arrays(graph, ordered, path)
+    return _from_arrays(graph, ordered, path.name)
 
 
-def _from_arrays(graph: Graph, arrays: list[Array], path: Path) -> ModelInputs:
+def _from_arrays(graph: Graph, arrays: list[Array], origin: str) -> ModelInputs:
     if len(arrays) != len(graph.inputs):
         raise InputError(
-            f"{str(path)!r} holds {len(arrays)} arrays, the model has {len(graph.inputs)} inputs: "
+            f"{origin}: found {len(arrays)} arrays, the model has {len(graph.inputs)} inputs: "
             + ", ".join(graph.inputs),
             help="save an .npz with one array per input, named as the inputs or in their order",
         )
     fitted = tuple(
-        _fit_array(array, graph.tensors[name], path)
+        _fit_array(array, graph.tensors[name], origin)
         for array, name in zip(arrays, graph.inputs, strict=True)
     )
-    return ModelInputs(fitted, f"{path.name}")
+    return ModelInputs(fitted, origin)
 
 
-def _fit_array(array: Array, tensor: Tensor, path: Path) -> Array:
+def _fit_array(array: Array, tensor: Tensor, origin: str) -> Array:
     if array.dtype != tensor.dtype.numpy:
         raise InputError(
             f"input {tensor.name!r} wants {tensor.dtype.numpy.name}, "
-            f"{str(path)!r} holds {array.dtype.name}",
-            help="convert it: quantized models take quantized integers, as `penstock inspect` shows",
+            f"{origin} holds {array.dtype.name}",
+            help="convert it: `penstock inspect` shows each input's type and quantization",
         )
     if array.shape == tensor.shape:
         return array
@@ -139,7 +149,7 @@ def _fit_array(array: Array, tensor: Tensor, path: Path) -> Array:
         return array[np.newaxis]
     raise InputError(
         f"input {tensor.name!r} wants shape {list(tensor.shape)}, "
-        f"{str(path)!r} holds {list(array.shape)}"
+        f"{origin} holds {list(array.shape)}"
     )
 
 

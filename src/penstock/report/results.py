@@ -24,6 +24,21 @@ class MemoryUse:
 
 
 @dataclass(frozen=True, slots=True)
+class InstructionCounts:
+    """What a virtual board counts during one inference.
+
+    Attributes:
+        instructions: all that were executed.
+        operator_instructions: those of each step.
+        stack_bytes: most stack in use since the reset.
+    """
+
+    instructions: int
+    operator_instructions: Mapping[int, int]
+    stack_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorResult:
     """What one step of the program did.
 

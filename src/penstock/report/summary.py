@@ -1,0 +1,126 @@
+"""Plans and runs summed up as the results that people and JSON readers see."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from penstock.boards.board import Board
+from penstock.ir.graph import Graph
+from penstock.ir.macs import operator_macs
+from penstock.planning import ExecutionPlan
+from penstock.report.results import (
+    CompileResult,
+    InstructionCounts,
+    MemoryUse,
+    OperatorResult,
+    OutputInfo,
+    RunResult,
+    Truth,
+)
+
+
+def graph_macs(graph: Graph) -> int:
+    """Return the multiply-accumulates of one inference."""
+    return sum(operator_macs(graph, operator) for operator in graph.operators)
+
+
+def weights_bytes(plan: ExecutionPlan) -> int:
+    """Return the bytes of all constants, alignment left out."""
+    return sum(array.nbytes for array in plan.program.constants.values())
+
+
+def memory_use(plan: ExecutionPlan, board: Board | None) -> dict[str, MemoryUse]:
+    """Return the bytes that constants, arena and state take of each region used.
+
+    Code, stack and the harness are not counted: only a linked firmware knows them.
+    """
+    weights = weights_bytes(plan)
+    working = plan.arena.size_bytes + plan.state_bytes
+    if board is None or plan.placement is None:
+        return {"weights": MemoryUse(weights, None), "arena": MemoryUse(working, None)}
+    used: dict[str, int] = {}
+    for region, size_bytes in ((plan.placement.weights, weights), (plan.placement.arena, working)):
+        used[region] = used.get(region, 0) + size_bytes
+    return {
+        name: MemoryUse(size_bytes, board.region(name).size_bytes)
+        for name, size_bytes in used.items()
+    }
+
+
+def summarize_compile(
+    original: Graph,
+    plan: ExecutionPlan,
+    board: Board | None,
+    *,
+    model_name: str,
+    directory: Path,
+    files: Sequence[str],
+    verified: bool,
+) -> CompileResult:
+    """Return what a compile made."""
+    return CompileResult(
+        model=model_name,
+        board=plan.board,
+        directory=str(directory),
+        verified=verified,
+        macs_original=graph_macs(original),
+        macs=graph_macs(plan.program.graph),
+        weights_bytes=weights_bytes(plan),
+        arena_bytes=plan.arena.size_bytes,
+        arena_bytes_lower_bound=plan.arena.lower_bound_bytes,
+        state_bytes=plan.state_bytes,
+        steps=len(plan.program.calls),
+        memory=memory_use(plan, board),
+        files=sorted(files),
+    )
+
+
+def summarize_run(
+    original: Graph,
+    plan: ExecutionPlan,
+    *,
+    model_name: str,
+    board_name: str,
+    memory: Mapping[str, MemoryUse],
+    verified: bool | None,
+    counts: InstructionCounts | None,
+    input_origin: str,
+    compiler: str,
+) -> RunResult:
+    """Return what a run found; ``counts`` is None on the host."""
+    outputs = [original.tensors[name] for name in original.outputs]
+    return RunResult(
+        model=model_name,
+        board=board_name,
+        truth=Truth.HOST if counts is None else Truth.SIMULATE,
+        verified=verified,
+        macs=graph_macs(original),
+        instructions=None if counts is None else counts.instructions,
+        stack_bytes=None if counts is None else counts.stack_bytes,
+        memory=memory,
+        operators=_operator_results(plan, counts),
+        outputs=[OutputInfo(tensor.name, tensor.shape, tensor.dtype.value) for tensor in outputs],
+        input_origin=input_origin,
+        compiler=compiler,
+    )
+
+
+def _operator_results(
+    plan: ExecutionPlan, counts: InstructionCounts | None
+) -> list[OperatorResult]:
+    graph = plan.program.graph
+    results = []
+    for step, call in enumerate(plan.program.calls):
+        operator = graph.operators[call.operator]
+        tensor = graph.tensors[operator.outputs[0]]
+        results.append(
+            OperatorResult(
+                index=step,
+                source=operator.source,
+                kind=operator.kind,
+                output=tensor.name,
+                shape=tensor.shape,
+                macs=call.macs,
+                instructions=None if counts is None else counts.operator_instructions.get(step, 0),
+            )
+        )
+    return results

@@ -1,0 +1,117 @@
+"""Running a generated program step by step against the interpreter."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from penstock.errors import VerificationError
+from penstock.ir.graph import Graph
+from penstock.ir.interpreter import run, trace
+from penstock.ir.tensor import Array, Tensor
+from penstock.planning.execution_plan import ExecutionPlan
+
+FLOAT_TAIL_ULP = 2
+"""Largest difference of float32 results, in units in the last place: exp and log may differ."""
+
+
+class Machine(Protocol):
+    """Whatever runs generated code: the host's shared library, or a virtual board."""
+
+    def write_inputs(self, inputs: Sequence[Array], /) -> None:
+        """Fill the model's inputs."""
+
+    def run_range(self, first: int, last: int, /) -> None:
+        """Run the steps ``first`` to ``last - 1``."""
+
+    def read_outputs(self) -> list[Array]:
+        """Return copies of the model's outputs."""
+
+    def read_arena(self, offset_bytes: int, size_bytes: int, /) -> bytes:
+        """Return bytes of the arena."""
+
+    def read_state(self, offset_bytes: int, size_bytes: int, /) -> bytes:
+        """Return bytes of the state block."""
+
+
+def verify_steps(
+    plan: ExecutionPlan,
+    machine: Machine,
+    inputs: Sequence[Array],
+    *,
+    on_step: Callable[[int], None] | None = None,
+) -> None:
+    """Run one inference, comparing what each step wrote with the interpreter's tensors.
+
+    The machine must be freshly initialized, so that its state is that of a first inference.
+
+    Raises:
+        VerificationError: naming the first step whose bytes differ, and where.
+    """
+    program = plan.program
+    expected = trace(program.graph, list(inputs))
+    machine.write_inputs(inputs)
+    for step, call in enumerate(program.calls):
+        machine.run_range(step, step + 1)
+        for name in call.writes:
+            tensor = program.graph.tensors[name]
+            if not tensor.is_variable:
+                found = _read_tensor(plan, machine, tensor)
+                _compare(found, expected, tensor, _describe_step(plan, step))
+        if on_step is not None:
+            on_step(step)
+
+
+def verify_outputs(original: Graph, machine: Machine, inputs: Sequence[Array]) -> None:
+    """Compare a machine's outputs with the graph as it was before any pass.
+
+    Raises:
+        VerificationError: naming the first output that differs.
+    """
+    expected = dict(zip(original.outputs, run(original, list(inputs)), strict=True))
+    for name, found in zip(original.outputs, machine.read_outputs(), strict=True):
+        _compare(found, expected, original.tensors[name], "the whole program, passes included,")
+
+
+def _read_tensor(plan: ExecutionPlan, machine: Machine, tensor: Tensor) -> Array:
+    content = machine.read_arena(plan.arena.offset_bytes[tensor.name], tensor.size_bytes)
+    return np.frombuffer(content, tensor.dtype.numpy).reshape(tensor.shape)
+
+
+def _describe_step(plan: ExecutionPlan, step: int) -> str:
+    operator = plan.program.graph.operators[plan.program.calls[step].operator]
+    origin = "" if operator.source is None else f", operator {operator.source} of the model file"
+    return f"step {step} ({operator.kind}{origin})"
+
+
+def _compare(found: Array, expected: Mapping[str, Array], tensor: Tensor, step: str) -> None:
+    wanted = expected[tensor.name]
+    if not arrays_agree(found, wanted):
+        position = int(np.flatnonzero(found.reshape(-1) != wanted.reshape(-1))[0])
+        index = [int(part) for part in np.unravel_index(position, found.shape)]
+        raise VerificationError(
+            f"{step} wrote {found.reshape(-1)[position]} to {tensor.name!r}{index}, "
+            f"the interpreter {wanted.reshape(-1)[position]}; "
+            f"{int(np.count_nonzero(found != wanted))} of {found.size} elements differ"
+        )
+
+
+def arrays_agree(found: Array, wanted: Array) -> bool:
+    """Return whether two tensors are equal: to the byte, float32 to `FLOAT_TAIL_ULP`."""
+    if found.shape != wanted.shape or found.dtype != wanted.dtype:
+        return False
+    if found.dtype != np.float32:
+        return found.tobytes() == wanted.tobytes()
+    return bool(np.all(ulp_distance(found, wanted) <= FLOAT_TAIL_ULP))
+
+
+def ulp_distance(left: Array, right: Array) -> Array:
+    """Return how many float32 values lie between two arrays, element by element; NaN equals NaN."""
+    ordered = [_ordered(array) for array in (left, right)]
+    distance = np.abs(ordered[0] - ordered[1])
+    return np.where(np.isnan(left) & np.isnan(right), 0, distance)
+
+
+def _ordered(values: Array) -> Array:
+    bits = np.ascontiguousarray(values, np.float32).view(np.int32).astype(np.int64)
+    return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
