@@ -1,0 +1,159 @@
+"""Emits the linker script of the firmware for a board: sections to memory regions."""
+
+from penstock.boards.board import Board, MemoryRegion
+from penstock.errors import InputError
+from penstock.planning.execution_plan import Placement
+
+DEFAULT_STACK_BYTES = 8192
+
+_CACHE_LINE_BYTES = 32
+_DEVICE_SPACE = range(0xA000_0000, 0xE000_0000)
+"""Addresses that an ARMv7-M core treats as device memory unless its MPU says otherwise."""
+
+
+def emit_linker_script(
+    board: Board, placement: Placement, *, stack_bytes: int = DEFAULT_STACK_BYTES
+) -> str:
+    """Return the script for GNU ld and lld.
+
+    The script defines what ``runtime/ports/cortex_m`` reads: ``ps_stack_limit``, ``ps_stack_top``,
+    and the tables of memory to copy, to clear, and to declare as normal memory.
+
+    Args:
+        board: whose regions the placement names.
+        placement: regions of code, weights, arena and stack.
+        stack_bytes: extent of the stack, a multiple of 8.
+
+    Raises:
+        InputError: a region is unknown, code is not in flash, or RAM is asked for in flash.
+    """
+    code = _region(board, placement.code, "code")
+    weights = _region(board, placement.weights, "weights")
+    arena = _region(board, placement.arena, "arena")
+    stack = _region(board, placement.stack, "stack")
+    for region, what in ((arena, "arena"), (stack, "stack")):
+        if not region.is_writable:
+            raise InputError(f"the {what} cannot be placed in '{region.name}': it is read-only")
+    if code.is_writable:
+        raise InputError(
+            f"code cannot be placed in '{code.name}': it is empty at reset",
+            help="place code in flash",
+        )
+    return _TEMPLATE.format(
+        title=board.title,
+        regions="\n".join(_memory_line(region) for region in board.regions),
+        code=code.name,
+        weights=weights.name,
+        weights_load=f" AT > {code.name}" if weights.is_writable else "",
+        arena=arena.name,
+        stack=stack.name,
+        stack_bytes=f"{stack_bytes:#x}",
+        line=_CACHE_LINE_BYTES,
+        copy_table=_copy_table(weights),
+        mpu_table=_mpu_table({region.name: region for region in (weights, arena, stack)}),
+    )
+
+
+def _region(board: Board, name: str, what: str) -> MemoryRegion:
+    try:
+        return board.region(name)
+    except KeyError:
+        raise InputError(
+            f"board '{board.name}' has no memory '{name}' for {what}; its memories are "
+            + ", ".join(region.name for region in board.regions)
+        ) from None
+
+
+def _memory_line(region: MemoryRegion) -> str:
+    access = "rwx" if region.is_writable else "rx"
+    return (
+        f"  {region.name} ({access}) : "
+        f"ORIGIN = {region.base:#010x}, LENGTH = {region.size_bytes:#x}"
+    )
+
+
+def _copy_table(weights: MemoryRegion) -> str:
+    sections = [".data", *([".penstock_weights"] if weights.is_writable else [])]
+    lines = [f"    ps_copy_count = .; LONG({len(sections)})", "    ps_copy_table = .;"]
+    lines += [f"    LONG(LOADADDR({s})) LONG(ADDR({s})) LONG(SIZEOF({s}))" for s in sections]
+    return "\n".join(lines)
+
+
+def _mpu_table(used: dict[str, MemoryRegion]) -> str:
+    regions = [r for r in used.values() if r.is_writable and r.base in _DEVICE_SPACE]
+    lines = [f"    ps_mpu_count = .; LONG({len(regions)})", "    ps_mpu_table = .;"]
+    # The MPU knows powers of two only; rounding down leaves the rest as it is by default.
+    lines += [f"    LONG({r.base:#x}) LONG({r.size_bytes.bit_length() - 1})" for r in regions]
+    return "\n".join(lines)
+
+
+_TEMPLATE = """\
+/* Memory of {title}. */
+ENTRY(Reset_Handler)
+
+MEMORY
+{{
+{regions}
+}}
+
+SECTIONS
+{{
+  .vectors : {{ KEEP(*(.vectors)) }} > {code}
+
+  .text :
+  {{
+    *(.text .text.*)
+    *(.rodata .rodata.*)
+    . = ALIGN(4);
+{copy_table}
+    ps_zero_count = .; LONG(1)
+    ps_zero_table = .;
+    LONG(ADDR(.bss)) LONG(SIZEOF(.bss))
+{mpu_table}
+  }} > {code}
+
+  /* The stack grows down from the lowest addresses of its memory: what overflows leaves the
+     memory map and faults, instead of overwriting data that happens to lie below. */
+  .stack (NOLOAD) :
+  {{
+    ps_stack_limit = .;
+    . = . + {stack_bytes};
+    . = ALIGN(8);
+    ps_stack_top = .;
+  }} > {stack}
+
+  .data : ALIGN(8)
+  {{
+    *(.data .data.*)
+    . = ALIGN(4);
+  }} > {stack} AT > {code}
+
+  .bss (NOLOAD) : ALIGN(8)
+  {{
+    *(.bss .bss.* COMMON)
+    . = ALIGN(4);
+  }} > {stack}
+
+  .penstock_weights : ALIGN({line})
+  {{
+    *(.penstock_weights .penstock_weights.*)
+    . = ALIGN(4);
+  }} > {weights}{weights_load}
+
+  .penstock_state (NOLOAD) : ALIGN({line})
+  {{
+    *(.penstock_state .penstock_state.*)
+  }} > {arena}
+
+  .penstock_arena (NOLOAD) : ALIGN({line})
+  {{
+    *(.penstock_arena .penstock_arena.*)
+  }} > {arena}
+
+  /DISCARD/ :
+  {{
+    *(.ARM.exidx .ARM.exidx.* .ARM.extab .ARM.extab.* .eh_frame .eh_frame.*)
+    *(.comment .note .note.*)
+  }}
+}}
+"""
