@@ -1,0 +1,143 @@
+"""Says why the firmware stopped, in the terms of its source and of its model."""
+
+from dataclasses import dataclass
+
+from penstock.errors import SimulationError
+from penstock.simulate.firmware import Firmware
+from penstock.simulate.machine import Machine
+from penstock.simulate.memory import BoardMemory
+from penstock.simulate.monitor import STOP_ACCESS, STOP_EXCEPTION, STOP_LIMIT, STOP_UNALIGNED
+
+BKPT_READY = 0x20
+"""Operand of the BKPT at which the harness waits; ports/harness.h."""
+
+_BKPT_REASONS = {
+    0x21: "took a non-maskable interrupt",
+    0x22: "took a hard fault",
+    0x23: "took a memory management fault",
+    0x24: "took a bus fault",
+    0x25: "took a usage fault",
+    0x26: "took an exception that nothing handles",
+    0x27: "returned from main",
+}
+_EXCEPTION_PREFETCH_ABORT, _EXCEPTION_BKPT = 3, 7
+_EXCEPTIONS = {
+    1: "executed an undefined instruction",
+    2: "called a supervisor (SVC) that is not there",
+    4: "made an illegal data access",
+    8: "returned from an exception that it never took",
+    16: "made a semihosting call, which the board does not offer",
+    17: "used a coprocessor that is not there or not enabled",
+    18: "left the Thumb state: it jumped to an even address",
+}
+_READS = {16, 19, 23}
+_WRITES = {17, 20, 22}
+_STACK_REACH_BYTES = 1 << 16
+"""How far below the stack an access still counts as the stack's."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackBounds:
+    """Where the stack is, ``[limit, top)``; it grows down."""
+
+    limit: int
+    top: int
+
+
+def breakpoint_number(machine: Machine, memory: BoardMemory) -> int | None:
+    """Return the operand of the BKPT at which the core stopped; None when it was no BKPT."""
+    record = machine.monitor.record
+    if record.reason != STOP_EXCEPTION or record.access != _EXCEPTION_BKPT:
+        return None
+    return memory.read(machine.pc, 1)[0]
+
+
+def explain_stop(
+    machine: Machine,
+    memory: BoardMemory,
+    firmware: Firmware,
+    stack: StackBounds,
+    operator_names: tuple[str, ...],
+) -> SimulationError:
+    """Return the error for a stop that is not the harness waiting for a command."""
+    record = machine.monitor.record
+    number = breakpoint_number(machine, memory)
+    what, hint = _what(machine, memory, number)
+    if record.reason in (STOP_ACCESS, STOP_UNALIGNED) and _is_below_stack(record.address, stack):
+        size_bytes = stack.top - stack.limit
+        what = f"overflowed its stack of {size_bytes} bytes at {stack.limit:#010x}: it {what}"
+        hint = "give the linker script a larger stack, or the function smaller local arrays"
+    where = describe_place(machine, firmware, operator_names)
+    return SimulationError(f"the firmware {what}; {where}", help=hint)
+
+
+def _is_below_stack(address: int, stack: StackBounds) -> bool:
+    return stack.limit - _STACK_REACH_BYTES <= address < stack.limit
+
+
+def _what(machine: Machine, memory: BoardMemory, number: int | None) -> tuple[str, str]:
+    record = machine.monitor.record
+    if number is not None:
+        return _BKPT_REASONS.get(number, f"stopped at a breakpoint of its own ({number:#x})"), ""
+    if record.reason == STOP_LIMIT:
+        return (
+            f"ran for {machine.monitor.instructions} instructions and was not done",
+            "look for an endless loop, or raise the instruction limit",
+        )
+    if record.reason == STOP_EXCEPTION and record.access == _EXCEPTION_PREFETCH_ABORT:
+        return f"jumped to {record.pc:#010x}, {_fetch_problem(memory, record.pc)}", ""
+    if record.reason == STOP_EXCEPTION:
+        return _EXCEPTIONS.get(record.access, f"took exception {record.access}"), ""
+    if record.reason == STOP_ACCESS:
+        return _access(memory, record.access, record.address, record.size_bytes)
+    if record.reason == STOP_UNALIGNED:
+        verb = "wrote" if record.access in _WRITES else "read"
+        return (
+            f"{verb} a word at {record.address:#010x} with an instruction that requires alignment",
+            "the core takes a usage fault there; do not cast pointers to wider types",
+        )
+    return _EXCEPTIONS[1], ""
+
+
+def _access(memory: BoardMemory, access: int, address: int, size_bytes: int) -> tuple[str, str]:
+    if access not in _READS | _WRITES:
+        return f"jumped to {address:#010x}, {_fetch_problem(memory, address)}", ""
+    verb = "wrote" if access in _WRITES else "read"
+    window = memory.window_at(address)
+    if window is None:
+        place = f"which is in no memory of {memory.board.name}{_neighbor(memory, address)}"
+    else:
+        place = f"which is in '{window.region.name}', a read-only memory"
+    return f"{verb} {size_bytes} bytes at {address:#010x}, {place}", ""
+
+
+def _fetch_problem(memory: BoardMemory, address: int) -> str:
+    window = memory.window_at(address)
+    if window is None:
+        return f"which is in no memory of {memory.board.name}{_neighbor(memory, address)}"
+    return f"which is in '{window.region.name}', where the core executes nothing"
+
+
+def _neighbor(memory: BoardMemory, address: int) -> str:
+    below = [window for window in memory.windows if window.end <= address]
+    if not below or address - below[-1].end >= _STACK_REACH_BYTES:
+        return ""
+    return f", {address - below[-1].end} bytes behind the end of '{below[-1].region.name}'"
+
+
+def describe_place(machine: Machine, firmware: Firmware, operator_names: tuple[str, ...]) -> str:
+    """Return function, line and operator of the stop, as far as they are known."""
+    record = machine.monitor.record
+    function = firmware.function_at(record.pc)
+    address = record.pc if function else record.last_block
+    function = function or firmware.function_at(address)
+    if function is None:
+        place = f"in no known function, at {record.pc:#010x}"
+    else:
+        line = firmware.source_line(address)
+        place = f"in {function.name} ({f'{line}, ' if line else ''}{address:#010x})"
+    operator = machine.monitor.current_operator
+    if operator is None:
+        return f"{place}, outside all operators"
+    kind = operator_names[operator] if operator < len(operator_names) else "unknown kind"
+    return f"{place}, operator {operator} ({kind})"

@@ -1,0 +1,180 @@
+"""The processor: Unicorn with native callbacks, run in a thread that can be interrupted."""
+
+import ctypes
+import threading
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from penstock.boards.board import Core
+from penstock.errors import SimulationError, ToolError, UnsupportedError
+from penstock.simulate.firmware import Firmware
+from penstock.simulate.memory import BoardMemory
+from penstock.simulate.monitor import Monitor
+
+UNICORN_VERSION = "2.1.3"
+"""The only version accepted: 2.1.4 loads wrong values in IT blocks when hooks are set."""
+
+POLL_SECONDS = 0.1
+PAGE_BYTES = 4096
+"""Granularity of the memory map; the emulator's own 1 KiB makes its translation cache miss more."""
+
+_NOWHERE = 0xFFFF_FFFE
+_HOOK_EXCEPTION, _HOOK_BLOCK, _HOOK_INVALID_ACCESS = 1, 8, 1008
+_HOOK_UNDEFINED, _HOOK_READ, _HOOK_WRITE = 16384, 1024, 2048
+_PROTECTION_READ, _PROTECTION_WRITE, _PROTECTION_EXECUTE = 1, 2, 4
+
+
+def import_unicorn() -> ModuleType:
+    """Return the module ``unicorn``.
+
+    Raises:
+        ToolError: it is not installed, or its version is one that miscomputes.
+    """
+    remedy = "pip install 'penstock[simulate]'"
+    try:
+        import unicorn
+    except ImportError as error:
+        raise ToolError(
+            "the virtual board needs the package 'unicorn', which is not installed",
+            help=f"install it with `{remedy}`; it is GPL-2.0, and nothing else needs it",
+        ) from error
+    if unicorn.__version__ != UNICORN_VERSION:
+        raise ToolError(
+            f"the virtual board needs unicorn {UNICORN_VERSION}, found {unicorn.__version__}; "
+            "other versions load wrong values in IT blocks or are slower",
+            help=f"install it with `{remedy}`",
+        )
+    module: ModuleType = unicorn
+    return module
+
+
+class Machine:
+    """A core with memories and callbacks; knows nothing of models."""
+
+    def __init__(
+        self,
+        firmware: Firmware,
+        memory: BoardMemory,
+        core: Core,
+        *,
+        checks_alignment: bool = True,
+    ) -> None:
+        """Build the processor; it has not run yet.
+
+        Args:
+            firmware: whose functions the instructions are counted for.
+            memory: mapped at all of its windows.
+            core: which processor.
+            checks_alignment: whether each access is watched for the alignment faults that
+                Unicorn does not raise; costs time.
+
+        Raises:
+            ToolError: Unicorn or a C compiler is missing.
+            UnsupportedError: Unicorn does not know the core.
+        """
+        unicorn = import_unicorn()
+        from unicorn.unicorn_py3.unicorn import uclib
+
+        self._registers: Any = unicorn.arm_const
+        self._engine: ctypes.CDLL = uclib
+        self._uc: Any = unicorn.Uc(
+            unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
+        )
+        model = getattr(self._registers, f"UC_CPU_ARM_{core.name.upper().replace('-', '_')}", None)
+        if model is None:
+            raise UnsupportedError(
+                f"the virtual board has no core '{core.name}'",
+                help="choose a board with a Cortex-M0, M3, M4, M7 or M33",
+            )
+        self._uc.ctl_set_cpu_model(model)
+        self._uc.ctl_set_page_size(PAGE_BYTES)
+        self._memory = memory  # the engine holds addresses of its buffers
+        self._map(memory)
+        self.monitor = Monitor(firmware, memory.board.peripherals, uclib)
+        self._hook("on_block", _HOOK_BLOCK)
+        self._hook("on_invalid_access", _HOOK_INVALID_ACCESS)
+        self._hook("on_exception", _HOOK_EXCEPTION)
+        self._hook("on_undefined", _HOOK_UNDEFINED)
+        if checks_alignment:
+            self._hook("on_access", _HOOK_READ | _HOOK_WRITE)
+
+    def _map(self, memory: BoardMemory) -> None:
+        for window in memory.windows:
+            protection = _PROTECTION_READ
+            protection |= _PROTECTION_WRITE if window.region.is_writable else 0
+            protection |= _PROTECTION_EXECUTE if window.is_executable else 0
+            self._uc.mem_map_ptr(
+                window.base, window.region.size_bytes, protection, window.host_address
+            )
+
+    def _hook(self, callback: str, kind: int) -> None:
+        """Register a native callback by address; begin above end means everywhere."""
+        handle = ctypes.c_size_t()
+        status = self._engine.uc_hook_add(
+            self._uc._uch,
+            ctypes.byref(handle),
+            ctypes.c_int(kind),
+            ctypes.c_void_p(self.monitor.callback(callback)),
+            ctypes.c_void_p(ctypes.addressof(self.monitor.record)),
+            ctypes.c_uint64(1),
+            ctypes.c_uint64(0),
+        )
+        if status != 0:
+            raise SimulationError(f"the emulator refused a callback: status {status}")
+
+    @property
+    def pc(self) -> int:
+        """Address of the instruction that is next, or that stopped."""
+        return int(self._uc.reg_read(self._registers.UC_ARM_REG_PC))
+
+    @property
+    def sp(self) -> int:
+        """The stack pointer."""
+        return int(self._uc.reg_read(self._registers.UC_ARM_REG_SP))
+
+    @property
+    def lr(self) -> int:
+        """The link register."""
+        return int(self._uc.reg_read(self._registers.UC_ARM_REG_LR))
+
+    def reset(self, stack_top: int) -> None:
+        """Set the stack pointer as the core does from the vector table."""
+        self._uc.reg_write(self._registers.UC_ARM_REG_SP, stack_top)
+
+    def run(
+        self, address: int, instruction_limit: int, on_poll: Callable[[], None] | None = None
+    ) -> None:
+        """Run from an address until something stops the core; the monitor says what.
+
+        The core runs in a thread of its own, so that this one can report progress and take
+        Ctrl-C, upon which the core is stopped and the exception goes on.
+        """
+        self.monitor.prepare(instruction_limit)
+        thread = threading.Thread(target=self._start, args=(address,), daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive():
+                thread.join(POLL_SECONDS)
+                if on_poll is not None:
+                    on_poll()
+        except BaseException:
+            while thread.is_alive():
+                self.monitor.interrupt()
+                thread.join(POLL_SECONDS)
+            raise
+
+    def _start(self, address: int) -> None:
+        """The status is not looked at: the monitor recorded the reason before."""
+        self._engine.uc_emu_start(
+            self._uc._uch,
+            ctypes.c_uint64(address | 1),
+            ctypes.c_uint64(_NOWHERE),
+            ctypes.c_uint64(0),
+            ctypes.c_size_t(0),
+        )
+
+    def close(self) -> None:
+        """Release the engine, then the callbacks' memory."""
+        self._uc = None
+        self.monitor.close()

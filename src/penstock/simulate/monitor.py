@@ -1,0 +1,167 @@
+"""The native half of the virtual board: mirrors native/monitor.c and compiles it when needed."""
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from penstock.boards.board import PeripheralRange
+from penstock.simulate.firmware import Firmware, Function
+from penstock.toolchain import cached_shared_library
+
+STOP_NONE, STOP_LIMIT, STOP_ACCESS, STOP_EXCEPTION, STOP_UNDEFINED, STOP_UNALIGNED = range(6)
+"""``stop_reason`` of monitor.c."""
+
+ELSEWHERE = "(elsewhere)"
+"""Name under which instructions outside all known functions are counted."""
+
+
+class FunctionRecord(ctypes.Structure):
+    """``function`` of monitor.c."""
+
+    _fields_ = (
+        ("start", ctypes.c_uint32),
+        ("end", ctypes.c_uint32),
+        ("operator_slot", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("instructions", ctypes.c_uint64),
+    )
+
+
+class AddressRange(ctypes.Structure):
+    """``address_range`` of monitor.c."""
+
+    _fields_ = (("start", ctypes.c_uint32), ("end", ctypes.c_uint32))
+
+
+class MonitorRecord(ctypes.Structure):
+    """``monitor`` of monitor.c."""
+
+    _fields_ = (
+        ("stop", ctypes.c_void_p),
+        ("read_memory", ctypes.c_void_p),
+        ("map_memory", ctypes.c_void_p),
+        ("read_register", ctypes.c_void_p),
+        ("functions", ctypes.POINTER(FunctionRecord)),
+        ("function_count", ctypes.c_uint64),
+        ("peripherals", ctypes.POINTER(AddressRange)),
+        ("peripheral_count", ctypes.c_uint64),
+        ("operator_instructions", ctypes.POINTER(ctypes.c_uint64)),
+        ("limit", ctypes.c_uint64),
+        ("instructions", ctypes.c_uint64),
+        ("operator_slot", ctypes.c_uint64),
+        ("return_address", ctypes.c_uint64),
+        ("last_block", ctypes.c_uint64),
+        ("reason", ctypes.c_uint64),
+        ("access", ctypes.c_uint64),
+        ("address", ctypes.c_uint64),
+        ("size_bytes", ctypes.c_uint64),
+        ("pc", ctypes.c_uint64),
+        ("blocks", ctypes.c_void_p),
+        ("block_capacity", ctypes.c_uint64),
+        ("block_count", ctypes.c_uint64),
+    )
+
+
+@cache
+def load_native() -> ctypes.CDLL:
+    """Return the compiled callbacks; raises ToolError without a C compiler."""
+    with resources.as_file(resources.files("penstock.simulate") / "native") as folder:
+        sources = [Path(folder) / name for name in ("monitor.c", "thumb.c")]
+        library = cached_shared_library("monitor", sources, [Path(folder)])
+    return ctypes.CDLL(str(library))
+
+
+class Monitor:
+    """Counts and limits what the firmware executes, and records why it stopped."""
+
+    def __init__(
+        self, firmware: Firmware, peripherals: Sequence[PeripheralRange], engine: ctypes.CDLL
+    ) -> None:
+        """Prepare the callbacks' data; ``engine`` is Unicorn's own library."""
+        self._native = load_native()
+        self._functions = firmware.functions
+        slots = 2 + max((f.operator for f in self._functions if f.operator is not None), default=-1)
+        self._function_records = _function_records(self._functions)
+        self._peripheral_records = (AddressRange * len(peripherals))(
+            *(AddressRange(p.base, p.base + p.size_bytes) for p in peripherals)
+        )
+        self._operator_instructions = (ctypes.c_uint64 * slots)()
+        self.record = MonitorRecord(
+            stop=_address_of(engine, "uc_emu_stop"),
+            read_memory=_address_of(engine, "uc_mem_read"),
+            map_memory=_address_of(engine, "uc_mem_map"),
+            read_register=_address_of(engine, "uc_reg_read"),
+            functions=self._function_records,
+            function_count=len(self._function_records),
+            peripherals=self._peripheral_records,
+            peripheral_count=len(peripherals),
+            operator_instructions=self._operator_instructions,
+        )
+
+    def callback(self, name: str) -> int:
+        """Return the address of ``ps_monitor_<name>``."""
+        return _address_of(self._native, f"ps_monitor_{name}")
+
+    def prepare(self, instruction_limit: int) -> None:
+        """Forget why the firmware stopped, and allow so many further instructions."""
+        self.record.reason = STOP_NONE
+        self.record.limit = self.record.instructions + instruction_limit
+
+    def interrupt(self) -> None:
+        """Make the firmware stop at the next block; may be called from another thread."""
+        self.record.limit = 0
+
+    def clear_counts(self) -> None:
+        """Count from zero again."""
+        self._native.ps_monitor_settle(ctypes.byref(self.record))
+        self.record.instructions = 0
+        for slot in range(len(self._operator_instructions)):
+            self._operator_instructions[slot] = 0
+        for record in self._function_records:
+            record.instructions = 0
+
+    @property
+    def current_operator(self) -> int | None:
+        """Index of the operator that runs or was running."""
+        slot = int(self.record.operator_slot)
+        return slot - 1 if slot else None
+
+    @property
+    def instructions(self) -> int:
+        """Instructions executed so far, those whose condition failed included."""
+        return int(self.record.instructions)
+
+    def operator_instructions(self) -> dict[int, int]:
+        """Return instructions by operator index; operators that did not run are left out."""
+        counts = self._operator_instructions
+        return {slot - 1: counts[slot] for slot in range(1, len(counts)) if counts[slot]}
+
+    def function_instructions(self) -> dict[str, int]:
+        """Return instructions by function, most first; callees count for themselves."""
+        self._native.ps_monitor_settle(ctypes.byref(self.record))
+        totals: dict[str, int] = {}
+        names = [*(function.name for function in self._functions), ELSEWHERE]
+        for name, record in zip(names, self._function_records, strict=True):
+            if record.instructions:
+                totals[name] = totals.get(name, 0) + record.instructions
+        return dict(sorted(totals.items(), key=lambda item: -item[1]))
+
+    def close(self) -> None:
+        """Release native memory."""
+        self._native.ps_monitor_free(ctypes.byref(self.record))
+
+
+def _address_of(library: ctypes.CDLL, name: str) -> int:
+    address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+    assert address is not None
+    return address
+
+
+def _function_records(functions: Sequence[Function]) -> "ctypes.Array[FunctionRecord]":
+    slots = [0 if f.operator is None else f.operator + 1 for f in functions]
+    records = [
+        FunctionRecord(f.start, f.end, slot) for f, slot in zip(functions, slots, strict=True)
+    ]
+    return (FunctionRecord * (len(records) + 1))(*records)

@@ -1,0 +1,272 @@
+/* What watches the virtual board while it runs: callbacks that the emulator calls directly.
+ *
+ * Blocks are counted, not instructions: a block is decoded once, and each later execution adds its
+ * length to the totals. The structures are mirrored in monitor.py. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "thumb.h"
+
+/* UC_ARM_REG_LR, UC_ARM_REG_PC, UC_ARM_REG_SP, UC_ARM_REG_R0 */
+enum { REGISTER_LR = 10, REGISTER_PC = 11, REGISTER_SP = 12, REGISTER_R0 = 66 };
+enum { PROTECTION_READ_WRITE = 3, PAGE_BYTES = 4096 };
+enum { BLOCK_BYTES_MAX = 2048 }; /* the emulator ends a block at a page, or at 512 instructions */
+enum { NO_OPERATOR = 0 };
+
+typedef enum stop_reason {
+  STOP_NONE = 0,
+  STOP_LIMIT = 1,     /* the instruction limit was reached */
+  STOP_ACCESS = 2,    /* an access that the memory map forbids; `access` says which */
+  STOP_EXCEPTION = 3, /* `access` is the emulator's exception number */
+  STOP_UNDEFINED = 4, /* not an instruction */
+  STOP_UNALIGNED = 5  /* an instruction that requires alignment */
+} stop_reason;
+
+typedef struct function {
+  uint32_t start;
+  uint32_t end;
+  uint32_t operator_slot; /* NO_OPERATOR, or 1 + the operator's index */
+  uint32_t reserved;
+  uint64_t instructions;
+} function;
+
+typedef struct address_range {
+  uint32_t start;
+  uint32_t end;
+} address_range;
+
+typedef struct block {
+  uint32_t address;
+  uint32_t size_bytes;
+  uint32_t instructions; /* 0 marks a free slot */
+  uint32_t function;
+  uint32_t enters_operator; /* operator slot when this is a function's first block */
+  uint32_t needs_alignment; /* instructions that require it */
+  uint64_t count;
+} block;
+
+typedef struct monitor {
+  int (*stop)(void *engine);
+  int (*read_memory)(void *engine, uint64_t address, void *bytes, uint64_t size);
+  int (*map_memory)(void *engine, uint64_t address, uint64_t size, uint32_t protection);
+  int (*read_register)(void *engine, int number, void *value);
+  function *functions; /* sorted by start; the last one catches what no other contains */
+  uint64_t function_count;
+  const address_range *peripherals;
+  uint64_t peripheral_count;
+  uint64_t *operator_instructions; /* by operator slot */
+  volatile uint64_t limit;         /* lowered to 0 by the controlling thread to stop */
+  volatile uint64_t instructions;
+  volatile uint64_t operator_slot;
+  uint64_t return_address;
+  uint64_t last_block;
+  uint64_t reason;
+  uint64_t access;
+  uint64_t address;
+  uint64_t size_bytes;
+  uint64_t pc;
+  block *blocks;
+  uint64_t block_capacity; /* a power of two */
+  uint64_t block_count;
+} monitor;
+
+static uint32_t read_register(monitor *m, void *engine, int number) {
+  uint32_t value = 0;
+  m->read_register(engine, number, &value);
+  return value;
+}
+
+static void stop(monitor *m, void *engine, stop_reason reason) {
+  if (m->reason == STOP_NONE) {
+    m->reason = reason;
+    m->pc = read_register(m, engine, REGISTER_PC);
+  }
+  m->stop(engine);
+}
+
+static uint32_t find_function(const monitor *m, uint32_t address) {
+  uint32_t low = 0;
+  uint32_t high = (uint32_t)m->function_count - 1u;
+  while (low < high) {
+    const uint32_t middle = (low + high) / 2u;
+    if (address < m->functions[middle].start) {
+      high = middle;
+    } else if (address >= m->functions[middle].end) {
+      low = middle + 1u;
+    } else {
+      return middle;
+    }
+  }
+  return (uint32_t)m->function_count - 1u;
+}
+
+static block *slot_of(block *blocks, uint64_t capacity, uint32_t address) {
+  uint64_t slot = ((uint64_t)address * 0x9E3779B97F4A7C15u) >> 20;
+  for (;; ++slot) {
+    block *candidate = &blocks[slot & (capacity - 1u)];
+    if (candidate->instructions == 0u || candidate->address == address) {
+      return candidate;
+    }
+  }
+}
+
+static int grow(monitor *m) {
+  const uint64_t capacity = m->block_capacity ? m->block_capacity * 2u : 4096u;
+  block *blocks = calloc(capacity, sizeof *blocks);
+  uint64_t index;
+  if (blocks == NULL) {
+    return 0;
+  }
+  for (index = 0; index < m->block_capacity; ++index) {
+    if (m->blocks[index].instructions != 0u) {
+      *slot_of(blocks, capacity, m->blocks[index].address) = m->blocks[index];
+    }
+  }
+  free(m->blocks);
+  m->blocks = blocks;
+  m->block_capacity = capacity;
+  return 1;
+}
+
+/* Adds a block's executions to its function, so that its slot can be given a new meaning. */
+static void settle(monitor *m, block *entry) {
+  m->functions[entry->function].instructions += entry->count * entry->instructions;
+  entry->count = 0;
+}
+
+static block *describe(monitor *m, void *engine, uint32_t address, uint32_t size) {
+  uint8_t code[BLOCK_BYTES_MAX];
+  const uint32_t code_size = size < sizeof code ? size : (uint32_t)sizeof code;
+  ps_thumb_summary summary = {0, 0};
+  block *entry;
+  if (m->block_count * 2u >= m->block_capacity && !grow(m)) {
+    return NULL;
+  }
+  entry = slot_of(m->blocks, m->block_capacity, address);
+  if (entry->instructions == 0u) {
+    ++m->block_count;
+  } else {
+    settle(m, entry);
+  }
+  entry->address = address;
+  entry->size_bytes = size;
+  if (m->read_memory(engine, address, code, code_size) == 0) {
+    summary = ps_thumb_summarize(code, code_size);
+  }
+  entry->instructions = summary.instructions ? summary.instructions : 1u; /* it runs, after all */
+  entry->needs_alignment = summary.needs_alignment;
+  entry->function = find_function(m, address);
+  entry->enters_operator = m->functions[entry->function].start == address
+                               ? m->functions[entry->function].operator_slot
+                               : NO_OPERATOR;
+  return entry;
+}
+
+void ps_monitor_on_block(void *engine, uint64_t address, uint32_t size, monitor *m) {
+  block *entry = NULL;
+  if (m->block_capacity != 0u) {
+    entry = slot_of(m->blocks, m->block_capacity, (uint32_t)address);
+  }
+  if (entry == NULL || entry->instructions == 0u || entry->size_bytes != size) {
+    entry = describe(m, engine, (uint32_t)address, size);
+    if (entry == NULL) {
+      stop(m, engine, STOP_LIMIT);
+      return;
+    }
+  }
+  if (address == m->return_address) {
+    m->operator_slot = NO_OPERATOR;
+    m->return_address = 0;
+  }
+  if (entry->enters_operator != NO_OPERATOR) {
+    m->operator_slot = entry->enters_operator;
+    m->return_address = read_register(m, engine, REGISTER_LR) & ~1u;
+  }
+  ++entry->count;
+  m->last_block = address;
+  m->instructions += entry->instructions;
+  m->operator_instructions[m->operator_slot] += entry->instructions;
+  if (m->instructions > m->limit) {
+    stop(m, engine, STOP_LIMIT);
+  }
+}
+
+/* Called for an access that the memory map does not allow. Pages of register space come into being
+ * on first use and behave as memory. */
+int ps_monitor_on_invalid_access(void *engine, int access, uint64_t address, int size,
+                                 int64_t value, monitor *m) {
+  uint64_t index;
+  (void)value;
+  for (index = 0; index < m->peripheral_count; ++index) {
+    if (address >= m->peripherals[index].start && address < m->peripherals[index].end &&
+        m->map_memory(engine, address & ~(uint64_t)(PAGE_BYTES - 1), PAGE_BYTES,
+                      PROTECTION_READ_WRITE) == 0) {
+      return 1;
+    }
+  }
+  m->access = (uint64_t)access;
+  m->address = address;
+  m->size_bytes = (uint64_t)size;
+  stop(m, engine, STOP_ACCESS);
+  return 0;
+}
+
+void ps_monitor_on_exception(void *engine, uint32_t number, monitor *m) {
+  m->access = number;
+  stop(m, engine, STOP_EXCEPTION);
+}
+
+int ps_monitor_on_undefined(void *engine, monitor *m) {
+  stop(m, engine, STOP_UNDEFINED);
+  return 0;
+}
+
+/* The emulator's program counter is that of the block, so that the instruction has to be found. */
+void ps_monitor_on_access(void *engine, int access, uint64_t address, int size, int64_t value,
+                          monitor *m) {
+  uint8_t code[BLOCK_BYTES_MAX];
+  uint32_t registers[16];
+  const block *current;
+  int number;
+  int32_t offset;
+  (void)value;
+  if (size < 4 || (address & 3u) == 0u) {
+    return;
+  }
+  current = slot_of(m->blocks, m->block_capacity, (uint32_t)m->last_block);
+  if (current->needs_alignment == 0u || current->size_bytes > sizeof code ||
+      m->read_memory(engine, current->address, code, current->size_bytes) != 0) {
+    return;
+  }
+  for (number = 0; number < 13; ++number) {
+    registers[number] = read_register(m, engine, REGISTER_R0 + number);
+  }
+  registers[13] = read_register(m, engine, REGISTER_SP);
+  registers[14] = read_register(m, engine, REGISTER_LR);
+  registers[15] = current->address;
+  offset = ps_thumb_find_unaligned(code, current->size_bytes, registers, (uint32_t)address);
+  if (offset >= 0 && m->reason == STOP_NONE) {
+    stop(m, engine, STOP_UNALIGNED);
+    m->pc = current->address + (uint32_t)offset;
+    m->access = (uint64_t)access;
+    m->address = address;
+    m->size_bytes = (uint64_t)size;
+  }
+}
+
+/* Completes `functions[].instructions`. */
+void ps_monitor_settle(monitor *m) {
+  uint64_t index;
+  for (index = 0; index < m->block_capacity; ++index) {
+    if (m->blocks[index].instructions != 0u) {
+      settle(m, &m->blocks[index]);
+    }
+  }
+}
+
+void ps_monitor_free(monitor *m) {
+  free(m->blocks);
+  m->blocks = NULL;
+  m->block_capacity = 0;
+  m->block_count = 0;
+}

@@ -1,0 +1,100 @@
+"""One inference on a virtual board, and what was measured."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.boards.board import Board
+from penstock.ir.tensor import Array
+from penstock.simulate.virtual_board import INSTRUCTION_LIMIT, VirtualBoard
+
+Progress = Callable[[int, int], None]
+"""Takes the operator that runs and the instructions executed so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What one simulated inference gave.
+
+    Attributes:
+        outputs: bytes of the model's outputs, in order.
+        instructions: executed by the inference, those whose condition failed included; start-up
+            and ``init`` are not.
+        operator_instructions: by index of the step, callees included; the rest of
+            ``instructions`` belongs to the loop over the steps and to the harness.
+        operator_names: kinds of the steps.
+        function_instructions: by function, callees not included, most first.
+        stack_bytes_peak: the most stack in use since reset.
+        stack_bytes: the stack that there is.
+        wall_seconds: time that the simulation of the inference took.
+    """
+
+    outputs: tuple[bytes, ...]
+    instructions: int
+    operator_instructions: Mapping[int, int]
+    operator_names: tuple[str, ...]
+    function_instructions: Mapping[str, int]
+    stack_bytes_peak: int
+    stack_bytes: int
+    wall_seconds: float
+
+
+def simulate_model(
+    elf: Path,
+    board: Board,
+    inputs: Sequence[Array | bytes],
+    *,
+    instruction_limit: int = INSTRUCTION_LIMIT,
+    checks_alignment: bool = True,
+    on_progress: Progress | None = None,
+) -> Simulation:
+    """Run one inference of a freshly reset and initialized firmware.
+
+    Args:
+        elf: firmware linked for the board, with the harness.
+        board: whose memories and core there are.
+        inputs: contents of the model's inputs, in order.
+        instruction_limit: most instructions of one command before it counts as runaway.
+        checks_alignment: whether accesses are watched for alignment faults; off is faster.
+        on_progress: told about ten times a second how far the run is.
+
+    Raises:
+        InputError: the inputs do not fit the model, or the file is no firmware with the harness.
+        ToolError: Unicorn or a C compiler is missing.
+        SimulationError: the firmware does something illegal.
+    """
+    with VirtualBoard(
+        elf, board, instruction_limit=instruction_limit, checks_alignment=checks_alignment
+    ) as virtual:
+        virtual.init()
+        return run_inference(virtual, inputs, on_progress=on_progress)
+
+
+def run_inference(
+    virtual: VirtualBoard,
+    inputs: Sequence[Array | bytes],
+    *,
+    on_progress: Progress | None = None,
+) -> Simulation:
+    """Run one inference on a board whose model is initialized; raises as `simulate_model`."""
+    virtual.write_inputs(inputs)
+    monitor = virtual.monitor
+    monitor.clear_counts()
+    if on_progress is not None:
+        report = on_progress
+        virtual.on_poll = lambda m: report(m.current_operator or 0, m.instructions)
+    started = time.perf_counter()
+    virtual.run()
+    wall_seconds = time.perf_counter() - started
+    virtual.on_poll = None
+    return Simulation(
+        outputs=tuple(virtual.read_outputs()),
+        instructions=monitor.instructions,
+        operator_instructions=monitor.operator_instructions(),
+        operator_names=virtual.model.operator_names,
+        function_instructions=monitor.function_instructions(),
+        stack_bytes_peak=virtual.stack_bytes_peak(),
+        stack_bytes=virtual.stack.top - virtual.stack.limit,
+        wall_seconds=wall_seconds,
+    )

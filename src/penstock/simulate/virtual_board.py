@@ -1,0 +1,203 @@
+"""A board that exists only in memory: runs the firmware that would be flashed."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from penstock.boards.board import Board, MemoryKind
+from penstock.errors import InputError, SimulationError
+from penstock.ir.tensor import Array
+from penstock.simulate.faults import BKPT_READY, StackBounds, breakpoint_number, explain_stop
+from penstock.simulate.firmware import Firmware, read_firmware
+from penstock.simulate.machine import Machine
+from penstock.simulate.memory import BoardMemory
+from penstock.simulate.monitor import Monitor
+from penstock.simulate.target_model import TargetModel, TargetTensor, read_target_model
+
+INSTRUCTION_LIMIT = 20_000_000_000
+"""Default for the instructions of one command; MobileNetV2 needs about a tenth."""
+
+_MAGIC = 0x504E5354
+_COMMAND_INIT, _COMMAND_RUN = 1, 2
+_MAGIC_AT, _MODEL_AT, _COMMAND_AT, _FIRST_AT, _LAST_AT, _STATUS_AT = range(0, 24, 4)
+_STATUS_TEXTS = {1: "the model is not initialized", 2: "an index is out of range"}
+_PAINT = b"\xa5"
+_BKPT_BYTES = 2
+
+Poll = Callable[[Monitor], None]
+
+
+class VirtualBoard:
+    """A board with firmware, driven through the mailbox of ports/harness.h; a context manager.
+
+    Attributes:
+        firmware: what was loaded.
+        memory: all memories, as a debugger sees them.
+        model: what the firmware says about its model.
+        stack: where the stack is.
+        on_poll: called every tenth of a second while the core runs; None for nothing.
+    """
+
+    def __init__(
+        self,
+        elf: Path,
+        board: Board,
+        *,
+        instruction_limit: int = INSTRUCTION_LIMIT,
+        checks_alignment: bool = True,
+    ) -> None:
+        """Load the firmware, reset the core, and run until main waits for a command.
+
+        Args:
+            elf: firmware linked for the board, with the harness.
+            board: whose memories and core there are.
+            instruction_limit: most instructions of one command before it counts as runaway.
+            checks_alignment: whether accesses are watched for alignment faults; off is faster.
+
+        Raises:
+            InputError: the file is no firmware with the harness.
+            ToolError: Unicorn or a C compiler is missing.
+            SimulationError: the firmware does not fit the board, or does something illegal.
+        """
+        self.firmware = read_firmware(elf)
+        self.memory = BoardMemory(board)
+        self.memory.load(self.firmware)
+        self.stack = _stack_bounds(self.firmware)
+        self.on_poll: Poll | None = None
+        self._instruction_limit = instruction_limit
+        self._mailbox = self.firmware.symbol("ps_harness_mailbox")
+        self._operator_names: tuple[str, ...] = ()
+        self._machine = Machine(
+            self.firmware, self.memory, board.core, checks_alignment=checks_alignment
+        )
+        self.memory.write(self.stack.limit, _PAINT * (self.stack.top - self.stack.limit))
+        self._start()
+        if self._read_mailbox(_MAGIC_AT) != _MAGIC:
+            raise SimulationError(f"{elf.name} stopped before its main filled the mailbox")
+        self.model: TargetModel = read_target_model(self.memory, self._read_mailbox(_MODEL_AT))
+        self._operator_names = self.model.operator_names
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release everything; no other method may be called afterwards."""
+        self._machine.close()
+
+    @property
+    def monitor(self) -> Monitor:
+        """Instruction counts."""
+        return self._machine.monitor
+
+    def init(self) -> None:
+        """Call the model's ``init``, which also clears recurrent state."""
+        self._command(_COMMAND_INIT)
+
+    def run_range(self, first: int, last: int, /) -> None:
+        """Run the steps ``first`` to ``last - 1``; raises SimulationError."""
+        self.memory.write_word(self._mailbox + _FIRST_AT, first)
+        self.memory.write_word(self._mailbox + _LAST_AT, last)
+        self._command(_COMMAND_RUN)
+
+    def run(self) -> None:
+        """Run one whole inference; raises SimulationError."""
+        self.run_range(0, len(self.model.operator_names))
+
+    def write_inputs(self, inputs: Sequence[Array | bytes], /) -> None:
+        """Fill the model's inputs; raises InputError when number or extents differ."""
+        tensors = self.model.inputs
+        if len(inputs) != len(tensors):
+            raise InputError(f"{self.model.name} takes {len(tensors)} inputs, found {len(inputs)}")
+        for tensor, value in zip(tensors, inputs, strict=True):
+            content = value if isinstance(value, bytes) else np.ascontiguousarray(value).tobytes()
+            if len(content) != tensor.size_bytes:
+                raise InputError(
+                    f"input {tensor.name!r} of {self.model.name} has {tensor.size_bytes} bytes, "
+                    f"found {len(content)}"
+                )
+            self.memory.write(tensor.address, content)
+
+    def read_outputs(self) -> list[bytes]:
+        """Return the bytes of the model's outputs."""
+        return [self._read_tensor(tensor) for tensor in self.model.outputs]
+
+    def read_arena(self, offset_bytes: int, size_bytes: int, /) -> bytes:
+        """Return bytes of the arena."""
+        return self._read_block("arena", offset_bytes, size_bytes)
+
+    def read_state(self, offset_bytes: int, size_bytes: int, /) -> bytes:
+        """Return bytes of the state block."""
+        return self._read_block("state", offset_bytes, size_bytes)
+
+    def stack_bytes_peak(self) -> int:
+        """Return the most bytes of stack that were ever in use: bytes below it are untouched."""
+        content = self.memory.read(self.stack.limit, self.stack.top - self.stack.limit)
+        return len(content.lstrip(_PAINT))
+
+    def _read_tensor(self, tensor: TargetTensor) -> bytes:
+        return self.memory.read(tensor.address, tensor.size_bytes)
+
+    def _read_block(self, block: str, offset_bytes: int, size_bytes: int) -> bytes:
+        start = self.firmware.symbol(f"{self.model.name}_{block}")
+        return self.memory.read(start + offset_bytes, size_bytes)
+
+    def _start(self) -> None:
+        """Do what the core does at reset: load stack pointer and program counter."""
+        vectors = _vector_address(self.firmware, self.memory)
+        self._machine.reset(self.memory.read_word(vectors))
+        self._resume(self.memory.read_word(vectors + 4) & ~1)
+
+    def _command(self, command: int) -> None:
+        self.memory.write_word(self._mailbox + _COMMAND_AT, command)
+        self._resume(self._machine.pc + _BKPT_BYTES)
+        status = self._read_mailbox(_STATUS_AT)
+        if status != 0:
+            text = _STATUS_TEXTS.get(status, "unknown status")
+            raise SimulationError(f"{self.model.name} returned status {status}: {text}")
+
+    def _resume(self, address: int) -> None:
+        on_poll = self.on_poll
+        poll = None if on_poll is None else lambda: on_poll(self.monitor)
+        self._machine.run(address, self._instruction_limit, poll)
+        if breakpoint_number(self._machine, self.memory) != BKPT_READY:
+            raise explain_stop(
+                self._machine, self.memory, self.firmware, self.stack, self._operator_names
+            )
+        if self.stack_bytes_peak() == self.stack.top - self.stack.limit:
+            raise SimulationError(
+                f"the firmware used all {self.stack_bytes_peak()} bytes of its stack, and may "
+                f"have overwritten what lies below {self.stack.limit:#010x}",
+                help="give the linker script a larger stack",
+            )
+
+    def _read_mailbox(self, offset_bytes: int) -> int:
+        return self.memory.read_word(self._mailbox + offset_bytes)
+
+
+def _stack_bounds(firmware: Firmware) -> StackBounds:
+    return StackBounds(firmware.symbol("ps_stack_limit"), firmware.symbol("ps_stack_top"))
+
+
+def _vector_address(firmware: Firmware, memory: BoardMemory) -> int:
+    """Return where the core finds its vector table: the start of internal flash."""
+    for region in memory.board.regions:
+        if region.kind is MemoryKind.FLASH:
+            if not any(segment.address == region.base for segment in firmware.segments):
+                raise SimulationError(
+                    f"{firmware.path.name} has nothing at {region.base:#010x}, "
+                    f"where {memory.board.name} starts",
+                    help="link the firmware with the linker script of this board",
+                )
+            return region.base
+    raise SimulationError(f"board {memory.board.name} has no flash to start from")
