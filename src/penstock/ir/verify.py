@@ -70,11 +70,10 @@ def _verify_inputs(graph: Graph) -> set[str]:
             raise GraphError(f"the graph's input {name!r} is a constant or a variable")
     if len(set(graph.inputs)) != len(graph.inputs):
         raise GraphError(f"the graph's inputs {list(graph.inputs)} have one twice")
-    return {
-        name
-        for name, tensor in graph.tensors.items()
-        if tensor.is_constant or tensor.is_variable or name in graph.inputs
+    held = {
+        name for name, tensor in graph.tensors.items() if tensor.is_constant or tensor.is_variable
     }
+    return held.union(graph.inputs)
 
 
 def _verify_outputs(graph: Graph, written: set[str]) -> None:

@@ -35,6 +35,7 @@ _KINDS: dict[int, str] = {
     if not name.startswith("_")
 }
 _CONSTANT_ELEMENTS_MAX = 1 << 10
+_OPERANDS_MAX = 1 << 10
 ACTIVATION_TYPES = (DType.INT8, DType.UINT8, DType.INT16)
 
 
@@ -91,6 +92,8 @@ class OperatorView:
 
     def expect_counts(self, inputs: tuple[int, int], outputs: int | None = 1) -> None:
         """Check the number of inputs (lowest and highest) and of outputs (None: any)."""
+        if max(self.input_count, self.output_count) > _OPERANDS_MAX:
+            raise self.refuse(f"has more than {_OPERANDS_MAX} inputs or outputs")
         low, high = inputs
         if not low <= self.input_count <= high:
             allowed = f"{low}" if low == high else f"{low} to {high}"

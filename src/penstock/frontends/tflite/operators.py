@@ -183,9 +183,6 @@ def _fully_connected(view: OperatorView) -> Operator:
             f"has filters {filters.name!r} in a shuffled format",
             help="convert the model without a delegate's weight format",
         )
-    per_tensor = filters.quantization is not None and filters.quantization.is_per_tensor
-    if not per_tensor:
-        _expect_symmetric_filters(view, filters)
     return ir.FullyConnected(
         source=view.index,
         input=data.name,
@@ -193,7 +190,6 @@ def _fully_connected(view: OperatorView) -> Operator:
         bias=_name(bias),
         output=output.name,
         activation=view.activation(options),
-        multiplier_source=MultiplierSource.SINGLE if per_tensor else MultiplierSource.DOUBLE,
     )
 
 

@@ -20,6 +20,8 @@ _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
 _REUSE_LIMIT = 8
 """How many times its own size a file may seem to hold because its parts are shared."""
+_TABLES_MAX = 200_000
+"""A thousand times what networks for microcontrollers have; bounds the time of the walk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ class _Verifier:
 
     data: bytes
     budget_bytes: int = field(init=False)
+    budget_tables: int = _TABLES_MAX
 
     def __post_init__(self) -> None:
         self.budget_bytes = _REUSE_LIMIT * len(self.data) + (1 << 16)
@@ -149,6 +152,9 @@ class _Verifier:
         """Check the table at ``position`` and all that its known fields lead to."""
         vtable, vtable_bytes, table_bytes = self._table_extent(position, where)
         self._spend(table_bytes, where)
+        self.budget_tables -= 1
+        if self.budget_tables < 0:
+            raise _corrupt(where, f"the file has more than {_TABLES_MAX} tables")
         for slot, (name, kind) in fields.items():
             if slot + 2 > vtable_bytes:
                 continue
@@ -168,7 +174,8 @@ class _Verifier:
             raise _corrupt(where, f"its vtable starts at {vtable}")
         vtable_bytes = self._read("<H", vtable, where)
         table_bytes = self._read("<H", vtable + 2, where)
-        if vtable_bytes < 4 or vtable + vtable_bytes > len(self.data):
+        # Slots have two bytes; the accessors would read half a slot of an odd vtable.
+        if vtable_bytes < 4 or vtable_bytes % 2 or vtable + vtable_bytes > len(self.data):
             raise _corrupt(where, f"its vtable has {vtable_bytes} bytes")
         if table_bytes < 4 or position + table_bytes > len(self.data):
             raise _corrupt(where, f"it has {table_bytes} bytes at position {position}")

@@ -27,6 +27,8 @@ _TYPE_NAMES = {
 }
 _RANK_MAX = 8
 _TENSOR_BYTES_MAX = 1 << 31
+_SCALE_RANGE = (1e-18, 1e18)
+"""Far beyond any real network; products of scales stay within float32."""
 _CONSTANT_REUSE_MAX = 8
 """How many times its own size a file may unfold to because tensors share a buffer."""
 
@@ -185,9 +187,15 @@ def _quantization(
         return None
     # float32 scales held exactly by Python floats.
     scale = tuple(float(value) for value in parameters.ScaleAsNumpy())
-    for value in scale:
-        if not (math.isfinite(value) and value != 0):
-            raise ModelFormatError(f"{where} has the scale {value}; it must be finite and above 0")
+    low, high = _SCALE_RANGE
+    if dtype in (DType.INT32, DType.INT64):
+        if not all(math.isfinite(value) and value != 0 for value in scale):
+            # Operators that need it refuse its absence; that of a bias follows from its filters.
+            return None
+    elif not all(low <= abs(value) <= high for value in scale):
+        raise ModelFormatError(
+            f"{where} has scales from {min(scale)} to {max(scale)}; {low} to {high} are allowed"
+        )
     zero_point = _zero_points(parameters, count, dtype, where)
     if count == 1:
         return QuantizationParameters(scale, zero_point)

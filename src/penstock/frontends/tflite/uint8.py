@@ -35,11 +35,8 @@ def convert_uint8(graph: Graph) -> Graph:
     if not legacy:
         return graph
     taken = set(graph.tensors)
-    names: dict[str, str] = {}
-    for name in legacy:
-        names[name] = name
-        if name in graph.inputs or name in graph.outputs:
-            names[name] = claim(f"{name}_int8", taken)
+    edges = {*graph.inputs, *graph.outputs}
+    names = {name: claim(f"{name}_int8", taken) if name in edges else name for name in legacy}
     converted = {names[name]: _to_int8(graph.tensors[name], names[name]) for name in legacy}
     entering = [name for name in graph.inputs if name in legacy]
     leaving = [name for name in dict.fromkeys(graph.outputs) if name in legacy]
