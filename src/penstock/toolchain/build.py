@@ -94,6 +94,7 @@ def link_firmware(
     core: Core,
     *,
     include_dirs: Sequence[Path] = (),
+    entry: str = "Reset_Handler",
     compiler: Compiler | None = None,
     flags: Sequence[str] = (),
 ) -> Path:
@@ -105,6 +106,7 @@ def link_firmware(
         out: the ELF file; it appears whole or not at all.
         core: processor to compile for.
         include_dirs: folders of headers.
+        entry: where execution starts; what nothing reaches from there is left out.
         compiler: None takes what `find_target_compiler` finds.
         flags: further flags, for compiling and linking.
 
@@ -123,7 +125,9 @@ def link_firmware(
         objects += compile_objects(
             chosen, chosen.support_sources, Path(folder) / "support", flags=_support_flags(chosen)
         )
-        link_flags = (*compile_flags, "-T", str(linker_script), "-Wl,--gc-sections")
+        # zig names an entry of its own, which wins over the script's, unless it is given one.
+        link_flags = (*compile_flags, "-T", str(linker_script))
+        link_flags += (f"-Wl,--entry={entry}", "-Wl,--gc-sections")
         _link(chosen, objects, out, link_flags, chosen.link_flags)
     return out
 
