@@ -11,14 +11,20 @@ from penstock.ir.operators import NO_PADDING, Activation, Padding2D
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
 
+
+def per_tensor(scale: float, zero_point: int) -> QuantizationParameters:
+    """Scales of files are float32."""
+    return QuantizationParameters.per_tensor(float(np.float32(scale)), zero_point)
+
+
 _QUANTIZED = {
-    DType.INT8: QuantizationParameters.per_tensor(0.05, 3),
-    DType.INT16: QuantizationParameters.per_tensor(0.001, 0),
+    DType.INT8: per_tensor(0.05, 3),
+    DType.INT16: per_tensor(0.001, 0),
     DType.FLOAT32: None,
 }
 _OTHER = {
-    DType.INT8: QuantizationParameters.per_tensor(0.0625, -7),
-    DType.INT16: QuantizationParameters.per_tensor(0.0015, 0),
+    DType.INT8: per_tensor(0.0625, -7),
+    DType.INT16: per_tensor(0.0015, 0),
     DType.FLOAT32: None,
 }
 
@@ -145,9 +151,9 @@ def svdf() -> Graph:
     x = tensor("x", (1, 6))
     feature = weights("feature", (8, 6))
     time = weights("time", (8, 5), DType.INT16, scale=0.001)
-    state_quantization = QuantizationParameters.per_tensor(0.002, 0)
+    state_quantization = per_tensor(0.002, 0)
     state = Tensor("state", (1, 40), DType.INT16, state_quantization, is_variable=True)
-    bias_quantization = QuantizationParameters.per_tensor(float(np.float32(0.002 * 0.001)), 0)
+    bias_quantization = per_tensor(float(np.float32(0.002 * 0.001)), 0)
     bias = Tensor("bias", (4,), DType.INT32, bias_quantization, np.array([5, -9, 40, 0], np.int32))
     operator = ops.Svdf(
         input="x",
@@ -242,7 +248,7 @@ def _element_wise() -> Iterator[tuple[str, Graph]]:
         sigmoid = {DType.INT8: (1 / 256, -128), DType.INT16: (1 / 32768, 0)}.get(dtype)
         tanh = {DType.INT8: (1 / 128, 0), DType.INT16: (1 / 32768, 0)}.get(dtype)
         for kind, parameters in ((ops.Logistic, sigmoid), (ops.Tanh, tanh), (ops.Softmax, sigmoid)):
-            quantization = parameters and QuantizationParameters.per_tensor(*parameters)
+            quantization = parameters and per_tensor(*parameters)
             name = f"{kind.kind.lower()}_{dtype.value}"
             yield name, unary(kind(input="x", output="y"), dtype, quantization=quantization)
 
@@ -250,11 +256,11 @@ def _element_wise() -> Iterator[tuple[str, Graph]]:
 def _conversions() -> Iterator[tuple[str, Graph]]:
     for dtype in (DType.INT8, DType.FLOAT32):
         yield f"hard_swish_{dtype.value}", unary(ops.HardSwish(input="x", output="y"), dtype)
-        log_range = QuantizationParameters.per_tensor(16 / 256, 127)
+        log_range = per_tensor(16 / 256, 127)
         quantization = log_range if dtype is DType.INT8 else None
         operator = ops.LogSoftmax(input="x", output="y")
         yield f"log_softmax_{dtype.value}", unary(operator, dtype, quantization=quantization)
-    unsigned = QuantizationParameters.per_tensor(0.05, 131)
+    unsigned = per_tensor(0.05, 131)
     types = {
         "f32": tensor("f", (2, 5), DType.FLOAT32),
         "i8": tensor("i", (2, 5)),

@@ -93,6 +93,23 @@ class CallList:
         """Append one call."""
         self.calls.append(FileCall(builtin, version, inputs, outputs, table, options))
 
+    def pad(
+        self, source: str, result: str, paddings: tuple[tuple[int, int], ...], value: int | None
+    ) -> None:
+        """Append a PAD call, by the zero point, or a PADV2 call, by ``value``."""
+        output = self.tensors[result]
+        version = version_for(output, int8=2, int16=3)
+        amounts = self.add_constant(f"{result}_paddings", paddings)
+        if value is None:
+            self.call("PAD", version, (source, amounts), (result,), "PadOptions")
+            return
+        filler = np.full((1,), value, output.dtype.numpy)
+        constant = self.add_tensor(
+            Tensor(f"{result}_value", (1,), output.dtype, output.quantization, filler)
+        )
+        inputs = (source, amounts, constant)
+        self.call("PADV2", version, inputs, (result,), "PadV2Options")
+
 
 CallWriter = Callable[[CallList, Any], None]
 """Appends the calls of one operator; raises UnsupportedError where the format cannot say it."""

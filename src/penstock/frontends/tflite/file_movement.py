@@ -2,7 +2,7 @@
 
 import math
 
-import numpy as np
+import tflite
 
 from penstock.frontends.tflite.file_calls import (
     ACTIVATIONS,
@@ -12,26 +12,30 @@ from penstock.frontends.tflite.file_calls import (
     refuse,
     version_for,
 )
-from penstock.frontends.tflite.file_padding import padding_scheme, spatial
+from penstock.frontends.tflite.file_padding import pad_explicitly, padding_scheme, spatial
 from penstock.ir import operators as ops
 from penstock.ir.operators import Operator
-from penstock.ir.tensor import Tensor
 
 
 def _write_pool(calls: CallList, operator: ops.AveragePool2D | ops.MaxPool2D) -> None:
     if isinstance(operator, ops.AveragePool2D) and operator.rounding is ops.AverageRounding.HALF_UP:
         raise refuse(operator, "it rounds as legacy uint8 kernels do")
-    data = calls.tensors[operator.input]
+    source, data = operator.input, calls.tensors[operator.input]
     output_size = spatial(calls.tensors[operator.output])
     scheme = padding_scheme(
         spatial(data), output_size, operator.filter, operator.stride, operator.padding
     )
-    if scheme is None:
+    if scheme is None and isinstance(operator, ops.AveragePool2D):
         raise refuse(operator, f"{operator.padding} is neither SAME nor VALID padding")
+    if scheme is None:
+        # The lowest value loses against every element that is not padding.
+        lowest = data.dtype.range[0] if data.dtype.is_integer else None
+        source = pad_explicitly(calls, source, operator.padding, lowest)
+        scheme = int(tflite.Padding.VALID)
     calls.call(
         operator.kind,
         version_for(data, int8=2, int16=3),
-        operator.inputs,
+        (source,),
         operator.outputs,
         "Pool2DOptions",
         Padding=scheme,
@@ -52,18 +56,7 @@ def _write_mean(calls: CallList, operator: ops.Mean) -> None:
 
 
 def _write_pad(calls: CallList, operator: ops.Pad) -> None:
-    output = calls.tensors[operator.output]
-    amounts = calls.add_constant(f"{output.name}_paddings", operator.paddings)
-    version = version_for(output, int8=2, int16=3)
-    if operator.value is None:
-        calls.call("PAD", version, (operator.input, amounts), operator.outputs, "PadOptions")
-        return
-    filler = np.full((1,), operator.value, output.dtype.numpy)
-    value = calls.add_tensor(
-        Tensor(f"{output.name}_value", (1,), output.dtype, output.quantization, filler)
-    )
-    inputs = (operator.input, amounts, value)
-    calls.call("PADV2", version, inputs, operator.outputs, "PadV2Options")
+    calls.pad(operator.input, operator.output, operator.paddings, operator.value)
 
 
 def _write_reshape(calls: CallList, operator: ops.Reshape) -> None:

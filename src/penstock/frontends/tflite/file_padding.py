@@ -2,7 +2,7 @@
 
 import tflite
 
-from penstock.frontends.tflite.file_calls import CallList, version_for
+from penstock.frontends.tflite.file_calls import CallList
 from penstock.ir.operators import Padding2D
 from penstock.ir.tensor import Tensor
 
@@ -43,14 +43,12 @@ def spatial(tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[1], tensor.shape[2]
 
 
-def pad_explicitly(calls: CallList, name: str, padding: Padding2D) -> str:
-    """Add a PAD call for tensor ``name`` and return the name of the padded tensor."""
+def pad_explicitly(calls: CallList, name: str, padding: Padding2D, value: int | None = None) -> str:
+    """Add a PAD of tensor ``name``, by the zero point unless told, and return what it writes."""
     source = calls.tensors[name]
     batch, height, width, channels = source.shape
     pads = ((0, 0), (padding.top, padding.bottom), (padding.left, padding.right), (0, 0))
     shape = (batch, height + sum(pads[1]), width + sum(pads[2]), channels)
     padded = calls.add_tensor(Tensor(f"{name}_padded", shape, source.dtype, source.quantization))
-    amounts = calls.add_constant(f"{padded}_paddings", pads)
-    version = version_for(source, int8=2, int16=3)
-    calls.call("PAD", version, (name, amounts), (padded,), "PadOptions")
+    calls.pad(name, padded, pads, value)
     return padded

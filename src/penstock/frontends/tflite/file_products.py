@@ -132,9 +132,6 @@ def _bias_type(calls: CallList, bias: str | None) -> int:
 def _write_fully_connected(calls: CallList, operator: ops.FullyConnected) -> None:
     data, filters = calls.tensors[operator.input], calls.tensors[operator.filters]
     per_channel = filters.quantization is not None and not filters.quantization.is_per_tensor
-    double = operator.multiplier_source is ops.MultiplierSource.DOUBLE
-    if double != per_channel and data.dtype is not DType.FLOAT32:
-        raise refuse(operator, "multipliers are double exactly for per-channel filters")
     keep_dims = len(calls.tensors[operator.output].shape) != 2
     version = 12 if per_channel else version_for(data, int8=4, int16=7)
     if operator.bias is None:
