@@ -180,6 +180,11 @@ class OperatorView:
                     f"needs scale and zero point of {tensor.name!r}, which has none",
                     help=QUANTIZE_FIRST,
                 )
+            if min(tensor.quantization.scale) < 0:
+                raise ModelFormatError(
+                    f"{self.where}: tensor {tensor.name!r} has the scale "
+                    f"{min(tensor.quantization.scale)}, which must be above 0"
+                )
             if not tensor.quantization.is_per_tensor:
                 raise self.refuse(
                     f"has the activation {tensor.name!r} with a scale per channel; "

@@ -235,8 +235,7 @@ def _sums_by_shifts(view: OperatorView, options: Any, *operands: Tensor) -> bool
     """
     left, right, output = operands
     allowed = output.dtype is DType.INT16 and bool(options.PotScaleInt16())
-    logarithms = [is_power_of_two(tensor.scale) for tensor in operands]
-    if not allowed or None in logarithms:
+    if not allowed or any(is_power_of_two(tensor.scale) is None for tensor in operands):
         return allowed
     if max(left.scale, right.scale) != output.scale:
         raise view.refuse(
