@@ -144,7 +144,7 @@ def _sigmoid_table() -> IntArray:
     return table
 
 
-_SIGMOID_TABLE = _sigmoid_table()
+SIGMOID_TABLE = _sigmoid_table()
 
 
 def _table_argument(value: Array, scale: float, pot_shifts: tuple[int, ...]) -> IntArray:
@@ -157,9 +157,9 @@ def _table_argument(value: Array, scale: float, pot_shifts: tuple[int, ...]) -> 
 def _interpolated_sigmoid(magnitude: IntArray, fraction_bits: int) -> IntArray:
     """Return sigmoid with 16 + fraction_bits fraction bits of magnitudes in table steps."""
     index = np.minimum(magnitude >> fraction_bits, 254)
-    base = _SIGMOID_TABLE[index]
+    base = SIGMOID_TABLE[index]
     fraction = magnitude & ((1 << fraction_bits) - 1)
-    return np.asarray((base << fraction_bits) + fraction * (_SIGMOID_TABLE[index + 1] - base))
+    return np.asarray((base << fraction_bits) + fraction * (SIGMOID_TABLE[index + 1] - base))
 
 
 def _logistic_int16(scaled: IntArray) -> IntArray:

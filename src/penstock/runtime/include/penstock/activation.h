@@ -36,10 +36,10 @@ typedef struct ps_sigmoid_params {
  *
  * table: [256], 2^16 / (1 + exp(-i / 24)).
  */
-void ps_logistic_s16(const ps_sigmoid_params *params, const int16_t *input, const uint16_t *table,
+void ps_logistic_s16(const ps_sigmoid_params *params, const int16_t *input, const int32_t *table,
                      int16_t *output);
 
-void ps_tanh_s16(const ps_sigmoid_params *params, const int16_t *input, const uint16_t *table,
+void ps_tanh_s16(const ps_sigmoid_params *params, const int16_t *input, const int32_t *table,
                  int16_t *output);
 
 #ifdef __cplusplus

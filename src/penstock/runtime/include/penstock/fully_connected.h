@@ -1,9 +1,10 @@
 /* Fully connected layer.
  *
- *   output[n, c] = clamp(output_offset + requantize(bias[c] +
+ *   output[n, c] = clamp(output_offset + scale(bias[c] +
  *       sum over k of (input[n, k] + input_offset) * (filters[c, k] + filter_offset)))
  *
- * requantize() multiplies by multipliers[c] * 2^(shifts[c] - 31) (penstock/fixed_point.h).
+ * scale() multiplies by mantissas[c] * 2^exponents[c], a real factor in double precision
+ * (penstock/real_scaling.h).
  */
 #ifndef PENSTOCK_FULLY_CONNECTED_H
 #define PENSTOCK_FULLY_CONNECTED_H
@@ -18,11 +19,11 @@ typedef struct ps_fully_connected_params {
   int32_t batches;
   int32_t input_channels;
   int32_t output_channels;
-  int32_t input_offset;    /* minus the input's zero point: [-127, 128]; int16: 0 */
-  int32_t filter_offset;   /* minus the filters' zero point: 0 but in legacy models; int16: 0 */
-  int32_t output_offset;   /* the output's zero point: [-128, 127]; int16: 0 */
-  int32_t multiplier_step; /* 1: a multiplier and shift for each channel; 0: one for all */
-  int32_t activation_min;  /* within the range of the output's type, as is the next */
+  int32_t input_offset;   /* minus the input's zero point: [-127, 128]; int16: 0 */
+  int32_t filter_offset;  /* minus the filters' zero point: 0 but in legacy models; int16: 0 */
+  int32_t output_offset;  /* the output's zero point: [-128, 127]; int16: 0 */
+  int32_t factor_step;    /* 1: a mantissa and exponent for each channel; 0: one for all */
+  int32_t activation_min; /* within the range of the output's type, as is the next */
   int32_t activation_max;
 } ps_fully_connected_params;
 
@@ -31,20 +32,19 @@ typedef struct ps_fully_connected_params {
  * input: [batches, input_channels]; output: [batches, output_channels]; they must not overlap.
  * filters: [output_channels, input_channels].
  * bias: [output_channels], or NULL for zeros.
- * multipliers, shifts: [output_channels] or [1]; see multiplier_step.
+ * mantissas: within [2^52, 2^53); exponents: [output_channels] or [1] each; see factor_step.
  */
 void ps_fully_connected_s8(const ps_fully_connected_params *params, const int8_t *input,
-                           const int8_t *filters, const int32_t *bias, const int32_t *multipliers,
-                           const int8_t *shifts, int8_t *output);
+                           const int8_t *filters, const int32_t *bias, const int64_t *mantissas,
+                           const int16_t *exponents, int8_t *output);
 
 /* Multiplies int16 activations with int8 filters.
  *
- * Sums have 64 bits and are requantized with 16-bit multipliers (ps_requantize_s64): shifts are at
- * most 7, |bias| < 2^46. All zero points are 0.
+ * Sums have 64 bits; |bias| < 2^46. All zero points are 0. Otherwise as ps_fully_connected_s8.
  */
 void ps_fully_connected_s16(const ps_fully_connected_params *params, const int16_t *input,
-                            const int8_t *filters, const int64_t *bias, const int32_t *multipliers,
-                            const int8_t *shifts, int16_t *output);
+                            const int8_t *filters, const int64_t *bias, const int64_t *mantissas,
+                            const int16_t *exponents, int16_t *output);
 
 #ifdef __cplusplus
 }

@@ -24,6 +24,7 @@ typedef struct ps_svdf_params {
   int32_t input_offset; /* minus the zero point */
   int32_t feature_multiplier;
   int32_t feature_shift;
+  int32_t state_offset;  /* the state's zero point; int16: 0 */
   int32_t output_offset; /* the zero point */
   int32_t output_multiplier;
   int32_t output_shift;
@@ -37,7 +38,7 @@ typedef struct ps_svdf_params {
  * feature_weights: [units * rank, input_channels].
  * time_weights: [units * rank, memory].
  * bias: [units], or NULL for zeros.
- * state: [batches, units * rank, memory], zeros before the first step; read and written.
+ * state: [batches, units * rank, memory], state_offset before the first step; read and written.
  * output: [batches, units]; must not overlap input.
  */
 void ps_svdf_s8(const ps_svdf_params *params, const int8_t *input, const int8_t *feature_weights,

@@ -3,13 +3,14 @@
 
 #include "penstock/dot_product.h"
 #include "penstock/fixed_point.h"
+#include "penstock/real_scaling.h"
 #include "penstock/fully_connected.h"
 
 enum { BLOCK = 2 };
 
 static void multiply_row(const ps_fully_connected_params *params, const int16_t *input,
-                         const int8_t *filters, const int64_t *bias, const int32_t *multipliers,
-                         const int8_t *shifts, int16_t *output) {
+                         const int8_t *filters, const int64_t *bias, const int64_t *mantissas,
+                         const int16_t *exponents, int16_t *output) {
   const int32_t depth = params->input_channels;
   int32_t channel = 0;
   while (channel < params->output_channels) {
@@ -25,19 +26,19 @@ static void multiply_row(const ps_fully_connected_params *params, const int16_t 
     }
     filters += count * depth;
     for (int32_t lane = 0; lane < count; ++lane, ++channel) {
-      const int32_t scaled = ps_requantize_s64(sums[lane], *multipliers, *shifts);
+      const int32_t scaled = ps_scale_by_real(sums[lane], *mantissas, *exponents);
       output[channel] = (int16_t)ps_clamp(scaled, params->activation_min, params->activation_max);
-      multipliers += params->multiplier_step;
-      shifts += params->multiplier_step;
+      mantissas += params->factor_step;
+      exponents += params->factor_step;
     }
   }
 }
 
 void ps_fully_connected_s16(const ps_fully_connected_params *params, const int16_t *input,
-                            const int8_t *filters, const int64_t *bias, const int32_t *multipliers,
-                            const int8_t *shifts, int16_t *output) {
+                            const int8_t *filters, const int64_t *bias, const int64_t *mantissas,
+                            const int16_t *exponents, int16_t *output) {
   for (int32_t n = 0; n < params->batches; ++n) {
-    multiply_row(params, input, filters, bias, multipliers, shifts, output);
+    multiply_row(params, input, filters, bias, mantissas, exponents, output);
     input += params->input_channels;
     output += params->output_channels;
   }

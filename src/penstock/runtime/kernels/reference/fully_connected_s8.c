@@ -5,12 +5,13 @@
 
 #include "penstock/dot_product.h"
 #include "penstock/fixed_point.h"
+#include "penstock/real_scaling.h"
 
 enum { BLOCK = 4 };
 
 static void multiply_row(const ps_fully_connected_params *params, const int8_t *input,
-                         const int8_t *filters, const int32_t *bias, const int32_t *multipliers,
-                         const int8_t *shifts, int8_t *output) {
+                         const int8_t *filters, const int32_t *bias, const int64_t *mantissas,
+                         const int16_t *exponents, int8_t *output) {
   const int32_t depth = params->input_channels;
   uint32_t correction = 0;
   int32_t channel = 0;
@@ -30,20 +31,20 @@ static void multiply_row(const ps_fully_connected_params *params, const int8_t *
     }
     filters += count * depth;
     for (int32_t lane = 0; lane < count; ++lane, ++channel) {
-      const int32_t scaled = ps_requantize((int32_t)sums[lane], *multipliers, *shifts);
+      const int32_t scaled = ps_scale_by_real((int32_t)sums[lane], *mantissas, *exponents);
       output[channel] = (int8_t)ps_offset_and_clamp(scaled, params->output_offset,
                                                     params->activation_min, params->activation_max);
-      multipliers += params->multiplier_step;
-      shifts += params->multiplier_step;
+      mantissas += params->factor_step;
+      exponents += params->factor_step;
     }
   }
 }
 
 void ps_fully_connected_s8(const ps_fully_connected_params *params, const int8_t *input,
-                           const int8_t *filters, const int32_t *bias, const int32_t *multipliers,
-                           const int8_t *shifts, int8_t *output) {
+                           const int8_t *filters, const int32_t *bias, const int64_t *mantissas,
+                           const int16_t *exponents, int8_t *output) {
   for (int32_t n = 0; n < params->batches; ++n) {
-    multiply_row(params, input, filters, bias, multipliers, shifts, output);
+    multiply_row(params, input, filters, bias, mantissas, exponents, output);
     input += params->input_channels;
     output += params->output_channels;
   }

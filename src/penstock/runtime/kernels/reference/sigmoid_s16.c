@@ -10,7 +10,7 @@ static int32_t locate(const ps_sigmoid_params *params, int32_t value) {
 
 /* sigmoid of a magnitude in table steps of 2^fraction_bits, in Q0.(16 + fraction_bits);
  * beyond the table: saturated. */
-static uint32_t interpolate(const uint16_t *table, uint32_t magnitude, uint32_t fraction_bits,
+static uint32_t interpolate(const int32_t *table, uint32_t magnitude, uint32_t fraction_bits,
                             uint32_t saturated) {
   const uint32_t index = magnitude >> fraction_bits;
   const uint32_t fraction = magnitude & ((1U << fraction_bits) - 1U);
@@ -25,7 +25,7 @@ static uint32_t magnitude_of(int32_t value) {
   return value < 0 ? 0U - (uint32_t)value : (uint32_t)value;
 }
 
-void ps_logistic_s16(const ps_sigmoid_params *params, const int16_t *input, const uint16_t *table,
+void ps_logistic_s16(const ps_sigmoid_params *params, const int16_t *input, const int32_t *table,
                      int16_t *output) {
   for (int32_t i = 0; i < params->count; ++i) {
     const int32_t position = locate(params, input[i]);
@@ -35,7 +35,7 @@ void ps_logistic_s16(const ps_sigmoid_params *params, const int16_t *input, cons
   }
 }
 
-void ps_tanh_s16(const ps_sigmoid_params *params, const int16_t *input, const uint16_t *table,
+void ps_tanh_s16(const ps_sigmoid_params *params, const int16_t *input, const int32_t *table,
                  int16_t *output) {
   for (int32_t i = 0; i < params->count; ++i) {
     const int32_t position = locate(params, input[i]);

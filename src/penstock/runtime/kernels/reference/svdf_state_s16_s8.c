@@ -15,9 +15,9 @@ static void advance_state(const ps_svdf_params *params, const int8_t *input,
       sum += (uint32_t)((input[i] + params->input_offset) * *feature_weights++);
     }
     memmove(state, state + 1, kept_bytes);
-    state[params->memory - 1] = (int16_t)ps_clamp(
-        ps_requantize((int32_t)sum, params->feature_multiplier, params->feature_shift), INT16_MIN,
-        INT16_MAX);
+    state[params->memory - 1] = (int16_t)ps_offset_and_clamp(
+        ps_requantize((int32_t)sum, params->feature_multiplier, params->feature_shift),
+        params->state_offset, INT16_MIN, INT16_MAX);
     state += params->memory;
   }
 }
@@ -28,7 +28,7 @@ static void filter_state(const ps_svdf_params *params, const int16_t *time_weigh
   for (int32_t unit = 0; unit < params->units; ++unit) {
     uint32_t sum = bias != NULL ? (uint32_t)bias[unit] : 0U;
     for (int32_t i = params->rank * params->memory; i > 0; --i) {
-      sum += (uint32_t)(*state++ * *time_weights++);
+      sum += (uint32_t)((*state++ - params->state_offset) * *time_weights++);
     }
     output[unit] = (int8_t)ps_offset_and_clamp(
         ps_requantize((int32_t)sum, params->output_multiplier, params->output_shift),

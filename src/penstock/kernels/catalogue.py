@@ -1,0 +1,219 @@
+"""The C library's kernels: what each computes, and under which conditions."""
+
+from dataclasses import dataclass
+
+from penstock.errors import GraphError
+from penstock.kernels.kernel_graph import Kernel
+
+_SOURCE_FOLDER = "kernels/reference"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """A kernel with the conditions under which selection takes it.
+
+    Attributes:
+        kernel: name, header and sources.
+        operators: kinds that lower to it.
+        conditions: what must hold; selection refuses or takes another kernel otherwise.
+    """
+
+    kernel: Kernel
+    operators: tuple[str, ...]
+    conditions: str
+
+
+def find_kernel(name: str) -> Kernel:
+    """Return a kernel by its C name.
+
+    Raises:
+        GraphError: the library has no such kernel.
+    """
+    try:
+        return CATALOGUE[name].kernel
+    except KeyError:
+        raise GraphError(f"the C library has no kernel {name!r}") from None
+
+
+def catalogue_table() -> str:
+    """Return the catalogue as a Markdown table."""
+    lines = ["| kernel | operators | header | conditions |", "|---|---|---|---|"]
+    for name, entry in CATALOGUE.items():
+        operators = ", ".join(f"`{kind}`" for kind in entry.operators)
+        lines.append(f"| `{name}` | {operators} | `{entry.kernel.header}` | {entry.conditions} |")
+    return "\n".join(lines) + "\n"
+
+
+def _entry(
+    name: str, header: str, sources: str, operators: str, conditions: str
+) -> tuple[str, CatalogueEntry]:
+    paths = tuple(f"{_SOURCE_FOLDER}/{source}.c" for source in sources.split())
+    kernel = Kernel(f"ps_{name}", f"penstock/{header}.h", paths)
+    return kernel.name, CatalogueEntry(kernel, tuple(operators.split()), conditions)
+
+
+_INT8_CONVOLUTION = "int8 activations and constant filters, int32 bias or none; all scales allowed"
+_INT16_CONVOLUTION = (
+    "int16 activations, constant int8 filters, int64 bias below 2^46 or none; zero points 0; "
+    "multipliers below 2^7"
+)
+_BROADCASTING = "broadcasting of at most 6 dimensions after merging adjacent ones"
+
+CATALOGUE: dict[str, CatalogueEntry] = dict(
+    (
+        _entry(
+            "conv_2d_s8",
+            "conv_2d",
+            "conv_2d_s8 convolve_patch_s8 dot_product_s8 patch",
+            "CONV_2D",
+            _INT8_CONVOLUTION,
+        ),
+        _entry(
+            "conv_2d_s16",
+            "conv_2d",
+            "conv_2d_s16 convolve_patch_s16 dot_product_s16 patch",
+            "CONV_2D",
+            _INT16_CONVOLUTION,
+        ),
+        _entry(
+            "depthwise_conv_2d_s8",
+            "depthwise_conv_2d",
+            "depthwise_conv_2d_s8 multiply_taps_s8 patch",
+            "DEPTHWISE_CONV_2D",
+            _INT8_CONVOLUTION,
+        ),
+        _entry(
+            "depthwise_conv_2d_s16",
+            "depthwise_conv_2d",
+            "depthwise_conv_2d_s16 patch",
+            "DEPTHWISE_CONV_2D",
+            _INT16_CONVOLUTION,
+        ),
+        _entry(
+            "transpose_conv_2d_s8",
+            "transpose_conv_2d",
+            "transpose_conv_2d_s8 convolve_patch_s8 dot_product_s8 patch",
+            "TRANSPOSE_CONV_2D",
+            _INT8_CONVOLUTION,
+        ),
+        _entry(
+            "transpose_conv_2d_s16",
+            "transpose_conv_2d",
+            "transpose_conv_2d_s16 convolve_patch_s16 dot_product_s16 patch",
+            "TRANSPOSE_CONV_2D",
+            _INT16_CONVOLUTION,
+        ),
+        _entry(
+            "fully_connected_s8",
+            "fully_connected",
+            "fully_connected_s8 dot_product_s8 real_scaling",
+            "FULLY_CONNECTED",
+            _INT8_CONVOLUTION,
+        ),
+        _entry(
+            "fully_connected_s16",
+            "fully_connected",
+            "fully_connected_s16 dot_product_s16 real_scaling",
+            "FULLY_CONNECTED",
+            "int16 activations, constant int8 filters, int64 bias below 2^46 or none; "
+            "zero points 0",
+        ),
+        _entry("svdf_s8", "svdf", "svdf_s8", "SVDF", "int8 state and time weights"),
+        _entry(
+            "svdf_state_s16_s8",
+            "svdf",
+            "svdf_state_s16_s8",
+            "SVDF",
+            "int16 state and time weights",
+        ),
+        _entry("add_s8", "elementwise", "add", "ADD SUB", _BROADCASTING),
+        _entry("add_s16", "elementwise", "add", "ADD SUB", _BROADCASTING),
+        _entry(
+            "add_shift_s16",
+            "elementwise",
+            "add_shift",
+            "ADD SUB",
+            f"scales are powers of two and the model asks for shifts; {_BROADCASTING}",
+        ),
+        _entry("mul_s8", "elementwise", "mul", "MUL", _BROADCASTING),
+        _entry("mul_s16", "elementwise", "mul", "MUL", f"zero points 0; {_BROADCASTING}"),
+        _entry("maximum_s8", "elementwise", "extremum", "MAXIMUM", _BROADCASTING),
+        _entry("maximum_s16", "elementwise", "extremum", "MAXIMUM", _BROADCASTING),
+        _entry("minimum_s8", "elementwise", "extremum", "MINIMUM", _BROADCASTING),
+        _entry("minimum_s16", "elementwise", "extremum", "MINIMUM", _BROADCASTING),
+        _entry(
+            "average_pool_2d_s8",
+            "pool_2d",
+            "average_pool_2d_s8",
+            "AVERAGE_POOL_2D",
+            "halves rounded away from zero; windows below 2^22 elements",
+        ),
+        _entry(
+            "average_pool_2d_half_up_s8",
+            "pool_2d",
+            "average_pool_2d_s8",
+            "AVERAGE_POOL_2D",
+            "halves rounded up (legacy uint8 models); windows below 2^22 elements",
+        ),
+        _entry(
+            "average_pool_2d_s16",
+            "pool_2d",
+            "average_pool_2d_s16",
+            "AVERAGE_POOL_2D",
+            "halves rounded away from zero; windows below 2^15 elements",
+        ),
+        _entry("max_pool_2d_s8", "pool_2d", "max_pool_2d_s8", "MAX_POOL_2D", ""),
+        _entry("max_pool_2d_s16", "pool_2d", "max_pool_2d_s16", "MAX_POOL_2D", ""),
+        _entry("mean_s8", "mean", "mean_s8", "MEAN", "any axes"),
+        _entry("mean_s16", "mean", "mean_s16", "MEAN", "any axes"),
+        _entry(
+            "strided_copy",
+            "movement",
+            "strided_copy",
+            "TRANSPOSE STRIDED_SLICE CONCATENATION SPLIT PACK RESHAPE",
+            "any type; one call for each part of a concatenation, split or pack; RESHAPE only of "
+            "a constant",
+        ),
+        _entry("pad", "movement", "pad", "PAD", "any type; float32 with zeros only"),
+        _entry(
+            "table_u8",
+            "movement",
+            "table_u8",
+            "QUANTIZE RELU LEAKY_RELU LOGISTIC TANH HARD_SWISH CONCATENATION",
+            "8 bits in, 8 bits out; parts of a concatenation that need another quantization",
+        ),
+        *(
+            _entry(
+                f"quantize_f32_{suffix}",
+                "quantize",
+                "quantize_f32",
+                "QUANTIZE",
+                "NaN becomes the zero point",
+            )
+            for suffix in ("s8", "u8", "s16")
+        ),
+        *(
+            _entry(f"dequantize_{suffix}_f32", "quantize", "dequantize_f32", "DEQUANTIZE", "")
+            for suffix in ("s8", "u8", "s16")
+        ),
+        *(
+            _entry(
+                f"quantize_{pair}",
+                "quantize",
+                "quantize_integer",
+                "QUANTIZE RELU" if pair == "s16_s16" else "QUANTIZE",
+                "zero point of int32 is 0",
+            )
+            for pair in ("s8_s16", "s8_s32", "s16_s8", "s16_s16", "s16_s32", "s32_s8", "s32_s16")
+        ),
+        _entry("leaky_relu_s16", "activation", "leaky_relu_s16", "LEAKY_RELU", ""),
+        _entry("logistic_s16", "activation", "sigmoid_s16", "LOGISTIC", "zero points 0"),
+        _entry("tanh_s16", "activation", "sigmoid_s16", "TANH", "zero points 0"),
+        _entry("softmax_s8", "softmax", "softmax_s8", "SOFTMAX", "rows of at most 4095"),
+        _entry("softmax_s8_s16", "softmax", "softmax_s8", "SOFTMAX", "rows of at most 4095"),
+        _entry("softmax_s16", "softmax", "softmax_s16", "SOFTMAX", "rows of at most 65535"),
+        _entry("softmax_f32", "softmax", "softmax_f32", "SOFTMAX", "beta ≥ 0; within 2 ulp"),
+        _entry("log_softmax_f32", "softmax", "softmax_f32", "LOG_SOFTMAX", "within 2 ulp"),
+    )
+)
+"""Every kernel by its C name, in the order of the documentation."""
