@@ -6,7 +6,13 @@ from penstock.errors import SimulationError
 from penstock.simulate.firmware import Firmware
 from penstock.simulate.machine import Machine
 from penstock.simulate.memory import BoardMemory
-from penstock.simulate.monitor import STOP_ACCESS, STOP_EXCEPTION, STOP_LIMIT, STOP_UNALIGNED
+from penstock.simulate.monitor import (
+    STOP_ACCESS,
+    STOP_EXCEPTION,
+    STOP_LIMIT,
+    STOP_STACK,
+    STOP_UNALIGNED,
+)
 
 BKPT_READY = 0x20
 """Operand of the BKPT at which the harness waits; ports/harness.h."""
@@ -32,8 +38,10 @@ _EXCEPTIONS = {
 }
 _READS = {16, 19, 23}
 _WRITES = {17, 20, 22}
-_STACK_REACH_BYTES = 1 << 16
+STACK_REACH_BYTES = 1 << 16
 """How far below the stack an access still counts as the stack's."""
+
+_PUSH_BYTES_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ def explain_stop(
     record = machine.monitor.record
     number = breakpoint_number(machine, memory)
     what, hint = _what(machine, memory, number)
-    if record.reason in (STOP_ACCESS, STOP_UNALIGNED) and _is_below_stack(record.address, stack):
+    if record.reason in (STOP_ACCESS, STOP_STACK) and _is_overflow(machine, stack):
         size_bytes = stack.top - stack.limit
         what = f"overflowed its stack of {size_bytes} bytes at {stack.limit:#010x}: it {what}"
         hint = "give the linker script a larger stack, or the function smaller local arrays"
@@ -71,8 +79,12 @@ def explain_stop(
     return SimulationError(f"the firmware {what}; {where}", help=hint)
 
 
-def _is_below_stack(address: int, stack: StackBounds) -> bool:
-    return stack.limit - _STACK_REACH_BYTES <= address < stack.limit
+def _is_overflow(machine: Machine, stack: StackBounds) -> bool:
+    """A push that faults has not yet moved the stack pointer, but writes just below it."""
+    address = machine.monitor.record.address
+    if not stack.limit - STACK_REACH_BYTES <= address < stack.limit:
+        return machine.sp < stack.limit
+    return machine.sp - address < _PUSH_BYTES_MAX or machine.sp < stack.limit
 
 
 def _what(machine: Machine, memory: BoardMemory, number: int | None) -> tuple[str, str]:
@@ -88,7 +100,7 @@ def _what(machine: Machine, memory: BoardMemory, number: int | None) -> tuple[st
         return f"jumped to {record.pc:#010x}, {_fetch_problem(memory, record.pc)}", ""
     if record.reason == STOP_EXCEPTION:
         return _EXCEPTIONS.get(record.access, f"took exception {record.access}"), ""
-    if record.reason == STOP_ACCESS:
+    if record.reason in (STOP_ACCESS, STOP_STACK):
         return _access(memory, record.access, record.address, record.size_bytes)
     if record.reason == STOP_UNALIGNED:
         verb = "wrote" if record.access in _WRITES else "read"
@@ -106,6 +118,8 @@ def _access(memory: BoardMemory, access: int, address: int, size_bytes: int) -> 
     window = memory.window_at(address)
     if window is None:
         place = f"which is in no memory of {memory.board.name}{_neighbor(memory, address)}"
+    elif window.region.is_writable:
+        place = f"which is in '{window.region.name}'"
     else:
         place = f"which is in '{window.region.name}', a read-only memory"
     return f"{verb} {size_bytes} bytes at {address:#010x}, {place}", ""
@@ -120,7 +134,7 @@ def _fetch_problem(memory: BoardMemory, address: int) -> str:
 
 def _neighbor(memory: BoardMemory, address: int) -> str:
     below = [window for window in memory.windows if window.end <= address]
-    if not below or address - below[-1].end >= _STACK_REACH_BYTES:
+    if not below or address - below[-1].end >= STACK_REACH_BYTES:
         return ""
     return f", {address - below[-1].end} bytes behind the end of '{below[-1].region.name}'"
 
@@ -135,7 +149,8 @@ def describe_place(machine: Machine, firmware: Firmware, operator_names: tuple[s
         place = f"in no known function, at {record.pc:#010x}"
     else:
         line = firmware.source_line(address)
-        place = f"in {function.name} ({f'{line}, ' if line else ''}{address:#010x})"
+        name = function.name.partition(".")[0]  # GCC numbers its clones: name.constprop.0
+        place = f"in {name} ({f'{line}, ' if line else ''}{address:#010x})"
     operator = machine.monitor.current_operator
     if operator is None:
         return f"{place}, outside all operators"

@@ -58,7 +58,7 @@ class Machine:
         memory: BoardMemory,
         core: Core,
         *,
-        checks_alignment: bool = True,
+        watches_accesses: bool = True,
     ) -> None:
         """Build the processor; it has not run yet.
 
@@ -66,8 +66,8 @@ class Machine:
             firmware: whose functions the instructions are counted for.
             memory: mapped at all of its windows.
             core: which processor.
-            checks_alignment: whether each access is watched for the alignment faults that
-                Unicorn does not raise; costs time.
+            watches_accesses: whether each access is watched for the alignment faults that
+                Unicorn does not raise, and for a stack that grows into other memory; costs time.
 
         Raises:
             ToolError: Unicorn or a C compiler is missing.
@@ -96,7 +96,7 @@ class Machine:
         self._hook("on_invalid_access", _HOOK_INVALID_ACCESS)
         self._hook("on_exception", _HOOK_EXCEPTION)
         self._hook("on_undefined", _HOOK_UNDEFINED)
-        if checks_alignment:
+        if watches_accesses:
             self._hook("on_access", _HOOK_READ | _HOOK_WRITE)
 
     def _map(self, memory: BoardMemory) -> None:

@@ -10,7 +10,15 @@ from penstock.boards.board import PeripheralRange
 from penstock.simulate.firmware import Firmware, Function
 from penstock.toolchain import cached_shared_library
 
-STOP_NONE, STOP_LIMIT, STOP_ACCESS, STOP_EXCEPTION, STOP_UNDEFINED, STOP_UNALIGNED = range(6)
+(
+    STOP_NONE,
+    STOP_LIMIT,
+    STOP_ACCESS,
+    STOP_EXCEPTION,
+    STOP_UNDEFINED,
+    STOP_UNALIGNED,
+    STOP_STACK,
+) = range(7)
 """``stop_reason`` of monitor.c."""
 
 ELSEWHERE = "(elsewhere)"
@@ -51,6 +59,8 @@ class MonitorRecord(ctypes.Structure):
         ("limit", ctypes.c_uint64),
         ("instructions", ctypes.c_uint64),
         ("operator_slot", ctypes.c_uint64),
+        ("guard_start", ctypes.c_uint64),
+        ("guard_end", ctypes.c_uint64),
         ("return_address", ctypes.c_uint64),
         ("last_block", ctypes.c_uint64),
         ("reason", ctypes.c_uint64),
@@ -108,6 +118,10 @@ class Monitor:
         """Forget why the firmware stopped, and allow so many further instructions."""
         self.record.reason = STOP_NONE
         self.record.limit = self.record.instructions + instruction_limit
+
+    def guard(self, start: int, end: int) -> None:
+        """Stop at accesses of ``[start, end)`` while the stack pointer is below ``end``."""
+        self.record.guard_start, self.record.guard_end = start, end
 
     def interrupt(self) -> None:
         """Make the firmware stop at the next block; may be called from another thread."""

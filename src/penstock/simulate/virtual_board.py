@@ -10,7 +10,13 @@ import numpy as np
 from penstock.boards.board import Board, MemoryKind
 from penstock.errors import InputError, SimulationError
 from penstock.ir.tensor import Array
-from penstock.simulate.faults import BKPT_READY, StackBounds, breakpoint_number, explain_stop
+from penstock.simulate.faults import (
+    BKPT_READY,
+    STACK_REACH_BYTES,
+    StackBounds,
+    breakpoint_number,
+    explain_stop,
+)
 from penstock.simulate.firmware import Firmware, read_firmware
 from penstock.simulate.machine import Machine
 from penstock.simulate.memory import BoardMemory
@@ -47,7 +53,7 @@ class VirtualBoard:
         board: Board,
         *,
         instruction_limit: int = INSTRUCTION_LIMIT,
-        checks_alignment: bool = True,
+        watches_accesses: bool = True,
     ) -> None:
         """Load the firmware, reset the core, and run until main waits for a command.
 
@@ -55,7 +61,8 @@ class VirtualBoard:
             elf: firmware linked for the board, with the harness.
             board: whose memories and core there are.
             instruction_limit: most instructions of one command before it counts as runaway.
-            checks_alignment: whether accesses are watched for alignment faults; off is faster.
+            watches_accesses: whether accesses are watched for alignment faults and for a stack
+                that grows into other memory; off is faster.
 
         Raises:
             InputError: the file is no firmware with the harness.
@@ -71,8 +78,9 @@ class VirtualBoard:
         self._mailbox = self.firmware.symbol("ps_harness_mailbox")
         self._operator_names: tuple[str, ...] = ()
         self._machine = Machine(
-            self.firmware, self.memory, board.core, checks_alignment=checks_alignment
+            self.firmware, self.memory, board.core, watches_accesses=watches_accesses
         )
+        self._machine.monitor.guard(self.stack.limit - STACK_REACH_BYTES, self.stack.limit)
         self.memory.write(self.stack.limit, _PAINT * (self.stack.top - self.stack.limit))
         self._start()
         if self._read_mailbox(_MAGIC_AT) != _MAGIC:
@@ -173,12 +181,6 @@ class VirtualBoard:
         if breakpoint_number(self._machine, self.memory) != BKPT_READY:
             raise explain_stop(
                 self._machine, self.memory, self.firmware, self.stack, self._operator_names
-            )
-        if self.stack_bytes_peak() == self.stack.top - self.stack.limit:
-            raise SimulationError(
-                f"the firmware used all {self.stack_bytes_peak()} bytes of its stack, and may "
-                f"have overwritten what lies below {self.stack.limit:#010x}",
-                help="give the linker script a larger stack",
             )
 
     def _read_mailbox(self, offset_bytes: int) -> int:

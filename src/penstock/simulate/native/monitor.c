@@ -19,7 +19,8 @@ typedef enum stop_reason {
   STOP_ACCESS = 2,    /* an access that the memory map forbids; `access` says which */
   STOP_EXCEPTION = 3, /* `access` is the emulator's exception number */
   STOP_UNDEFINED = 4, /* not an instruction */
-  STOP_UNALIGNED = 5  /* an instruction that requires alignment */
+  STOP_UNALIGNED = 5, /* an instruction that requires alignment */
+  STOP_STACK = 6      /* the stack has grown into the memory below it */
 } stop_reason;
 
 typedef struct function {
@@ -58,6 +59,8 @@ typedef struct monitor {
   volatile uint64_t limit;         /* lowered to 0 by the controlling thread to stop */
   volatile uint64_t instructions;
   volatile uint64_t operator_slot;
+  uint64_t guard_start; /* [guard_start, guard_end): memory below the stack */
+  uint64_t guard_end;
   uint64_t return_address;
   uint64_t last_block;
   uint64_t reason;
@@ -82,6 +85,12 @@ static void stop(monitor *m, void *engine, stop_reason reason) {
     m->pc = read_register(m, engine, REGISTER_PC);
   }
   m->stop(engine);
+}
+
+static void record_access(monitor *m, int access, uint64_t address, int size) {
+  m->access = (uint64_t)access;
+  m->address = address;
+  m->size_bytes = (uint64_t)size;
 }
 
 static uint32_t find_function(const monitor *m, uint32_t address) {
@@ -204,9 +213,7 @@ int ps_monitor_on_invalid_access(void *engine, int access, uint64_t address, int
       return 1;
     }
   }
-  m->access = (uint64_t)access;
-  m->address = address;
-  m->size_bytes = (uint64_t)size;
+  record_access(m, access, address, size);
   stop(m, engine, STOP_ACCESS);
   return 0;
 }
@@ -222,17 +229,12 @@ int ps_monitor_on_undefined(void *engine, monitor *m) {
 }
 
 /* The emulator's program counter is that of the block, so that the instruction has to be found. */
-void ps_monitor_on_access(void *engine, int access, uint64_t address, int size, int64_t value,
-                          monitor *m) {
+static void check_alignment(void *engine, int access, uint64_t address, int size, monitor *m) {
   uint8_t code[BLOCK_BYTES_MAX];
   uint32_t registers[16];
   const block *current;
   int number;
   int32_t offset;
-  (void)value;
-  if (size < 4 || (address & 3u) == 0u) {
-    return;
-  }
   current = slot_of(m->blocks, m->block_capacity, (uint32_t)m->last_block);
   if (current->needs_alignment == 0u || current->size_bytes > sizeof code ||
       m->read_memory(engine, current->address, code, current->size_bytes) != 0) {
@@ -248,9 +250,20 @@ void ps_monitor_on_access(void *engine, int access, uint64_t address, int size, 
   if (offset >= 0 && m->reason == STOP_NONE) {
     stop(m, engine, STOP_UNALIGNED);
     m->pc = current->address + (uint32_t)offset;
-    m->access = (uint64_t)access;
-    m->address = address;
-    m->size_bytes = (uint64_t)size;
+    record_access(m, access, address, size);
+  }
+}
+
+void ps_monitor_on_access(void *engine, int access, uint64_t address, int size, int64_t value,
+                          monitor *m) {
+  (void)value;
+  if (address >= m->guard_start && address < m->guard_end && m->reason == STOP_NONE &&
+      read_register(m, engine, REGISTER_SP) < m->guard_end) {
+    record_access(m, access, address, size);
+    stop(m, engine, STOP_STACK);
+  }
+  if (size >= 4 && (address & 3u) != 0u) {
+    check_alignment(engine, access, address, size, m);
   }
 }
 
