@@ -3,8 +3,12 @@
 from penstock.boards.board import Board, MemoryRegion
 from penstock.errors import InputError
 from penstock.planning.execution_plan import Placement
+from penstock.planning.placement import STACK_BYTES
 
-DEFAULT_STACK_BYTES = 8192
+_STATIC_DATA_BYTES = 1024
+DEFAULT_STACK_BYTES = STACK_BYTES - _STATIC_DATA_BYTES
+"""The stack's share of what planning keeps for stack and static data."""
+
 
 _CACHE_LINE_BYTES = 32
 _DEVICE_SPACE = range(0xA000_0000, 0xE000_0000)
