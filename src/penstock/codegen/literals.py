@@ -44,11 +44,13 @@ def c_float(value: float) -> str:
     """
     if not math.isfinite(value):
         raise GraphError(f"{value} has no literal in C")
-    single = np.float32(value)
-    text = str(single) if float(single) == value else repr(value)
+    with np.errstate(over="ignore", under="ignore"):
+        single = np.float32(value)
+    is_single = float(single) == value
+    text = str(single) if is_single else repr(value)
     if not re.search(r"[.e]", text):
         text += ".0"
-    return f"{text}f" if float(single) == value else text
+    return f"{text}f" if is_single else text
 
 
 def c_value(value: FieldValue) -> str:

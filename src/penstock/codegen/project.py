@@ -1,5 +1,6 @@
 """Prints an execution plan as a C99 project; decides nothing: same plan, same bytes."""
 
+from functools import cache
 from importlib import metadata
 
 import jinja2
@@ -46,6 +47,7 @@ def emit_project(plan: ExecutionPlan) -> dict[str, bytes]:
     return {**files, **runtime}
 
 
+@cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("penstock.codegen"),
