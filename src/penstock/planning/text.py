@@ -7,6 +7,8 @@ from penstock.planning.execution_plan import ExecutionPlan
 from penstock.planning.lifetimes import Lifetime, alias_root, align, tensor_lifetimes
 from penstock.units import format_bytes
 
+_NAME_WIDTH = 96
+
 
 def format_plan(plan: ExecutionPlan) -> str:
     """Return the plan as readable text that ends in a newline; same plan, same text."""
@@ -95,8 +97,16 @@ def _tensor_row(block: str, start: int, tensor: Tensor, lifetime: str) -> list[s
         str(tensor.size_bytes),
         lifetime,
         f"{tensor.dtype.value} {shape}",
-        tensor.name,
+        _shortened(tensor.name),
     ]
+
+
+def _shortened(name: str) -> str:
+    """Return a name with its middle left out where it is long: converters chain dozens of names."""
+    if len(name) <= _NAME_WIDTH:
+        return name
+    half = (_NAME_WIDTH - 3) // 2
+    return f"{name[:half]}...{name[-half:]}"
 
 
 def _constants(plan: ExecutionPlan) -> str:
