@@ -233,17 +233,18 @@ def _sums_by_shifts(view: OperatorView, options: Any, *operands: Tensor) -> bool
 
     Such a sum shifts one operand, which needs the larger operand to have the output's scale.
     """
-    left, right, output = operands
-    allowed = output.dtype is DType.INT16 and bool(options.PotScaleInt16())
-    if not allowed or any(is_power_of_two(tensor.scale) is None for tensor in operands):
-        return allowed
-    if max(left.scale, right.scale) != output.scale:
+    output = operands[2]
+    if output.dtype is not DType.INT16 or not options.PotScaleInt16():
+        return False
+    exponents = [is_power_of_two(tensor.scale) for tensor in operands]
+    found = [exponent for exponent in exponents if exponent is not None]
+    if len(found) == len(exponents) and max(found[:2]) != found[2]:
         raise view.refuse(
             f"sums by shifts (all scales are powers of two), but the larger scale of its inputs, "
-            f"{max(left.scale, right.scale)}, is not the output's, {output.scale}",
+            f"2^{max(found[:2])}, is not the output's, 2^{found[2]}",
             help="convert the model again with a current converter (16x8 quantization)",
         )
-    return allowed
+    return True
 
 
 def _add(view: OperatorView) -> Operator:
