@@ -12,7 +12,7 @@ from penstock.errors import ToolError
 from penstock.planning.execution_plan import Placement
 from penstock.toolchain import WARNING_FLAGS, find_target_compiler, link_firmware
 
-Build = Callable[[Placement], Path]
+Build = Callable[..., Path]
 CASES = Path(__file__).with_name("firmware_cases.c")
 EXTERNAL = Placement(code="flash", weights="qspi", arena="sdram", stack="dtcm")
 
@@ -26,7 +26,7 @@ def board() -> Board:
 def build(
     request: pytest.FixtureRequest, board: Board, tmp_path_factory: pytest.TempPathFactory
 ) -> Build:
-    """Build the cases' firmware with a placement."""
+    """Build the cases' firmware with a placement and compiler flags."""
     try:
         compiler = find_target_compiler(board.core, request.param)
     except ToolError as error:
@@ -34,8 +34,8 @@ def build(
     folder = tmp_path_factory.mktemp(f"firmware_{request.param}")
     runtime = Path(str(resources.files("penstock") / "runtime"))
 
-    def build_with(placement: Placement) -> Path:
-        stem = f"{placement.weights}_{placement.arena}_{placement.stack}"
+    def build_with(placement: Placement, *flags: str) -> Path:
+        stem = "_".join([placement.weights, placement.arena, placement.stack, *flags])
         script = folder / f"{stem}.ld"
         elf = folder / f"{stem}.elf"
         script.write_text(emit_linker_script(board, placement))
@@ -48,7 +48,7 @@ def build(
                 board.core,
                 include_dirs=[runtime / "include", ports],
                 compiler=compiler,
-                flags=WARNING_FLAGS,
+                flags=[*WARNING_FLAGS, *flags],
             )
         return elf
 

@@ -14,7 +14,7 @@ from penstock.errors import InputError, SimulationError, ToolError
 from penstock.planning.execution_plan import Placement
 from penstock.simulate import VirtualBoard, simulate_model
 from penstock.simulate.machine import import_unicorn
-from tests.simulate.conftest import Build
+from tests.simulate.conftest import EXTERNAL, Build
 
 INPUT = bytes(range(64))
 OUTPUT = bytes(
@@ -171,7 +171,31 @@ def test_inputs_that_do_not_fit_are_refused(virtual: VirtualBoard) -> None:
         virtual.write_inputs([INPUT[:63]])
 
 
-def test_whole_model_is_simulated_at_once(elf: Path, board: Board) -> None:
+def test_one_inference_is_measured(build: Build, board: Board) -> None:
+    elf = build(EXTERNAL, "-DCASES_COUNT=1")
+    told: list[tuple[int, int]] = []
+    simulation = simulate_model(
+        elf, board, [INPUT], on_progress=lambda step, count: told.append((step, count))
+    )
+    assert simulation.outputs == (OUTPUT,)
+    assert simulation.operator_names == ("FULLY_CONNECTED",)
+    assert simulation.operator_instructions.keys() == {0}
+    assert 64 < simulation.operator_instructions[0] < simulation.instructions < 2000
+    assert sum(simulation.function_instructions.values()) == simulation.instructions
+    assert 0 < simulation.stack_bytes_peak < simulation.stack_bytes == 7168
+    assert simulation.wall_seconds > 0
+    assert told
+
+
+def test_counts_do_not_depend_on_watching(build: Build, board: Board) -> None:
+    elf = build(EXTERNAL, "-DCASES_COUNT=1")
+    watched = simulate_model(elf, board, [INPUT])
+    unwatched = simulate_model(elf, board, [INPUT], watches_accesses=False)
+    assert unwatched.instructions == watched.instructions
+    assert unwatched.outputs == watched.outputs
+
+
+def test_a_model_that_misbehaves_is_no_simulation(elf: Path, board: Board) -> None:
     with pytest.raises(SimulationError, match=r"operator 1 \(FLASH\)"):
         simulate_model(elf, board, [INPUT])
 

@@ -152,10 +152,12 @@ class Machine:
         """
         self.monitor.prepare(instruction_limit)
         thread = threading.Thread(target=self._start, args=(address,), daemon=True)
-        thread.start()
         try:
-            while thread.is_alive():
+            thread.start()
+            is_running = True
+            while is_running:
                 thread.join(POLL_SECONDS)
+                is_running = thread.is_alive()
                 if on_poll is not None:
                     on_poll()
         except BaseException:
