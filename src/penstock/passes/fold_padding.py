@@ -64,7 +64,7 @@ def _is_exact(graph: Graph, pad: ops.Pad, merged: Padded) -> bool:
     if (before.dtype, before.quantization) != (after.dtype, after.quantization):
         return False
     if isinstance(merged, ops.MaxPool2D):
-        return _pads_lowest(pad, after) and _every_window_keeps_an_element(graph, merged)
+        return _pads_lowest(pad, after) and _every_window_keeps_an_element(merged)
     return pad.value is None or pad.value == _zero(after)
 
 
@@ -79,13 +79,8 @@ def _pads_lowest(pad: ops.Pad, padded: Tensor) -> bool:
     return value == padded.dtype.range[0]
 
 
-def _every_window_keeps_an_element(graph: Graph, pool: ops.MaxPool2D) -> bool:
-    extents = graph.tensors[pool.input].shape[1:3]
-    counts = graph.tensors[pool.output].shape[1:3]
-    before = (pool.padding.top, pool.padding.left)
-    return all(
-        pad < window and (count - 1) * stride - pad < extent
-        for pad, window, count, stride, extent in zip(
-            before, pool.filter, counts, pool.stride, extents, strict=True
-        )
-    )
+def _every_window_keeps_an_element(pool: ops.MaxPool2D) -> bool:
+    padding = pool.padding
+    tallest = max(padding.top, padding.bottom)
+    widest = max(padding.left, padding.right)
+    return tallest < pool.filter[0] and widest < pool.filter[1]
