@@ -6,8 +6,7 @@ import tflite
 
 from penstock.errors import ModelFormatError
 from penstock.frontends.tflite.geometry import SliceMasks, resolve_slice
-from penstock.frontends.tflite.operator_view import OperatorView
-from penstock.frontends.tflite.operators import Translate
+from penstock.frontends.tflite.operator_view import OperatorView, Translate
 from penstock.ir import operators as ir
 from penstock.ir.dtype import DType
 from penstock.ir.operators import Operator

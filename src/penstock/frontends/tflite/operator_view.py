@@ -1,6 +1,6 @@
 """One operator of a .tflite file with its tensors at hand, and how it is refused."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from penstock.errors import ModelFormatError, UnsupportedError
 from penstock.frontends.tflite.names import printable
 from penstock.frontends.tflite.tensors import TensorReader
 from penstock.ir.dtype import DType
-from penstock.ir.operators import Activation
+from penstock.ir.operators import Activation, Operator
 from penstock.ir.tensor import Tensor
 
 QUANTIZE_FIRST = (
@@ -152,6 +152,14 @@ class OperatorView:
             )
         return tuple(int(value) for value in tensor.data.reshape(-1).tolist())
 
+    def image_size(self, tensor: Tensor) -> tuple[int, int]:
+        """Return height and width of a tensor that must have four dimensions."""
+        if len(tensor.shape) != 4:
+            raise ModelFormatError(
+                f"{self.where} needs four dimensions, {tensor.name!r} has {list(tensor.shape)}"
+            )
+        return tensor.shape[1], tensor.shape[2]
+
     def axis(self, value: int, rank: int) -> int:
         """Return a dimension's number ≥ 0 from one that may count from the end."""
         if not -rank <= value < rank:
@@ -211,6 +219,10 @@ class OperatorView:
         numbers = [int(self.entry.Outputs(i)) for i in range(min(self.output_count, 1))]
         names = [self.tensors.names[n] for n in numbers if 0 <= n < len(self.tensors.names)]
         return f", which writes {names[0]!r}," if names else ""
+
+
+Translate = Callable[[OperatorView], Operator]
+"""Makes the IR operator of one kind of builtin."""
 
 
 def operator_kind(code: tflite.OperatorCode) -> str:

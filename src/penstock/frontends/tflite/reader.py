@@ -5,20 +5,21 @@ from pathlib import Path
 import tflite
 
 from penstock.errors import GraphError, InputError, ModelFormatError, UnsupportedError
+from penstock.frontends.tflite.arithmetic import ARITHMETIC
 from penstock.frontends.tflite.data_movement import DATA_MOVEMENT
 from penstock.frontends.tflite.names import identifier
 from penstock.frontends.tflite.operator_view import OperatorView, operator_kind
-from penstock.frontends.tflite.operators import ARITHMETIC
 from penstock.frontends.tflite.positive_scales import make_scales_positive
 from penstock.frontends.tflite.schema import open_model
 from penstock.frontends.tflite.tensors import TensorReader
 from penstock.frontends.tflite.uint8 import convert_uint8
+from penstock.frontends.tflite.weighted_sums import WEIGHTED_SUMS
 from penstock.ir.graph import Graph
 from penstock.ir.operators import Operator
 from penstock.ir.verify import verify
 from penstock.units import format_bytes
 
-TRANSLATIONS = {**ARITHMETIC, **DATA_MOVEMENT}
+TRANSLATIONS = {**WEIGHTED_SUMS, **ARITHMETIC, **DATA_MOVEMENT}
 """Every builtin operator that Penstock reads, with the function that translates it."""
 
 FILE_BYTES_MAX = 256 << 20
