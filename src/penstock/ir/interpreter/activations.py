@@ -22,6 +22,7 @@ from penstock.ir.integer_parameters import (
     relu_parameters,
     sigmoid_int16_scaling,
 )
+from penstock.ir.interpreter.exponential import exp_float32
 from penstock.ir.interpreter.quantization import rescale
 from penstock.ir.interpreter.requantization import clamp, round_half_away, scale_int32
 from penstock.ir.operators import HardSwish, LeakyRelu, Logistic, Relu, Tanh
@@ -124,10 +125,8 @@ def _by_table(
 
 
 def _logistic_float32(value: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    # Beyond −88 the exponential overflows to infinity, and the result is 0 as it should.
-    with np.errstate(over="ignore"):
-        exponential = np.exp(-value.astype(np.float64)).astype(np.float32)
-    return np.float32(1) / (np.float32(1) + exponential)
+    # Where the exponential overflows to infinity, the result is 0 as it should be.
+    return np.asarray(np.float32(1) / (np.float32(1) + exp_float32(-value)), np.float32)
 
 
 def _sigmoid_table() -> IntArray:

@@ -25,6 +25,7 @@ from penstock.ir.integer_parameters import (
     softmax_int16_scaling,
     softmax_parameters,
 )
+from penstock.ir.interpreter.exponential import exp_float32
 from penstock.ir.interpreter.interpolation import interpolate, interpolation_table
 from penstock.ir.interpreter.requantization import scale_int32
 from penstock.ir.operators import LogSoftmax, Softmax
@@ -61,20 +62,15 @@ def log_softmax(
     """Evaluate LOG_SOFTMAX on float32."""
     value = values[operator.input].astype(np.float32)
     shifted = value - value.max(axis=-1, keepdims=True)
-    total = _sum_in_order(_exp_float32(shifted))
+    total = _sum_in_order(exp_float32(shifted))
     return np.asarray(shifted - np.log(total.astype(np.float64)).astype(np.float32))
 
 
 def softmax_float32(value: Float32Array, beta: float) -> Float32Array:
     """Return softmax over the last dimension, summed in order in float32."""
     shifted = (value - value.max(axis=-1, keepdims=True)) * np.float32(beta)
-    exponentials = _exp_float32(shifted)
+    exponentials = exp_float32(shifted)
     return np.asarray(exponentials / _sum_in_order(exponentials))
-
-
-def _exp_float32(value: Float32Array) -> Float32Array:
-    """Return the exponential, correctly rounded in nearly all cases, as C libraries do."""
-    return np.exp(value.astype(np.float64)).astype(np.float32)
 
 
 def _sum_in_order(value: Float32Array) -> Float32Array:
