@@ -1,9 +1,34 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by all tests, and the writing of generated documentation."""
 
 import os
 from pathlib import Path
 
 import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+MODELS_PAGE = DOCS / "models.md"
+MODELS_HEADING = """\
+# Which models are known to be right
+
+Written by `make docs` from `tests/test_models.py`, which runs every int8, uint8 and 16x8 model of
+the shared collection three ways on three seeded random inputs: LiteRT's reference kernels
+(`OpResolverType.BUILTIN_REF`), Penstock's interpreter on the graph as loaded, and the generated C
+on the host, after all passes. "3/3" means that all outputs of three seeds are LiteRT's bytes;
+float32 outputs (models that end in DEQUANTIZE or LOG_SOFTMAX) may differ by 2 units in the last
+place. The arena is the block of memory for all activations; "optimal" means that no plan can be
+smaller, otherwise the lower bound is shown.
+
+| model | operators | MACs | after passes | weights, B | arena, B | bound | interpreter | C |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|
+"""
+
+MODELS_NOTES = """
+[^tflm]: Compared with TensorFlow Lite for Microcontrollers instead, four inferences in a row per
+    seed: LiteRT takes the int8 state and time weights of this model's SVDF operators for int16 and
+    reads and writes beyond their ends, so that its answer is undefined.
+"""
+
+_rows: list[str] = []
 
 
 def find_shared_dir() -> Path | None:
@@ -23,3 +48,22 @@ def shared_dir() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
+
+
+@pytest.fixture(scope="session")
+def update_docs() -> bool:
+    """True when generated pages of docs/ are being written anew."""
+    return os.environ.get("PENSTOCK_UPDATE_DOCS") == "1"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Collect table rows, from worker processes too."""
+    if report.when == "call":
+        _rows.extend(str(value) for name, value in report.user_properties if name == "models.md")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the collected table when asked to."""
+    is_worker = hasattr(session.config, "workerinput")
+    if _rows and not is_worker and os.environ.get("PENSTOCK_UPDATE_DOCS") == "1":
+        MODELS_PAGE.write_text(MODELS_HEADING + "\n".join(sorted(_rows)) + "\n" + MODELS_NOTES)

@@ -21,8 +21,8 @@ ULP_TOLERANCE = 2
 LITERT_TWINS = {"person_detect.tflite": "person_detect_qdim_patched.tflite"}
 
 
-# LiteRT takes the int8 state and time weights of this model's SVDF operators for int16, and so reads
-# and writes beyond their ends: its answer is undefined, and the process usually aborts.
+# LiteRT takes the int8 state and time weights of this model's SVDF operators for int16, and so
+# reads and writes beyond their ends: its answer is undefined, and the process usually aborts.
 TFLM_MODELS = frozenset({"keyword_scrambled_8bit.tflite"})
 
 

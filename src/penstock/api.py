@@ -30,9 +30,10 @@ from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_execution, validate_plan
 from penstock.report.inspection import Inspection, describe_tensor, operator_rows
-from penstock.report.results import CompileResult, RunResult
+from penstock.report.results import CompileResult, InstructionCounts, RunResult
 from penstock.report.summary import memory_use, summarize_compile, summarize_run
-from penstock.simulate.verification import Machine, verify_outputs, verify_steps
+from penstock.simulate.simulation import run_inference
+from penstock.simulate.verification import Machine, as_array, verify_outputs, verify_steps
 from penstock.simulate.virtual_board import VirtualBoard
 from penstock.toolchain import (
     Compiler,
@@ -42,6 +43,7 @@ from penstock.toolchain import (
     find_target_compiler,
     link_firmware,
 )
+from penstock.units import format_count
 
 __all__ = [
     "Array",
@@ -270,7 +272,7 @@ def run(
             _verify(lowered, machine, values, progress)
             machine.init()
         progress("running", None)
-        return _run_once(lowered, target, machine, values, verify, compiler.version)
+        return _run_once(lowered, target, machine, values, verify, compiler.version, progress)
 
 
 def _open_project(
@@ -343,7 +345,9 @@ def _open_board(
         include_dirs=sources.include_directories,
         compiler=compiler,
     )
-    return stack.enter_context(VirtualBoard(elf, board))
+    machine = stack.enter_context(VirtualBoard(elf, board))
+    machine.init()
+    return machine
 
 
 def _verify(lowered: Lowered, machine: Machine, values: ModelInputs, progress: Progress) -> None:
@@ -365,9 +369,23 @@ def _run_once(
     values: ModelInputs,
     verified: bool,
     compiler: str,
+    progress: Progress,
 ) -> RunOutcome:
-    outputs = tuple(machine.run(values.arrays))
-    counts = machine.counts if isinstance(machine, VirtualBoard) else None
+    tensors = tuple(lowered.original.tensors[name] for name in lowered.original.outputs)
+    counts: InstructionCounts | None = None
+    contents: Sequence[Array | bytes]
+    if isinstance(machine, VirtualBoard):
+        simulation = run_inference(
+            machine, values.arrays, on_progress=_step_progress(lowered.plan, progress)
+        )
+        contents = simulation.outputs
+        counts = InstructionCounts(
+            simulation.instructions,
+            simulation.operator_instructions,
+            simulation.stack_bytes_peak,
+        )
+    else:
+        contents = machine.run(values.arrays)
     result = summarize_run(
         lowered.original,
         lowered.plan,
@@ -379,5 +397,14 @@ def _run_once(
         input_origin=values.origin,
         compiler=compiler,
     )
-    tensors = tuple(lowered.original.tensors[name] for name in lowered.original.outputs)
+    outputs = tuple(map(as_array, contents, tensors))
     return RunOutcome(result, outputs, tensors)
+
+
+def _step_progress(plan: ExecutionPlan, progress: Progress) -> Callable[[int, int], None]:
+    steps = max(len(plan.program.calls), 1)
+
+    def report(step: int, instructions: int) -> None:
+        progress(f"simulating: {format_count(instructions)} instructions", step / steps)
+
+    return report

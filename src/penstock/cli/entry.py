@@ -60,7 +60,7 @@ def run_command_line(arguments: list[str]) -> int:
         return EXIT_WRONG_USE
     except BrokenPipeError:
         # The reader of our output (head, less) has seen enough.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0
     except Exception as error:
         stderr.print_exception(show_locals=False)

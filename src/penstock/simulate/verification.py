@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from penstock.errors import VerificationError
+from penstock.ir.fixed_point import IntArray
 from penstock.ir.graph import Graph
 from penstock.ir.interpreter import run, trace
 from penstock.ir.tensor import Array, Tensor
@@ -24,8 +25,8 @@ class Machine(Protocol):
     def run_range(self, first: int, last: int, /) -> None:
         """Run the steps ``first`` to ``last - 1``."""
 
-    def read_outputs(self) -> list[Array]:
-        """Return copies of the model's outputs."""
+    def read_outputs(self) -> Sequence[Array | bytes]:
+        """Return copies of the model's outputs; a board knows them as bytes."""
 
     def read_arena(self, offset_bytes: int, size_bytes: int, /) -> bytes:
         """Return bytes of the arena."""
@@ -50,12 +51,14 @@ def verify_steps(
     """
     program = plan.program
     expected = trace(program.graph, list(inputs))
+    # A concatenation is written in parts, a call for each; it is whole after the last one.
+    last_write = {name: step for step, call in enumerate(program.calls) for name in call.writes}
     machine.write_inputs(inputs)
     for step, call in enumerate(program.calls):
         machine.run_range(step, step + 1)
         for name in call.writes:
             tensor = program.graph.tensors[name]
-            if not tensor.is_variable:
+            if not tensor.is_variable and last_write[name] == step:
                 found = _read_tensor(plan, machine, tensor)
                 _compare(found, expected, tensor, _describe_step(plan, step))
         if on_step is not None:
@@ -70,12 +73,20 @@ def verify_outputs(original: Graph, machine: Machine, inputs: Sequence[Array]) -
     """
     expected = dict(zip(original.outputs, run(original, list(inputs)), strict=True))
     for name, found in zip(original.outputs, machine.read_outputs(), strict=True):
-        _compare(found, expected, original.tensors[name], "the whole program, passes included,")
+        tensor = original.tensors[name]
+        _compare(as_array(found, tensor), expected, tensor, "the program, passes included,")
 
 
 def _read_tensor(plan: ExecutionPlan, machine: Machine, tensor: Tensor) -> Array:
-    content = machine.read_arena(plan.arena.offset_bytes[tensor.name], tensor.size_bytes)
-    return np.frombuffer(content, tensor.dtype.numpy).reshape(tensor.shape)
+    offset_bytes = plan.arena.offset_bytes[tensor.name]
+    return as_array(machine.read_arena(offset_bytes, tensor.size_bytes), tensor)
+
+
+def as_array(content: Array | bytes, tensor: Tensor) -> Array:
+    """Return a tensor's bytes as an array of its shape and type; an array as it is."""
+    if isinstance(content, bytes):
+        return np.frombuffer(content, tensor.dtype.numpy).reshape(tensor.shape)
+    return content
 
 
 def _describe_step(plan: ExecutionPlan, step: int) -> str:
@@ -105,13 +116,13 @@ def arrays_agree(found: Array, wanted: Array) -> bool:
     return bool(np.all(ulp_distance(found, wanted) <= FLOAT_TAIL_ULP))
 
 
-def ulp_distance(left: Array, right: Array) -> Array:
+def ulp_distance(left: Array, right: Array) -> IntArray:
     """Return how many float32 values lie between two arrays, element by element; NaN equals NaN."""
-    ordered = [_ordered(array) for array in (left, right)]
-    distance = np.abs(ordered[0] - ordered[1])
-    return np.where(np.isnan(left) & np.isnan(right), 0, distance)
+    distance = np.abs(_ordered(left) - _ordered(right))
+    both_nan = (left != left) & (right != right)
+    return np.where(both_nan, 0, distance)
 
 
-def _ordered(values: Array) -> Array:
+def _ordered(values: Array) -> IntArray:
     bits = np.ascontiguousarray(values, np.float32).view(np.int32).astype(np.int64)
     return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)

@@ -1,0 +1,195 @@
+"""The commands as a person uses them: what is printed, written and returned."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from penstock import api
+from penstock.cli.entry import run_command_line
+from penstock.errors import VerificationError
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+MODEL = EXAMPLES / "cifar10.tflite"
+CAT = EXAMPLES / "cat.jpg"
+LABELS = EXAMPLES / "labels.txt"
+BOARD = "stm32f746g-disco"
+RUN_FIELDS = {
+    "schema",
+    "model",
+    "board",
+    "truth",
+    "verified",
+    "macs",
+    "instructions",
+    "cycles",
+    "cycles_per_mac",
+    "latency_ms",
+    "energy_mj",
+    "memory_bytes",
+    "operators",
+    "outputs",
+}
+OPERATOR_FIELDS = {"index", "kind", "macs", "instructions", "cycles", "stalls"}
+
+
+def penstock(*arguments: str | Path) -> int:
+    return run_command_line([str(argument) for argument in arguments])
+
+
+def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert penstock("--help") == 0
+    printed = capsys.readouterr().out
+    for verb in ("compile", "run", "inspect", "boards"):
+        assert f"  {verb} " in printed
+        assert penstock(verb, "--help") == 0
+
+
+def test_boards_lists_what_compile_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert penstock("boards", "--json", tmp_path / "boards.json") == 0
+    printed = capsys.readouterr().out
+    names = [
+        board["name"] for board in json.loads((tmp_path / "boards.json").read_text())["boards"]
+    ]
+    assert BOARD in names
+    assert all(name in printed for name in [*names, "host"])
+
+
+def test_inspect_counts_what_the_recipe_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert penstock("inspect", MODEL, "--json", tmp_path / "x.json") == 0
+    found = json.loads((tmp_path / "x.json").read_text())
+    assert found["macs"] == 7_285_120
+    assert found["parameters"] == 110_706
+    assert "DEPTHWISE_CONV_2D" in capsys.readouterr().out
+
+
+def test_inspect_prints_the_text_form(capsys: pytest.CaptureFixture[str]) -> None:
+    assert penstock("inspect", MODEL, "--text") == 0
+    assert capsys.readouterr().out == api.format_graph(api.load_model(MODEL))
+
+
+def test_compile_then_run_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "net"
+    status = penstock("compile", MODEL, "--board", BOARD, "-o", out, "--json", tmp_path / "c.json")
+    assert status == 0, capsys.readouterr().err
+    compiled = json.loads((tmp_path / "c.json").read_text())
+    assert compiled["verified"] is True
+    assert sorted(compiled["files"]) == sorted(
+        path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()
+    )
+    answer = tmp_path / "answer.npy"
+    arguments = ("--input", CAT, "--labels", LABELS, "--output", answer)
+    assert penstock("run", out, "--board", "host", *arguments, "--json", tmp_path / "r.json") == 0
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert result.keys() >= RUN_FIELDS
+    assert all(row.keys() >= OPERATOR_FIELDS for row in result["operators"])
+    assert (result["truth"], result["instructions"]) == ("host", None)
+    assert int(np.argmax(np.load(answer))) == LABELS.read_text().splitlines().index("cat")
+    assert "cat" in capsys.readouterr().out
+
+
+def test_a_virtual_board_gives_the_bytes_of_the_host(tmp_path: Path) -> None:
+    arguments = ("--input", CAT, "--verify", "--json", tmp_path / "r.json")
+    assert penstock("run", MODEL, "--board", BOARD, "--output", tmp_path / "b.npy", *arguments) == 0
+    assert (
+        penstock("run", MODEL, "--board", "host", "--output", tmp_path / "h.npy", *arguments[:2])
+        == 0
+    )
+    assert np.array_equal(np.load(tmp_path / "b.npy"), np.load(tmp_path / "h.npy"))
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert (result["truth"], result["verified"]) == ("simulate", True)
+    counted = [row["instructions"] for row in result["operators"]]
+    assert all(count > 0 for count in counted)
+    assert sum(counted) <= result["instructions"] < sum(counted) * 1.01
+    assert result["instructions"] > result["macs"], "a scalar core needs more than one per MAC"
+    assert result["cycles"] is None
+
+
+def test_json_can_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert penstock("run", MODEL, "--board", "host", "--json", "-") == 0
+    assert json.loads(capsys.readouterr().out)["schema"] == "penstock.run/1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compile", "missing.tflite", "--board", BOARD, "-o", "out"], "missing.tflite"),
+        (["compile", "text.tflite", "--board", BOARD, "-o", "out"], "text.tflite"),
+        (["compile", "cut.tflite", "--board", BOARD, "-o", "out"], "cut.tflite"),
+        (["compile", "empty.tflite", "--board", BOARD, "-o", "out"], "empty.tflite"),
+        (["compile", "folder.tflite", "--board", BOARD, "-o", "out"], "folder.tflite"),
+        (["compile", MODEL, "--board", "stm32f746-disco", "-o", "out"], BOARD),
+        (["compile", MODEL, "--board", BOARD], "--output"),
+        (["compile", MODEL, "--board", BOARD, "-o", "taken"], "did not make"),
+        (["compile", MODEL, "--board", BOARD, "-o", "out", "--arena-in", "flash"], "flash"),
+        (["compile", MODEL, "--board", BOARD, "-o", "out", "--arena-in", "moon"], "moon"),
+        (["run", MODEL], "--board"),
+        (["run", "taken", "--board", BOARD], "not a Penstock project"),
+        (["run", MODEL, "--board", "host", "--input", "text.tflite"], "suffix"),
+        (["run", MODEL, "--board", "host", "--input", "no.npy"], "no.npy"),
+        (["run", MODEL, "--board", "host", "--labels", "no.txt"], "no.txt"),
+        (["run", MODEL, "--board", "host", "--output", "answer.csv"], "answer.csv"),
+        (["run", MODEL, "--board", "host", "--json", "no/such/folder.json"], "no/such/folder.json"),
+        (["fly", MODEL], "fly"),
+    ],
+)
+def test_wrong_use_ends_in_one_clear_message(
+    arguments: list[str | Path],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.tflite").write_text("this is not a model\n" * 10)
+    (tmp_path / "cut.tflite").write_bytes(MODEL.read_bytes()[:5000])
+    (tmp_path / "empty.tflite").write_bytes(b"")
+    (tmp_path / "folder.tflite").mkdir()
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "thesis.txt").write_text("years of work")
+    before = sorted(tmp_path.rglob("*"))
+    assert penstock(*arguments) == 2
+    stderr = capfd.readouterr().err
+    assert message in stderr
+    assert "Traceback" not in stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_ctrl_c_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "verify_steps", interrupted)
+    assert penstock("compile", MODEL, "--board", BOARD, "-o", tmp_path / "out") == 130
+    assert "interrupted" in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fault_of_ours_has_status_1_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def differs(*arguments: object, **options: object) -> None:
+        raise VerificationError("step 3 (ADD) wrote 1 to 'x'[0], the interpreter 2")
+
+    monkeypatch.setattr(api, "verify_steps", differs)
+    assert penstock("compile", MODEL, "--board", BOARD, "-o", tmp_path / "out") == 1
+    assert "bug of Penstock" in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_edited_project_is_not_run_as_if_it_were_ours(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "net"
+    assert penstock("compile", MODEL, "--board", "host", "-o", out, "--no-check") == 0
+    source = out / "cifar10.c"
+    source.write_text(source.read_text() + "\n")
+    assert penstock("run", out, "--board", "host") == 2
+    assert "cifar10.c" in capfd.readouterr().err
