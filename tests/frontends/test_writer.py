@@ -12,12 +12,13 @@ from penstock.ir import operators as ops
 from penstock.ir.dtype import DType
 from penstock.ir.interpreter import run
 from penstock.ir.operators import MultiplierSource, Padding2D
+from tests import litert
 from tests.frontends.writer_cases import CASES, convolution, pool
 
 # Penstock computes in integers, up to a float tail; other float graphs can still be written.
 FLOAT_TAIL = ("softmax", "log_softmax", "quantize", "dequantize", "transpose_f32", "reshape")
 # The reader and the interpreter know fewer operators than the format has.
-UNKNOWN = ("split_uneven", "log_softmax_i8")
+UNKNOWN = ("log_softmax_i8",)
 WRITTEN_ONLY = [
     name
     for name in CASES
@@ -131,17 +132,18 @@ def contents(tensor):
 @pytest.mark.models
 def test_shared_models_written_again_give_the_same_outputs(shared_dir):
     compared = 0
-    # LiteRT corrupts its heap when it runs the original file of this one, and dies.
-    crashing = {"keyword_scrambled_8bit.tflite"}
+    # LiteRT corrupts its heap when it runs the original of the first, and refuses the second
+    # for a bias's quantized dimension; its patched twin is here, too.
+    left_out = {"keyword_scrambled_8bit.tflite", "person_detect.tflite"}
     for path in sorted((shared_dir / "models").rglob("*.tflite")):
-        if path.name in crashing:
+        if path.name in left_out:
             continue
         try:
             contents = write_model(read_model(path.read_bytes(), "model"))
         except UnsupportedError:
             continue
         first = read_model(path.read_bytes(), "model")
-        inputs = random_inputs(first, 6)
+        inputs = litert.random_inputs(first, 6)
         again = read_model(contents, "model")
         # Compared outside the assertion: pytest would print megabytes of weights.
         is_same = describe(again) == describe(first)
