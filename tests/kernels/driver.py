@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -36,19 +37,29 @@ def all_sources() -> list[Path]:
     return [runtime_directory() / name for name in sorted(names)]
 
 
+def include_directory() -> Path:
+    return runtime_directory() / "include"
+
+
 @functools.cache
 def load_library() -> ctypes.CDLL:
-    """Compile every kernel of the catalogue into one library for this machine."""
-    path = cached_shared_library("test-kernels", all_sources(), [runtime_directory() / "include"])
+    """Return every kernel of the catalogue in one library for this machine.
+
+    PENSTOCK_TEST_KERNELS names another one to take, built with sanitizers.
+    """
+    explicit = os.environ.get("PENSTOCK_TEST_KERNELS")
+    path = explicit or cached_shared_library("test-kernels", all_sources(), [include_directory()])
     return ctypes.CDLL(str(path))
 
 
 class Memory:
     """Bytes between guards that must stay as they are, 16-byte aligned."""
 
-    def __init__(self, size_bytes: int) -> None:
-        self._block = np.full(size_bytes + 2 * GUARD_BYTES + 16, GUARD, np.uint8)
-        self._start = GUARD_BYTES + -(self._block.ctypes.data + GUARD_BYTES) % 16
+    def __init__(self, size_bytes: int, guard_bytes: int = GUARD_BYTES) -> None:
+        # Without guards a block of its own, so that AddressSanitizer sees its ends.
+        spare = 2 * guard_bytes + 16 if guard_bytes else 0
+        self._block = np.full(size_bytes + spare, GUARD, np.uint8)
+        self._start = guard_bytes + -(self._block.ctypes.data + guard_bytes) % 16 if spare else 0
         self._end = self._start + size_bytes
 
     @property
@@ -75,10 +86,16 @@ def pack_struct(fields: Sequence[tuple[str, FieldValue]]) -> Array:
     return np.frombuffer(b"".join(words), np.uint8).copy()
 
 
+def call_function(name: str, addresses: Sequence[int | None]) -> None:
+    function = getattr(load_library(), name)
+    function.restype = None
+    function(*(ctypes.c_void_p(address) for address in addresses))
+
+
 class Program:
     """A kernel graph with memory of its own for each tensor."""
 
-    def __init__(self, program: KernelGraph) -> None:
+    def __init__(self, program: KernelGraph, guard_bytes: int = GUARD_BYTES) -> None:
         self.program = program
         self.graph = program.graph
         self.constants = {name: np.ascontiguousarray(a) for name, a in program.constants.items()}
@@ -86,7 +103,7 @@ class Program:
         state = initial_state(self.graph)
         for name, tensor in self.graph.tensors.items():
             if not tensor.is_constant and name not in program.aliases:
-                self.memory[name] = Memory(tensor.size_bytes)
+                self.memory[name] = Memory(tensor.size_bytes, guard_bytes)
                 if name in state:
                     self.write(name, state[name])
 
@@ -118,24 +135,20 @@ class Program:
 
     def execute(self, call: KernelCall) -> None:
         keep_alive: list[Array] = []
-        function = getattr(load_library(), call.kernel.name)
-        function.restype = None
-        function(*(self._address(argument, call, keep_alive) for argument in call.arguments))
+        addresses = [self._address(argument, call, keep_alive) for argument in call.arguments]
+        call_function(call.kernel.name, addresses)
         for name, memory in self.memory.items():
             assert memory.is_intact(), f"{call.kernel.name} wrote outside {name!r}"
 
-    def _address(
-        self, argument: Argument, call: KernelCall, keep_alive: list[Array]
-    ) -> ctypes.c_void_p:
+    def _address(self, argument: Argument, call: KernelCall, keep_alive: list[Array]) -> int | None:
         if isinstance(argument, TensorArgument):
-            return ctypes.c_void_p(self.memory[self.root(argument.tensor)].address)
+            return self.memory[self.root(argument.tensor)].address
         if isinstance(argument, ConstantArgument):
-            if argument.constant is None:
-                return ctypes.c_void_p(None)
-            return ctypes.c_void_p(self.constants[argument.constant].ctypes.data)
+            name = argument.constant
+            return None if name is None else self.constants[name].ctypes.data
         if isinstance(argument, StructArgument):
             keep_alive.append(pack_struct(argument.fields))
         else:
             assert isinstance(argument, ScratchArgument)
             keep_alive.append(np.empty(call.scratch_bytes, np.uint8))
-        return ctypes.c_void_p(keep_alive[-1].ctypes.data)
+        return keep_alive[-1].ctypes.data

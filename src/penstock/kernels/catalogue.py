@@ -174,7 +174,7 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "any type; one call for each part of a concatenation, split or pack; RESHAPE only of "
             "a constant",
         ),
-        _entry("pad", "movement", "pad", "PAD", "any type; float32 with zeros only"),
+        _entry("pad", "movement", "pad strided_copy", "PAD", "any type; float32 with zeros only"),
         _entry(
             "table_u8",
             "movement",

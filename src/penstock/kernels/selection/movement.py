@@ -18,7 +18,7 @@ from penstock.ir.operators import (
     Transpose,
 )
 from penstock.ir.tensor import Array, Tensor
-from penstock.kernels.kernel_graph import FieldValue, KernelCall
+from penstock.kernels.kernel_graph import FieldValue, KernelCall, StructArgument
 from penstock.kernels.selection.site import Site, struct
 from penstock.kernels.selection.views import RANK_MAX, dense_strides, merge_dimensions
 
@@ -100,23 +100,14 @@ def lower_pad(site: Site, operator: Pad) -> list[KernelCall]:
     source, output = site.tensor(operator.input), site.tensor(operator.output)
     strides = dense_strides(output.shape)
     start = sum(before * step for (before, _), step in zip(operator.paddings, strides, strict=True))
-    extents, taken, kept = _merge(
-        site, operator.output, source.shape, dense_strides(source.shape), strides
-    )
+    dense = (0, dense_strides(source.shape))
     params = struct(
         "ps_pad_params",
-        {
-            "element_bytes": output.dtype.size_bytes,
-            "value": _padding_value(site, operator),
-            "output_count": output.element_count,
-            "extents": extents,
-            "input_strides": taken,
-            "output_start": start,
-            "output_strides": kept,
-        },
+        {"value": _padding_value(site, operator), "output_count": output.element_count},
     )
     arguments = (
         params,
+        _copy_params(site, operator.output, source.shape, dense, (start, strides)),
         site.read(operator.input, "input", "void"),
         site.write(operator.output, "void"),
     )
@@ -148,10 +139,22 @@ def _copy(
     role: str = "input",
 ) -> KernelCall:
     """Return a call that copies a box of this shape; a view that is None is dense."""
-    input_start, input_strides = source_view or (0, dense_strides(shape))
-    output_start, output_strides = target_view or (0, dense_strides(shape))
+    dense = (0, dense_strides(shape))
+    arguments = (
+        _copy_params(site, target, shape, source_view or dense, target_view or dense),
+        site.read(source, role, "void"),
+        site.write(target, "void"),
+    )
+    return site.call("ps_strided_copy", arguments)
+
+
+def _copy_params(
+    site: Site, target: str, shape: Sequence[int], source_view: View, target_view: View
+) -> StructArgument:
+    input_start, input_strides = source_view
+    output_start, output_strides = target_view
     extents, taken, kept = _merge(site, target, shape, input_strides, output_strides)
-    params = struct(
+    return struct(
         "ps_strided_copy_params",
         {
             "element_bytes": site.tensor(target).dtype.size_bytes,
@@ -162,8 +165,6 @@ def _copy(
             "output_strides": kept,
         },
     )
-    arguments = (params, site.read(source, role, "void"), site.write(target, "void"))
-    return site.call("ps_strided_copy", arguments)
 
 
 def _merge(
@@ -221,7 +222,7 @@ def lower_by_table(site: Site, operator: Operator) -> list[KernelCall]:
     return [site.call("ps_table_u8", arguments, in_place=((source, target),))]
 
 
-def _table_params(walk: tuple[tuple[int, ...], ...], start: int):  # type: ignore[no-untyped-def]
+def _table_params(walk: tuple[tuple[int, ...], ...], start: int) -> StructArgument:
     extents, taken, kept = walk
     fields: dict[str, FieldValue] = {
         "extents": extents,

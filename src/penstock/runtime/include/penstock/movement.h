@@ -27,17 +27,13 @@ typedef struct ps_strided_copy_params {
 void ps_strided_copy(const ps_strided_copy_params *params, const void *input, void *output);
 
 typedef struct ps_pad_params {
-  int32_t element_bytes;               /* 1, 2, 4 or 8 */
-  int32_t value;                       /* of padded elements, sign-extended to the element */
-  int32_t output_count;                /* elements of the output, which is dense */
-  int32_t extents[PS_RANK_MAX];        /* of the input */
-  int32_t input_strides[PS_RANK_MAX];  /* the last is 1 */
-  int32_t output_start;                /* output element that receives the input's first */
-  int32_t output_strides[PS_RANK_MAX]; /* the last is 1 */
+  int32_t value;        /* of padded elements, sign-extended to the element */
+  int32_t output_count; /* elements of the output, which is dense */
 } ps_pad_params;
 
-/* Copies the input into an output filled with a value. They must not overlap. */
-void ps_pad(const ps_pad_params *params, const void *input, void *output);
+/* Fills the output with a value and copies the input into it. They must not overlap. */
+void ps_pad(const ps_pad_params *params, const ps_strided_copy_params *copy, const void *input,
+            void *output);
 
 typedef struct ps_table_params {
   int32_t extents[PS_RANK_MAX];

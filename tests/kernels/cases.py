@@ -1,0 +1,253 @@
+"""Random graphs of one operator beyond those that LiteRT judges.
+
+Legacy filters, movement, extremes: what the interpreter does with them is the definition.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from penstock.ir import operators as ops
+from penstock.ir.dtype import DType
+from penstock.ir.graph import Graph
+from penstock.ir.operators import Activation, AverageRounding, MultiplierSource
+from penstock.ir.quantization import QuantizationParameters
+from penstock.ir.tensor import Tensor
+from tests.interpreter.cases import ACTIVATIONS, ARITHMETIC, NARROW, Builder, Draw, geometry
+
+MOVED = st.sampled_from([DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.FLOAT32])
+
+
+def _shape(draw: Draw, smallest: int = 1, rank_max: int = 5) -> tuple[int, ...]:
+    return tuple(draw(st.lists(st.integers(1, 5), min_size=smallest, max_size=rank_max)))
+
+
+def legacy_weights(draw: Draw) -> Graph:
+    """An operator whose filters have a zero point, as in models converted from uint8."""
+    names = ["conv_2d", "depthwise_conv_2d", "transpose_conv_2d", "fully_connected"]
+    graph = ARITHMETIC[draw(st.sampled_from(names))](draw)
+    filters = graph.tensors["filters"]
+    if graph.tensors["x"].dtype is not DType.INT8 or len(filters.quantization.scale) > 1:
+        return graph
+    changed = Tensor(
+        "filters",
+        filters.shape,
+        filters.dtype,
+        QuantizationParameters(filters.quantization.scale, (draw(st.integers(-128, 127)),)),
+        np.where(filters.data == -127, -128, filters.data).astype(np.int8),
+    )
+    operator: Any = replace(graph.operators[0], multiplier_source=MultiplierSource.SINGLE)
+    return graph.with_changes(tensors={"filters": changed}, operators=[operator])
+
+
+def extreme_scales(draw: Draw) -> Graph:
+    """An operator with the largest and smallest factors, where sums saturate or vanish."""
+    names = ["conv_2d", "depthwise_conv_2d", "fully_connected", "mul", "mean", "leaky_relu"]
+    graph = ARITHMETIC[draw(st.sampled_from(names))](draw)
+    output = graph.tensors["y"]
+    if output.dtype is DType.INT16:
+        return graph  # factors of 128 and more are refused
+    scale = float(np.float32(draw(st.sampled_from([1e-12, 1e-7, 1e-5, 1e6, 1e15]))))
+    quantization = QuantizationParameters.per_tensor(scale, output.zero_point)
+    changed = Tensor("y", output.shape, output.dtype, quantization)
+    operator: Any = graph.operators[0]
+    if hasattr(operator, "activation"):
+        operator = replace(operator, activation=Activation.NONE)
+    return graph.with_changes(tensors={"y": changed}, operators=[operator])
+
+
+def wide_depthwise(draw: Draw) -> Graph:
+    """DEPTHWISE_CONV_2D with multipliers and channels that meet every path of the kernel."""
+    build, shape, dtype = Builder(draw), geometry(draw), draw(NARROW)
+    depth, multiplier = draw(st.sampled_from([(1, 8), (2, 4), (9, 1), (12, 1), (3, 2), (5, 12)]))
+    scale = build.scale(1e-3, 1.0)
+    build.add("x", (1, *shape.size, depth), dtype, scale=scale)
+    build.filters((1, *shape.kernel, depth * multiplier), 3)
+    bias = build.bias(depth * multiplier, scale, dtype)
+    fitting = build.fitting_scale(shape.kernel[0] * shape.kernel[1], scale, dtype)
+    build.add("y", (1, *shape.output, depth * multiplier), dtype, scale=fitting)
+    operator = ops.DepthwiseConv2D(
+        input="x", filters="filters", bias=bias, output="y", stride=shape.stride,
+        dilation=shape.dilation, padding=shape.padding, activation=draw(ACTIVATIONS),
+    )  # fmt: skip
+    return build.graph(operator, "x")
+
+
+def average_half_up(draw: Draw) -> Graph:
+    build, shape = Builder(draw), geometry(draw, dilated=False, explicit=False)
+    depth, scale, point = draw(st.integers(1, 9)), build.scale(), draw(st.integers(-128, 127))
+    build.add("x", (2, *shape.size, depth), DType.INT8, scale=scale, zero_point=point)
+    build.add("y", (2, *shape.output, depth), DType.INT8, scale=scale, zero_point=point)
+    operator = ops.AveragePool2D(
+        input="x", output="y", filter=shape.kernel, stride=shape.stride, padding=shape.padding,
+        activation=draw(ACTIVATIONS), rounding=AverageRounding.HALF_UP,
+    )  # fmt: skip
+    return build.graph(operator, "x")
+
+
+def svdf_bytes(draw: Draw) -> Graph:
+    """SVDF with int8 state and time weights."""
+    graph = ARITHMETIC["svdf"](draw)
+    point = draw(st.integers(-128, 127))
+    tensors = {}
+    for name, zero_point in (("times", 0), ("state", point)):
+        tensor = graph.tensors[name]
+        data = None if tensor.data is None else (tensor.data // 24).astype(np.int8)
+        tensors[name] = Tensor(
+            name,
+            tensor.shape,
+            DType.INT8,
+            QuantizationParameters.per_tensor(tensor.scale * 20, zero_point),
+            data,
+            tensor.is_variable,
+        )
+    return graph.with_changes(tensors=tensors)
+
+
+def relu_int16(draw: Draw) -> Graph:
+    build = Builder(draw)
+    build.add("x", (3, 200), DType.INT16, scale=None)
+    build.add("y", (3, 200), DType.INT16, scale=None)
+    kinds = [Activation.RELU, Activation.RELU6, Activation.RELU_N1_TO_1]
+    operator = ops.Relu(input="x", output="y", activation=draw(st.sampled_from(kinds)))
+    return build.graph(operator, "x")
+
+
+def quantize_other_types(draw: Draw) -> Graph:
+    """QUANTIZE between types that the interpreter's own tests seldom or never draw."""
+    build = Builder(draw)
+    source, output = draw(
+        st.sampled_from(
+            [
+                (DType.INT8, DType.INT16),
+                (DType.INT8, DType.INT32),
+                (DType.FLOAT32, DType.UINT8),
+            ]
+        )
+    )
+    quantization = {} if source is DType.FLOAT32 else {"scale": None}
+    build.add("x", (2, 300), source, **quantization)
+    point = draw(st.integers(0, 127)) if output is DType.UINT8 else 0
+    build.add("y", (2, 300), output, scale=None, zero_point=point)
+    return build.graph(ops.Quantize(input="x", output="y"), "x")
+
+
+def constant_operand(draw: Draw) -> Graph:
+    """Arithmetic with one operand known at compile time."""
+    graph = ARITHMETIC[draw(st.sampled_from(["add", "sub", "mul"]))](draw)
+    name = draw(st.sampled_from(["a", "b"]))
+    tensor = graph.tensors[name]
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    low, high = tensor.dtype.range
+    data = rng.integers(low, high + 1, tensor.shape).astype(tensor.dtype.numpy)
+    tensors = {**graph.tensors, name: tensor.with_data(data)}
+    inputs = [other for other in graph.inputs if other != name]
+    return Graph.build("case", tensors.values(), graph.operators, inputs, graph.outputs)
+
+
+def _quantization(build: Builder, dtype: DType) -> dict[str, Any]:
+    if dtype is DType.FLOAT32:
+        return {}
+    return {"scale": build.scale(), "zero_point": build.zero_point(dtype)}
+
+
+def pad(draw: Draw) -> Graph:
+    build, dtype, shape = Builder(draw), draw(MOVED), _shape(draw)
+    paddings = tuple((draw(st.integers(0, 3)), draw(st.integers(0, 3))) for _ in shape)
+    output = tuple(e + sum(p) for e, p in zip(shape, paddings, strict=True))
+    quantization = _quantization(build, dtype)
+    value = None if dtype is DType.FLOAT32 else draw(st.sampled_from([None, dtype.range[0], 5]))
+    build.add("x", shape, dtype, **quantization)
+    build.add("y", output, dtype, **quantization)
+    return build.graph(ops.Pad(input="x", output="y", paddings=paddings, value=value), "x")
+
+
+def transpose(draw: Draw) -> Graph:
+    build, dtype, shape = Builder(draw), draw(MOVED), _shape(draw, rank_max=6)
+    permutation = tuple(draw(st.permutations(range(len(shape)))))
+    quantization = _quantization(build, dtype)
+    build.add("x", shape, dtype, **quantization)
+    build.add("y", tuple(shape[axis] for axis in permutation), dtype, **quantization)
+    return build.graph(ops.Transpose(input="x", output="y", permutation=permutation), "x")
+
+
+def strided_slice(draw: Draw) -> Graph:
+    build, dtype, shape = Builder(draw), draw(MOVED), _shape(draw)
+    begins, extents, strides = [], [], []
+    for extent in shape:
+        begin = draw(st.integers(0, extent - 1))
+        stride = draw(st.sampled_from([-2, -1, 1, 1, 2, 3]))
+        available = (extent - 1 - begin) // stride if stride > 0 else begin // -stride
+        begins.append(begin)
+        strides.append(stride)
+        extents.append(draw(st.integers(1, available + 1)))
+    quantization = _quantization(build, dtype)
+    build.add("x", shape, dtype, **quantization)
+    kept = tuple(e for e in extents if e > 1 or draw(st.booleans()))
+    build.add("y", kept, dtype, **quantization)
+    operator = ops.StridedSlice(
+        input="x", output="y", begin=tuple(begins), extents=tuple(extents), strides=tuple(strides)
+    )
+    return build.graph(operator, "x")
+
+
+def concatenation(draw: Draw) -> Graph:
+    """Operands with the output's quantization or, for int8, their own."""
+    build, dtype, shape = Builder(draw), draw(MOVED), _shape(draw)
+    axis = draw(st.integers(0, len(shape) - 1))
+    names = [f"x{number}" for number in range(draw(st.integers(1, 4)))]
+    common = _quantization(build, dtype)
+    total = 0
+    for name in names:
+        extent = draw(st.integers(1, 4))
+        mixed = dtype is DType.INT8 and draw(st.booleans())
+        quantization = _quantization(build, dtype) if mixed else common
+        build.add(name, (*shape[:axis], extent, *shape[axis + 1 :]), dtype, **quantization)
+        total += extent
+    build.add("y", (*shape[:axis], total, *shape[axis + 1 :]), dtype, **common)
+    return build.graph(ops.Concatenation(operands=tuple(names), output="y", axis=axis), *names)
+
+
+def split(draw: Draw) -> Graph:
+    build, dtype, shape = Builder(draw), draw(MOVED), _shape(draw)
+    axis = draw(st.integers(0, len(shape) - 1))
+    quantization = _quantization(build, dtype)
+    names = [f"y{number}" for number in range(draw(st.integers(1, 4)))]
+    extents = [draw(st.integers(1, 3)) for _ in names]
+    build.add("x", (*shape[:axis], sum(extents), *shape[axis + 1 :]), dtype, **quantization)
+    for name, extent in zip(names, extents, strict=True):
+        build.add(name, (*shape[:axis], extent, *shape[axis + 1 :]), dtype, **quantization)
+    return build.graph(ops.Split(input="x", results=tuple(names), axis=axis), "x")
+
+
+def pack(draw: Draw) -> Graph:
+    build, dtype, shape = Builder(draw), draw(MOVED), _shape(draw, 0, 4)
+    axis = draw(st.integers(0, len(shape)))
+    quantization = _quantization(build, dtype)
+    names = [f"x{number}" for number in range(draw(st.integers(1, 4)))]
+    for name in names:
+        build.add(name, shape, dtype, **quantization)
+    build.add("y", (*shape[:axis], len(names), *shape[axis:]), dtype, **quantization)
+    return build.graph(ops.Pack(operands=tuple(names), output="y", axis=axis), *names)
+
+
+CASES = {
+    **ARITHMETIC,
+    "legacy_weights": legacy_weights,
+    "extreme_scales": extreme_scales,
+    "wide_depthwise": wide_depthwise,
+    "average_half_up": average_half_up,
+    "svdf_bytes": svdf_bytes,
+    "relu_int16": relu_int16,
+    "quantize_other_types": quantize_other_types,
+    "constant_operand": constant_operand,
+    "pad": pad,
+    "transpose": transpose,
+    "strided_slice": strided_slice,
+    "concatenation": concatenation,
+    "split": split,
+    "pack": pack,
+}
+"""By name, a function that draws a graph of one operator."""

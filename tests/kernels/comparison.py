@@ -1,0 +1,84 @@
+"""C kernels against the interpreter on one graph."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from penstock.errors import UnsupportedError
+from penstock.ir.graph import Graph
+from penstock.ir.interpreter import initial_state, trace
+from penstock.ir.tensor import Array
+from penstock.kernels.kernel_graph import KernelCall
+from penstock.kernels.selection import select_kernels
+from tests.kernels.driver import GUARD_BYTES, Program
+from tests.litert import ULP_TOLERANCE, random_inputs, ulp_distance
+
+STEPS = 3  # runs of one program; operators with memory take them as steps
+
+
+def assert_same(expected: Mapping[str, Array], found: Mapping[str, Array]) -> None:
+    assert expected.keys() == found.keys()
+    for name, want in expected.items():
+        have = found[name]
+        if want.dtype == np.float32:
+            assert ulp_distance(want, have).max(initial=0) <= ULP_TOLERANCE, name
+        else:
+            np.testing.assert_array_equal(have, want, err_msg=name)
+
+
+def check_graph(graph: Graph, seed: int, guard_bytes: int = GUARD_BYTES) -> None:
+    """Compare every tensor of several runs; then each call that may compute in place."""
+    program = Program(select_kernels(graph), guard_bytes)
+    state = initial_state(graph)
+    for step in range(STEPS):
+        inputs = dict(zip(graph.inputs, random_inputs(graph, seed + step), strict=True))
+        expected = trace(graph, inputs, state=state)
+        assert_same(expected, program.trace(inputs))
+    for call in program.program.calls:
+        check_in_place(program, call, inputs)
+
+
+def check_in_place(program: Program, call: KernelCall, inputs: Mapping[str, Array]) -> None:
+    """Compute again with the output in the memory of an input, for each pair that may share."""
+    for source, target in call.in_place:
+        expected = program.trace(inputs)[target]
+        own = program.memory[target]
+        program.memory[target] = program.memory[source]
+        program.execute(call)
+        found = program.memory[target].bytes[: expected.nbytes].copy()
+        program.memory[target] = own
+        actual = found.view(expected.dtype).reshape(expected.shape)
+        np.testing.assert_array_equal(actual, expected, err_msg=f"{source} -> {target}")
+
+
+def check_case(
+    case: Callable[[Any], Graph],
+    examples: int,
+    *,
+    derandomize: bool = True,
+    guard_bytes: int = GUARD_BYTES,
+) -> None:
+    """Check random graphs of a case; at least half of them must be supported."""
+    supported = []
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=derandomize,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        graph = case(data.draw)
+        try:
+            check_graph(graph, data.draw(st.integers(0, 1000), label="seed"), guard_bytes)
+            supported.append(True)
+        except UnsupportedError:
+            supported.append(False)
+
+    check()
+    assert sum(supported) * 2 >= len(supported), "most graphs of this case are refused"

@@ -1,0 +1,151 @@
+"""What the C library promises beyond results: standard C, no warnings, nothing hidden."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from penstock.boards.board import Core
+from penstock.errors import ToolError
+from penstock.kernels.catalogue import CATALOGUE
+from penstock.toolchain import Compiler, find_host_compiler, find_target_compiler
+from tests.kernels.driver import all_sources, include_directory, runtime_directory
+
+WARNINGS = (
+    "-std=c99",
+    "-pedantic",
+    "-Wall",
+    "-Wextra",
+    "-Wconversion",
+    "-Wshadow",
+    "-Wdouble-promotion",
+    "-Wcast-qual",
+    "-Wstrict-prototypes",
+    "-Wmissing-prototypes",
+    "-Wvla",
+    "-Werror",
+)
+CORE = Core("cortex-m7", "fpv5-sp-d16")
+ALLOWED_IMPORTS = {"memcpy", "memset", "memmove"}
+
+
+def _compiler(target: str, family: str) -> Compiler:
+    """Return a compiler, or skip with the reason why there is none."""
+    try:
+        if target == "host":
+            return find_host_compiler(prefer=family)
+        return find_target_compiler(CORE, prefer=family)
+    except ToolError as error:
+        pytest.skip(error.what)
+
+
+def _run(command: Sequence[str], folder: Path, **environment: str) -> None:
+    done = subprocess.run(
+        list(command),
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+def _compile(compiler: Compiler, flags: Sequence[str], folder: Path) -> None:
+    command = [*compiler.command, *compiler.flags, *flags, f"-I{include_directory()}", "-c"]
+    environment = dict(compiler.environment)
+    _run([*command, *(str(path) for path in all_sources())], folder, **environment)
+
+
+@pytest.mark.parametrize("target", ["host", "cortex-m7"])
+@pytest.mark.parametrize("family", ["gcc", "zig"])
+def test_kernels_compile_without_warnings(target: str, family: str, tmp_path: Path) -> None:
+    _compile(_compiler(target, family), (*WARNINGS, "-O2"), tmp_path)
+
+
+@pytest.mark.parametrize("family", ["gcc", "zig"])
+def test_headers_are_cpp(family: str, tmp_path: Path) -> None:
+    compiler = _compiler("host", family)
+    headers = sorted((include_directory() / "penstock").glob("*.h"))
+    source = tmp_path / "all.cpp"
+    # Twice, so that include guards are seen.
+    lines = [f'#include "penstock/{header.name}"' for header in headers * 2]
+    source.write_text("\n".join(lines) + "\nint main() { return 0; }\n")
+    flags = ["-x", "c++", "-std=c++11", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+    command = [*compiler.command, *compiler.flags, *flags, f"-I{include_directory()}"]
+    _run([*command, "-c", str(source), "-o", "all.o"], tmp_path, **dict(compiler.environment))
+
+
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an object for each source, compiled for this machine."""
+    folder = tmp_path_factory.mktemp("objects")
+    _compile(find_host_compiler(), ("-std=c99", "-O1", "-fPIC", "-fno-stack-protector"), folder)
+    return folder
+
+
+def test_objects_hold_no_writable_data_and_call_nothing_but_memory_functions(
+    objects: Path,
+) -> None:
+    defined, wanted = set(), set()
+    for path in objects.glob("*.o"):
+        with path.open("rb") as file:
+            elf = ELFFile(file)
+            for name in (".data", ".bss"):
+                section = elf.get_section_by_name(name)
+                assert section is None or section["sh_size"] == 0, f"{path.name} has {name}"
+            for symbol in elf.get_section_by_name(".symtab").iter_symbols():
+                if symbol["st_info"]["bind"] != "STB_GLOBAL":
+                    continue
+                is_undefined = symbol["st_shndx"] == "SHN_UNDEF"
+                (wanted if is_undefined else defined).add(symbol.name)
+    assert wanted - defined <= ALLOWED_IMPORTS | {"_GLOBAL_OFFSET_TABLE_"}
+    assert {name for name in defined if not name.startswith("ps_")} == set()
+
+
+def test_catalogue_lists_every_source_that_a_kernel_needs(objects: Path) -> None:
+    compiler = find_host_compiler()
+    checked = set()
+    for entry in CATALOGUE.values():
+        sources = entry.kernel.sources
+        if sources in checked:
+            continue
+        checked.add(sources)
+        names = [f"{Path(source).stem}.o" for source in sources]
+        command = [*compiler.command, *compiler.flags, "-shared", "-Wl,-z,defs", *names]
+        _run([*command, "-o", "kernel.so"], objects, **dict(compiler.environment))
+    folder = runtime_directory() / "kernels" / "reference"
+    assert {path.name for path in folder.glob("*.c")} == {path.name for path in all_sources()}
+
+
+def test_headers_declare_and_document_every_kernel() -> None:
+    for name, entry in CATALOGUE.items():
+        text = (include_directory() / entry.kernel.header).read_text()
+        assert f"{name}(" in text, name
+        assert text.startswith("/*"), entry.kernel.header
+
+
+def test_kernels_are_clean_under_sanitizers(tmp_path: Path) -> None:
+    """Every case of the kernel tests, in a process of its own, under ASan and UBSan."""
+    compiler = _compiler("host", "gcc")
+    library = tmp_path / "kernels.so"
+    sanitizers = "-fsanitize=address,undefined,float-cast-overflow,float-divide-by-zero"
+    flags = ["-std=c99", "-O1", "-g", sanitizers, "-fno-sanitize-recover=all", "-fPIC", "-shared"]
+    command = [*compiler.command, *compiler.flags, *flags, f"-I{include_directory()}"]
+    _run([*command, *(str(p) for p in all_sources()), "-o", str(library)], tmp_path)
+    runtime = subprocess.run(
+        [*compiler.command, "-print-file-name=libasan.so"], capture_output=True, text=True
+    ).stdout.strip()
+    if not Path(runtime).is_absolute():
+        pytest.skip("this gcc has no AddressSanitizer")
+    _run(
+        [sys.executable, "-m", "tests.kernels.sanitized"],
+        Path(__file__).parents[2],
+        LD_PRELOAD=runtime,
+        ASAN_OPTIONS="detect_leaks=0",
+        PENSTOCK_TEST_KERNELS=str(library),
+    )

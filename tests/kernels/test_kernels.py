@@ -1,0 +1,97 @@
+"""Every kernel against the interpreter, byte for byte, on random shapes and quantizations."""
+
+import ctypes
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.ir import operators as ops
+from penstock.ir.dtype import DType
+from penstock.ir.graph import Graph
+from penstock.ir.interpreter import run
+from penstock.ir.quantization import QuantizationParameters
+from penstock.ir.tensor import Tensor
+from penstock.kernels.catalogue import CATALOGUE
+from penstock.kernels.selection import select_kernels
+from tests.kernels.cases import CASES
+from tests.kernels.comparison import check_case
+from tests.kernels.driver import Program, load_library
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_kernel_computes_what_the_interpreter_does(name: str) -> None:
+    check_case(CASES[name], 25)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("name", CASES)
+def test_kernel_computes_what_the_interpreter_does_on_many_examples(name: str) -> None:
+    check_case(CASES[name], 1500, derandomize=False)
+
+
+def test_library_has_every_kernel_of_the_catalogue() -> None:
+    library = load_library()
+    for name in CATALOGUE:
+        assert hasattr(library, name), name
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(-(2**53) + 1, 2**53 - 1) | st.integers(-(2**31), 2**31 - 1),
+    st.floats(1e-30, 1e9, allow_nan=False),
+    st.booleans(),
+)
+def test_scale_by_real_is_a_rounded_double_product(value: int, factor: float, tie: bool) -> None:
+    if tie and value:
+        factor = 0.5 / abs(value)  # products at or next to one half
+    function = load_library().ps_scale_by_real
+    function.argtypes = [ctypes.c_int64, ctypes.c_int64, ctypes.c_int32]
+    fraction, exponent = math.frexp(factor)
+    found = function(value, int(fraction * 2**53), exponent - 53)
+    product = abs(float(value) * factor)
+    whole = min(math.floor(product) + (product % 1.0 >= 0.5), 2**31 - 1)
+    assert found == (whole if value >= 0 else -whole)
+
+
+def _real_graph(operator: ops.Operator, columns: int, output: DType) -> Graph:
+    quantization = QuantizationParameters.per_tensor(0.05, 3) if output is DType.INT8 else None
+    tensors = [
+        Tensor("x", (1, columns), DType.FLOAT32),
+        Tensor("y", (1, columns), output, quantization),
+    ]
+    return Graph.build("real", tensors, [operator], ["x"], ["y"])
+
+
+def test_quantize_handles_every_kind_of_float() -> None:
+    values = np.array(
+        [[0.0, -0.0, np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-45, 0.025, -0.025, 6.2, -6.6]],
+        np.float32,
+    )
+    graph = _real_graph(ops.Quantize(input="x", output="y"), values.shape[1], DType.INT8)
+    (found,) = Program(select_kernels(graph)).run([values])
+    with np.errstate(over="ignore"):
+        (expected,) = run(graph, [values])
+    np.testing.assert_array_equal(found, expected)
+    assert found[0, 2:5].tolist() == [127, -128, 3]
+
+
+@pytest.mark.parametrize("kind", [ops.Softmax, ops.LogSoftmax])
+def test_float_softmax_is_right_at_the_edges(kind: type[ops.Softmax]) -> None:
+    rows = [
+        [0.0, 0.0, 0.0, 0.0],
+        [1000.0, -1000.0, 0.0, 999.0],
+        [-88.0, -103.0, -104.5, 0.0],  # exponentials that are subnormal or vanish
+        [-3e38, 3e38, 0.0, 1.0],
+        [1e-30, 0.5, -0.25, 88.7],
+    ]
+    graph = _real_graph(kind(input="x", output="y"), 4, DType.FLOAT32)
+    program = Program(select_kernels(graph))
+    for row in rows:
+        value = np.array([row], np.float32)
+        with np.errstate(over="ignore"):
+            (expected,) = run(graph, [value])
+        (found,) = program.run([value])
+        np.testing.assert_array_max_ulp(found, expected, maxulp=2)
