@@ -262,6 +262,48 @@ def test_help_tells_what_to_do() -> None:
     assert refused.value.help.startswith("supported operators: ADD, AVERAGE_POOL_2D, ")
 
 
+def unary(builtin: str, dtype: str, table: str | None = None) -> FileModel:
+    return FileModel(
+        [FileTensor("x", SHAPE, dtype, 0.1), FileTensor("y", SHAPE, dtype, 0.1)],
+        [FileOperator(builtin, ["x"], ["y"], options(table) if table else None)],
+        ["x"],
+        ["y"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (unary("LOG_SOFTMAX", "int8"), "tensor 'x' of type i8; only f32 is supported"),
+        (unary("HARD_SWISH", "int16"), "tensor 'x' of type i16; supported are i8, u8"),
+        (unary("LOGISTIC", "int8"), "here they are always 0.00390625 and -128"),
+        (unary("QUANTIZE", "int64"), "tensor 'x' of type i64"),
+    ],
+)
+def test_types_that_a_function_does_not_have(model: FileModel, message: str) -> None:
+    with pytest.raises(PenstockError, match=message):
+        read(model)
+
+
+def test_operands_quantized_unlike_are_described() -> None:
+    model = FileModel(
+        [
+            FileTensor("x", [1, 2], "int8", 0.1, 3),
+            FileTensor("raw", [1, 2], "int8"),
+            FileTensor("y", [1, 4], "int8", 0.2, -4),
+        ],
+        [FileOperator("CONCATENATION", ["x", "x"], ["y"], options("ConcatenationOptions", axis=1))],
+        ["x", "raw"],
+        ["y"],
+    )
+    expected = r"joins 'x' \(scale 0.1, zero point 3\) into 'y' \(scale 0.2, zero point -4\)"
+    with pytest.raises(UnsupportedError, match=expected):
+        read(model)
+    model.operators[0].inputs = ["raw", "x"]
+    with pytest.raises(UnsupportedError, match=r"joins 'raw' \(not quantized\)"):
+        read(model)
+
+
 def test_16_bit_sums_by_shifts_need_the_output_scale() -> None:
     model = addition()
     for tensor, scale in zip(model.tensors, (2.0**-8, 2.0**-9, 2.0**-7), strict=True):

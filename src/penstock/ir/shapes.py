@@ -1,8 +1,8 @@
 """The shape of every operator's outputs, from its inputs and attributes.
 
-Three operators leave a choice that their attributes do not hold: a reshape, a slice that drops
-dimensions, and a transposed convolution whose stride hides a part of the output's extent. For
-these the output tensor's own shape is the choice, and it is checked.
+Four operators leave a choice that their attributes do not hold: a reshape, a split, a slice that
+drops dimensions, and a transposed convolution whose stride hides a part of the output's extent.
+For these the output tensors' own shapes are the choice, and they are checked.
 """
 
 import math
@@ -300,10 +300,20 @@ def _split(op: ir.Split, tensors: Tensors) -> tuple[Shape, ...]:
     data = tensors[op.input]
     _expect(bool(op.results), "a split needs an output")
     _expect(0 <= op.axis < len(data.shape), f"axis {op.axis} is not within {_show(data)}")
-    size, count = data.shape[op.axis], len(op.results)
-    _expect(size % count == 0, f"{_show(data)} does not split into {count} along axis {op.axis}")
-    part = (*data.shape[: op.axis], size // count, *data.shape[op.axis + 1 :])
-    return (part,) * count
+    extents = []
+    for name in op.results:
+        shape = tensors[name].shape
+        _expect(
+            len(shape) == len(data.shape)
+            and _without_axis(shape, op.axis) == _without_axis(data.shape, op.axis),
+            f"{_show(tensors[name])} and {_show(data)} differ beside axis {op.axis}",
+        )
+        extents.append(shape[op.axis])
+    _expect(
+        sum(extents) == data.shape[op.axis],
+        f"parts of {extents} along axis {op.axis} do not make up {_show(data)}",
+    )
+    return tuple(tensors[name].shape for name in op.results)
 
 
 def _pack(op: ir.Pack, tensors: Tensors) -> tuple[Shape, ...]:

@@ -15,6 +15,7 @@ from penstock.frontends.tflite.operator_view import (
     ACTIVATION_TYPES,
     OperatorView,
     Translate,
+    describe,
 )
 from penstock.ir import operators as ir
 from penstock.ir.dtype import DType
@@ -107,8 +108,8 @@ def _expect_alike(view: OperatorView, *tensors: Tensor) -> None:
         )
         if not same:
             raise view.refuse(
-                f"needs all tensors quantized alike: {first.name!r} has {first.quantization}, "
-                f"{tensor.name!r} {tensor.quantization}",
+                f"needs all tensors quantized alike, found {describe(first)} and "
+                f"{describe(tensor)}",
                 help="convert the model again; converters quantize these tensors alike",
             )
 
@@ -206,20 +207,29 @@ def _relu(activation: Activation) -> Translate:
 def _log_softmax(view: OperatorView) -> Operator:
     view.expect_counts((1, 1))
     data, output = view.input(0), view.output()
-    view.expect_same_type(data, output)
-    if data.dtype is not DType.FLOAT32:
-        view.expect_quantized(data, output, dtypes=(DType.INT8,))
+    for tensor in (data, output):
+        if tensor.dtype is not DType.FLOAT32:
+            raise view.refuse(
+                f"has the tensor {tensor.name!r} of type {tensor.dtype.value}; only f32 is "
+                "supported",
+                help="keep the last layer in float32, or end the model before it: the largest "
+                "logit is the most likely class",
+            )
     return ir.LogSoftmax(source=view.index, input=data.name, output=output.name)
 
 
-def _pointwise(
-    cls: type[ir.Logistic] | type[ir.Tanh] | type[ir.HardSwish],
-) -> Translate:
+def _pointwise(cls: type[ir.Logistic] | type[ir.Tanh]) -> Translate:
     def translate(view: OperatorView) -> Operator:
         data, output = _unary(view)
         return cls(source=view.index, input=data.name, output=output.name)
 
     return translate
+
+
+def _hard_swish(view: OperatorView) -> Operator:
+    data, output = _unary(view)
+    view.expect_quantized(data, dtypes=(DType.INT8, DType.UINT8))
+    return ir.HardSwish(source=view.index, input=data.name, output=output.name)
 
 
 def _quantize(view: OperatorView) -> Operator:
@@ -246,7 +256,7 @@ ARITHMETIC: dict[str, Translate] = {
     "ADD": _add,
     "AVERAGE_POOL_2D": _average_pool_2d,
     "DEQUANTIZE": _dequantize,
-    "HARD_SWISH": _pointwise(ir.HardSwish),
+    "HARD_SWISH": _hard_swish,
     "LEAKY_RELU": _leaky_relu,
     "LOGISTIC": _pointwise(ir.Logistic),
     "LOG_SOFTMAX": _log_softmax,

@@ -6,7 +6,7 @@ import tflite
 
 from penstock.errors import ModelFormatError
 from penstock.frontends.tflite.geometry import SliceMasks, resolve_slice
-from penstock.frontends.tflite.operator_view import OperatorView, Translate
+from penstock.frontends.tflite.operator_view import OperatorView, Translate, describe
 from penstock.ir import operators as ir
 from penstock.ir.dtype import DType
 from penstock.ir.operators import Operator
@@ -128,8 +128,7 @@ def _concatenation(view: OperatorView) -> Operator:
         # Only the legacy uint8 kernel requantizes.
         if output.dtype is not DType.UINT8 and operand.quantization != output.quantization:
             raise view.refuse(
-                f"joins {operand.name!r} ({operand.quantization}) into {output.name!r} "
-                f"({output.quantization}); they must be quantized alike",
+                f"joins {describe(operand)} into {describe(output)}; they must be quantized alike",
                 help="convert the model again; converters insert QUANTIZE before",
             )
     return ir.Concatenation(
@@ -142,9 +141,26 @@ def _concatenation(view: OperatorView) -> Operator:
 
 def _split(view: OperatorView) -> Operator:
     view.expect_counts((2, 2), outputs=None)
-    (axis,) = _one(view, view.constant_integers(0, "axis"), "axis")
-    data = view.input(1)
-    results = [view.output(position) for position in range(max(1, view.output_count))]
+    operator = _cut(view, data=view.input(1), axis_position=0)
+    extents = {view.output(i).shape[operator.axis : operator.axis + 1] for i in _outputs(view)}
+    if len(extents) != 1:
+        raise ModelFormatError(f"{view.where} has outputs of different extents; SPLIT has not")
+    return operator
+
+
+def _split_v(view: OperatorView) -> Operator:
+    view.expect_counts((3, 3), outputs=None)
+    # The sizes, input 1, are those of the outputs.
+    return _cut(view, data=view.input(0), axis_position=2)
+
+
+def _outputs(view: OperatorView) -> range:
+    return range(max(1, view.output_count))
+
+
+def _cut(view: OperatorView, data: Tensor, axis_position: int) -> ir.Split:
+    (axis,) = _one(view, view.constant_integers(axis_position, "axis"), "axis")
+    results = [view.output(position) for position in _outputs(view)]
     view.expect_same_type(data, *results)
     return ir.Split(
         source=view.index,
@@ -192,6 +208,7 @@ DATA_MOVEMENT: dict[str, Translate] = {
     "RESHAPE": _reshape,
     "SHAPE": _shape,
     "SPLIT": _split,
+    "SPLIT_V": _split_v,
     "SQUEEZE": _same_elements,
     "STRIDED_SLICE": _strided_slice,
     "TRANSPOSE": _transpose,

@@ -225,6 +225,16 @@ Translate = Callable[[OperatorView], Operator]
 """Makes the IR operator of one kind of builtin."""
 
 
+def describe(tensor: Tensor) -> str:
+    """Return a tensor's name and quantization for messages."""
+    parameters = tensor.quantization
+    if parameters is None:
+        return f"{tensor.name!r} (not quantized)"
+    if not parameters.is_per_tensor:
+        return f"{tensor.name!r} ({len(parameters.scale)} scales)"
+    return f"{tensor.name!r} (scale {tensor.scale:g}, zero point {tensor.zero_point})"
+
+
 def operator_kind(code: tflite.OperatorCode) -> str:
     """Return the builtin's name, or ``CUSTOM`` and the name in brackets."""
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())

@@ -44,7 +44,11 @@ def load_model(path: Path) -> Graph:
         UnsupportedError: it uses something that Penstock does not implement.
     """
     path = Path(path)
-    return read_model(_read_bytes(path), identifier(path.stem))
+    content = _read_bytes(path)
+    try:
+        return read_model(content, identifier(path.stem))
+    except PenstockError as error:
+        raise type(error)(f"{path.name}: {error.what}", help=error.help) from error
 
 
 def _read_bytes(path: Path) -> bytes:
