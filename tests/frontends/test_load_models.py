@@ -120,7 +120,9 @@ def test_a_missing_file_a_folder_and_an_unreadable_file(
 def test_files_that_are_no_models(tmp_path: Path, content: bytes, found: str) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
-    with pytest.raises(ModelFormatError, match="this is no TensorFlow Lite model") as refused:
+    with pytest.raises(
+        ModelFormatError, match=r"^model.tflite: this is no TensorFlow Lite"
+    ) as refused:
         load_model(path)
     assert found in refused.value.what
     assert refused.value.help

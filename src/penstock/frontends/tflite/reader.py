@@ -4,7 +4,13 @@ from pathlib import Path
 
 import tflite
 
-from penstock.errors import GraphError, InputError, ModelFormatError, UnsupportedError
+from penstock.errors import (, PenstockError
+    GraphError,
+    InputError,
+    ModelFormatError,
+    PenstockError,
+    UnsupportedError,
+)
 from penstock.frontends.tflite.arithmetic import ARITHMETIC
 from penstock.frontends.tflite.data_movement import DATA_MOVEMENT
 from penstock.frontends.tflite.names import identifier
