@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tflite
 
-from penstock.errors import (, PenstockError
+from penstock.errors import (
     GraphError,
     InputError,
     ModelFormatError,
