@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from penstock import api
+from penstock import pipeline
 from penstock.codegen.project_files import write_project
 from penstock.codegen.project_layout import find_sources
 from penstock.errors import UnsupportedError
 from penstock.ir.interpreter import initial_state
 from penstock.ir.interpreter import run as interpret
-from penstock.report.summary import graph_macs, weights_bytes
+from penstock.ir.macs import graph_macs
+from penstock.report.summary import weights_bytes
 from penstock.simulate.verification import arrays_agree
 from penstock.toolchain import HostModel, compile_shared_library
 from tests.conftest import find_shared_dir
@@ -78,7 +79,7 @@ def test_model(
     update_docs: bool,
 ) -> None:
     path = shared_dir / "models" / name
-    lowered = api.lower(path, api.HOST)
+    lowered = pipeline.lower(path, pipeline.HOST)
     agreement = count_agreement(lowered, path, tmp_path)
     row = table_row(name, lowered, agreement)
     record_property("models.md", row)
@@ -87,7 +88,7 @@ def test_model(
         assert row in DOCS_PAGE.read_text().splitlines(), "docs/models.md is stale: `make docs`"
 
 
-def count_agreement(lowered: api.Lowered, path: Path, folder: Path) -> Agreement:
+def count_agreement(lowered: pipeline.Lowered, path: Path, folder: Path) -> Agreement:
     """Run all seeds three ways; each seed starts from a fresh state."""
     graph = lowered.original
     has_state = any(tensor.is_variable for tensor in graph.tensors.values())
@@ -124,7 +125,7 @@ def same(found: list[np.ndarray], wanted: list[np.ndarray]) -> bool:
     return all(arrays_agree(left, right) for left, right in zip(found, wanted, strict=True))
 
 
-def table_row(name: str, lowered: api.Lowered, agreement: Agreement) -> str:
+def table_row(name: str, lowered: pipeline.Lowered, agreement: Agreement) -> str:
     """Return a line of docs/models.md."""
     before, after = graph_macs(lowered.original), graph_macs(lowered.plan.program.graph)
     arena = lowered.plan.arena
@@ -148,5 +149,5 @@ def table_row(name: str, lowered: api.Lowered, agreement: Agreement) -> str:
 @pytest.mark.parametrize("name", sorted(FLOAT_MODELS))
 def test_float_models_are_refused_with_advice(name: str, shared_dir: Path) -> None:
     with pytest.raises(UnsupportedError, match="float") as refused:
-        api.lower(shared_dir / "models" / name, api.HOST)
+        pipeline.lower(shared_dir / "models" / name, pipeline.HOST)
     assert "quantize" in refused.value.help.lower()

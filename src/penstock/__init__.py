@@ -1,1 +1,33 @@
-"""Penstock: deep learning on microcontrollers, from external memory at internal-memory speed."""
+"""Penstock: deep learning on microcontrollers, from external memory at internal-memory speed.
+
+>>> import penstock as ps
+>>> graph = ps.load_model("model.tflite")
+>>> ps.compile("model.tflite", board="stm32f746g-disco", output="build/model")
+>>> ps.run("model.tflite", board="host", seed=1).outputs
+"""
+
+from penstock.api import (
+    CompileOptions,
+    Inspection,
+    RunOutcome,
+    boards,
+    compile,  # noqa: A004 - the verb that the field uses
+    format_graph,
+    inspect,
+    load_model,
+    run,
+)
+from penstock.errors import PenstockError
+
+__all__ = [
+    "CompileOptions",
+    "Inspection",
+    "PenstockError",
+    "RunOutcome",
+    "boards",
+    "compile",
+    "format_graph",
+    "inspect",
+    "load_model",
+    "run",
+]

@@ -1,49 +1,48 @@
 """The verbs as functions: each chains the stages and does nothing else."""
 
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
 from penstock.codegen.project_files import (
     MODEL_COPY,
-    ProjectManifest,
     check_replaceable,
     read_manifest,
     write_project,
 )
-from penstock.codegen.project_layout import (
-    differing_files,
-    emit_complete_project,
-    find_sources,
-)
+from penstock.codegen.project_layout import FIRMWARE_FOLDER, differing_files
 from penstock.errors import CapacityError, InputError, UnsupportedError
 from penstock.frontends.inputs import ModelInputs, fit_arrays, load_inputs, random_inputs
-from penstock.frontends.tflite import identifier, load_model
+from penstock.frontends.tflite import load_model
 from penstock.ir.graph import Graph
 from penstock.ir.tensor import Array, Tensor
 from penstock.ir.text import format_graph
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
-from penstock.planning import ExecutionPlan, plan_execution, validate_plan
-from penstock.report.inspection import Inspection, describe_tensor, operator_rows
-from penstock.report.results import CompileResult, InstructionCounts, RunResult
-from penstock.report.summary import memory_use, summarize_compile, summarize_run
-from penstock.simulate.simulation import run_inference
-from penstock.simulate.verification import Machine, as_array, verify_outputs, verify_steps
-from penstock.simulate.virtual_board import VirtualBoard
-from penstock.toolchain import (
-    Compiler,
-    HostModel,
-    compile_shared_library,
-    find_host_compiler,
-    find_target_compiler,
-    link_firmware,
+from penstock.pipeline import (
+    DEFAULT_OPTIONS,
+    HOST,
+    CompileOptions,
+    Lowered,
+    Progress,
+    build_firmware,
+    execute,
+    lower,
+    open_host,
+    verify_machine,
+    write_temporarily,
 )
-from penstock.units import format_count
+from penstock.planning import plan_execution
+from penstock.report.inspection import Inspection, describe_tensor, operator_rows
+from penstock.report.results import CompileResult, RunResult
+from penstock.report.summary import memory_use, summarize_compile, summarize_run
+from penstock.simulate.footprint import memory_footprint
+from penstock.simulate.verification import as_array
+from penstock.simulate.virtual_board import VirtualBoard
+from penstock.toolchain import HostModel, find_host_compiler, find_target_compiler
 
 __all__ = [
     "Array",
@@ -61,52 +60,24 @@ __all__ = [
     "run",
 ]
 
-HOST = "host"
 CHECK_SEED = 0
-
-Progress = Callable[[str, float | None], None]
-"""Takes the name of the stage and the fraction done, None where that is not known."""
 
 
 def _silent(stage: str, fraction: float | None) -> None:
     """Report progress to nobody."""
 
 
-@dataclass(frozen=True, slots=True)
-class CompileOptions:
-    """Choices of a compile.
-
-    Attributes:
-        weights_in: memory region for the weights; None chooses.
-        arena_in: memory region for the arena; None chooses.
-        check: run the generated C on this computer against the interpreter.
-    """
-
-    weights_in: str | None = None
-    arena_in: str | None = None
-    check: bool = True
-
-
-DEFAULT_OPTIONS = CompileOptions()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Lowered:
-    """A model on its way down: what was read, and what is generated.
+class Built:
+    """What compilers made of a project.
 
     Attributes:
-        original: the graph of the model file.
-        plan: the program with a home for every byte.
-        board: None for the host.
-        manifest: what the project is made from.
-        files: the whole project by relative path.
+        files: firmware to add to the project, by relative path.
+        footprint: bytes by memory region and contents; None for the host.
     """
 
-    original: Graph
-    plan: ExecutionPlan
-    board: Board | None
-    manifest: ProjectManifest
     files: Mapping[str, bytes]
+    footprint: Mapping[str, Mapping[str, int]] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,31 +133,6 @@ def inspect(model: str | Path, *, optimized: bool = False) -> Inspection:
     )
 
 
-def lower(
-    model: Path, board: str, options: CompileOptions = DEFAULT_OPTIONS, *, model_name: str = ""
-) -> Lowered:
-    """Read a model, plan it for a board and print the C; nothing is written.
-
-    Args:
-        model: the .tflite file.
-        board: a board's name, or ``host``.
-        options: placement.
-        model_name: file name that the C identifiers are made from; empty takes the file's own.
-
-    Raises:
-        PenstockError: unknown board, unreadable or unsupported model, or not enough memory.
-    """
-    target = None if board == HOST else load_board(board)
-    named = model_name or model.name
-    original = replace(load_model(model), name=identifier(Path(named).stem))
-    program = select_kernels(run_passes(original))
-    plan = plan_execution(program, target, weights_in=options.weights_in, arena_in=options.arena_in)
-    validate_plan(plan, target)
-    manifest = ProjectManifest(original.name, named, board, options.weights_in, options.arena_in)
-    files = emit_complete_project(plan, target, manifest, model.read_bytes())
-    return Lowered(original, plan, target, manifest, files)
-
-
 def compile(  # noqa: A001 - the verb that the field uses
     model: str | Path,
     *,
@@ -212,23 +158,38 @@ def compile(  # noqa: A001 - the verb that the field uses
     check_replaceable(directory)
     progress("reading and planning", None)
     lowered = lower(source, board, options)
-    if options.check:
-        with ExitStack() as stack:
-            progress("compiling the C for this computer", None)
-            project = _write_temporarily(lowered, stack)
-            machine = _open_host(lowered, project, find_host_compiler(), stack)
-            _verify(lowered, machine, random_inputs(lowered.original, CHECK_SEED), progress)
+    built = _build_and_check(lowered, progress) if options.check else Built({}, None)
     progress("writing", None)
-    write_project(lowered.files, directory)
+    files = {**lowered.files, **built.files}
+    write_project(files, directory)
     return summarize_compile(
         lowered.original,
         lowered.plan,
         lowered.board,
         model_name=source.name,
         directory=directory,
-        files=list(lowered.files),
+        files=list(files),
         verified=options.check,
+        footprint=built.footprint,
     )
+
+
+def _build_and_check(lowered: Lowered, progress: Progress) -> Built:
+    """Build the project for its board and for this computer, and run it here."""
+    with ExitStack() as stack:
+        project = write_temporarily(lowered, stack)
+        files: dict[str, bytes] = {}
+        footprint: dict[str, dict[str, int]] | None = None
+        if lowered.board is not None:
+            progress(f"compiling the C for {lowered.board.name}", None)
+            compiler = find_target_compiler(lowered.board.core)
+            elf = build_firmware(lowered, lowered.board, project, compiler, stack)
+            files[f"{FIRMWARE_FOLDER}/{elf.name}"] = elf.read_bytes()
+            footprint = memory_footprint(elf, lowered.board)
+        progress("compiling the C for this computer", None)
+        machine = open_host(lowered, project, find_host_compiler(), stack)
+        verify_machine(lowered, machine, random_inputs(lowered.original, CHECK_SEED), progress)
+    return Built(files, footprint)
 
 
 def run(
@@ -262,17 +223,35 @@ def run(
         values = _resolve_inputs(lowered.original, inputs, seed)
         progress("compiling the C", None)
         target = None if board == HOST else lowered.board
-        compiler = find_host_compiler() if target is None else find_target_compiler(target.core)
         machine: HostModel | VirtualBoard
+        footprint: Mapping[str, Mapping[str, int]] | None = None
         if target is None:
-            machine = _open_host(lowered, project, compiler, stack)
+            compiler = find_host_compiler()
+            machine = open_host(lowered, project, compiler, stack)
         else:
-            machine = _open_board(lowered, target, project, compiler, stack)
+            compiler = find_target_compiler(target.core)
+            elf = build_firmware(lowered, target, project, compiler, stack)
+            footprint = memory_footprint(elf, target)
+            machine = stack.enter_context(VirtualBoard(elf, target))
+            machine.init()
         if verify:
-            _verify(lowered, machine, values, progress)
+            verify_machine(lowered, machine, values, progress)
             machine.init()
         progress("running", None)
-        return _run_once(lowered, target, machine, values, verify, compiler.version, progress)
+        outputs, counts = execute(lowered.plan, machine, values, progress)
+    tensors = tuple(lowered.original.tensors[name] for name in lowered.original.outputs)
+    result = summarize_run(
+        lowered.original,
+        lowered.plan,
+        model_name=lowered.manifest.model,
+        board_name=HOST if target is None else target.name,
+        memory=memory_use(lowered.plan, target, footprint),
+        verified=True if verify else None,
+        counts=counts,
+        input_origin=values.origin,
+        compiler=compiler.version,
+    )
+    return RunOutcome(result, tuple(map(as_array, outputs, tensors)), tensors)
 
 
 def _open_project(
@@ -286,7 +265,7 @@ def _open_project(
                 help=f"add --board with one of: {', '.join([*board_names(), HOST])}",
             )
         lowered = lower(model, board, options)
-        return lowered, _write_temporarily(lowered, stack)
+        return lowered, write_temporarily(lowered, stack)
     manifest = read_manifest(model)
     if board not in (None, HOST, manifest.board):
         raise InputError(
@@ -304,107 +283,9 @@ def _open_project(
     return lowered, model
 
 
-def _write_temporarily(lowered: Lowered, stack: ExitStack) -> Path:
-    project = _temporary_folder(stack) / "project"
-    write_project(lowered.files, project)
-    return project
-
-
-def _temporary_folder(stack: ExitStack) -> Path:
-    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-")))
-
-
 def _resolve_inputs(
     graph: Graph, inputs: str | Path | Sequence[Array] | None, seed: int
 ) -> ModelInputs:
     if inputs is None or isinstance(inputs, str | Path):
         return load_inputs(graph, None if inputs is None else Path(inputs), seed=seed)
     return fit_arrays(graph, inputs)
-
-
-def _open_host(lowered: Lowered, project: Path, compiler: Compiler, stack: ExitStack) -> HostModel:
-    name = lowered.original.name
-    sources = find_sources(project, name)
-    library = _temporary_folder(stack) / f"{name}.so"
-    compile_shared_library(sources.library, library, sources.include_directories, compiler=compiler)
-    return stack.enter_context(HostModel(library, name))
-
-
-def _open_board(
-    lowered: Lowered, board: Board, project: Path, compiler: Compiler, stack: ExitStack
-) -> VirtualBoard:
-    name = lowered.original.name
-    sources = find_sources(project, name)
-    if sources.linker_script is None:
-        raise InputError(f"{str(project)!r} has no linker script", help="compile the model again")
-    elf = link_firmware(
-        [*sources.library, *sources.firmware],
-        sources.linker_script,
-        _temporary_folder(stack) / f"{name}.elf",
-        board.core,
-        include_dirs=sources.include_directories,
-        compiler=compiler,
-    )
-    machine = stack.enter_context(VirtualBoard(elf, board))
-    machine.init()
-    return machine
-
-
-def _verify(lowered: Lowered, machine: Machine, values: ModelInputs, progress: Progress) -> None:
-    """Compare every step, and then the outputs with those of the unoptimized graph."""
-    progress("computing the expected values", None)
-    steps = len(lowered.plan.program.calls)
-
-    def on_step(step: int) -> None:
-        progress("comparing operator by operator", (step + 1) / steps)
-
-    verify_steps(lowered.plan, machine, values.arrays, on_step=on_step)
-    verify_outputs(lowered.original, machine, values.arrays)
-
-
-def _run_once(
-    lowered: Lowered,
-    target: Board | None,
-    machine: HostModel | VirtualBoard,
-    values: ModelInputs,
-    verified: bool,
-    compiler: str,
-    progress: Progress,
-) -> RunOutcome:
-    tensors = tuple(lowered.original.tensors[name] for name in lowered.original.outputs)
-    counts: InstructionCounts | None = None
-    contents: Sequence[Array | bytes]
-    if isinstance(machine, VirtualBoard):
-        simulation = run_inference(
-            machine, values.arrays, on_progress=_step_progress(lowered.plan, progress)
-        )
-        contents = simulation.outputs
-        counts = InstructionCounts(
-            simulation.instructions,
-            simulation.operator_instructions,
-            simulation.stack_bytes_peak,
-        )
-    else:
-        contents = machine.run(values.arrays)
-    result = summarize_run(
-        lowered.original,
-        lowered.plan,
-        model_name=lowered.manifest.model,
-        board_name=HOST if target is None else target.name,
-        memory=memory_use(lowered.plan, target),
-        verified=True if verified else None,
-        counts=counts,
-        input_origin=values.origin,
-        compiler=compiler,
-    )
-    outputs = tuple(map(as_array, contents, tensors))
-    return RunOutcome(result, outputs, tensors)
-
-
-def _step_progress(plan: ExecutionPlan, progress: Progress) -> Callable[[int, int], None]:
-    steps = max(len(plan.program.calls), 1)
-
-    def report(step: int, instructions: int) -> None:
-        progress(f"simulating: {format_count(instructions)} instructions", step / steps)
-
-    return report

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from penstock import api
+from penstock import api, pipeline
 from penstock.cli.entry import run_command_line
 from penstock.errors import VerificationError
 
@@ -166,7 +166,7 @@ def test_ctrl_c_leaves_nothing(
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(api, "verify_steps", interrupted)
+    monkeypatch.setattr(pipeline, "verify_steps", interrupted)
     assert penstock("compile", MODEL, "--board", BOARD, "-o", tmp_path / "out") == 130
     assert "interrupted" in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
@@ -178,7 +178,7 @@ def test_a_fault_of_ours_has_status_1_and_leaves_nothing(
     def differs(*arguments: object, **options: object) -> None:
         raise VerificationError("step 3 (ADD) wrote 1 to 'x'[0], the interpreter 2")
 
-    monkeypatch.setattr(api, "verify_steps", differs)
+    monkeypatch.setattr(pipeline, "verify_steps", differs)
     assert penstock("compile", MODEL, "--board", BOARD, "-o", tmp_path / "out") == 1
     assert "bug of Penstock" in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []

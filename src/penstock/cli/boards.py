@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from penstock import api
 from penstock.boards.board import Board
-from penstock.cli.console import json_option, stdout, write_json
+from penstock.cli.console import json_option, plain_table, stdout, write_json
 from penstock.units import format_bytes
 
 
@@ -21,9 +20,13 @@ def boards(json_path: Path | None) -> None:
     )
     if str(json_path) == "-":
         return
-    table = Table(title="Boards", title_justify="left", title_style="bold")
-    for heading in ("--board", "microcontroller", "core", "clock", "internal", "external"):
-        table.add_column(heading, justify="right" if heading == "clock" else "left")
+    table = plain_table()
+    table.add_column("--board", no_wrap=True)
+    table.add_column("microcontroller")
+    table.add_column("core", no_wrap=True)
+    table.add_column("clock", justify="right", no_wrap=True)
+    table.add_column("internal")
+    table.add_column("external")
     for board in known:
         table.add_row(
             board.name,
@@ -33,7 +36,7 @@ def boards(json_path: Path | None) -> None:
             _regions(board, external=False),
             _regions(board, external=True) or "none",
         )
-    table.add_row("host", "this computer", "", "", "for checking and whole data sets", "")
+    table.add_row("host", "this computer", "", "", "no limits: for checks and whole data sets", "")
     stdout.print(table)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from penstock import api
-from penstock.cli.console import json_option, memory_table, progress_bar, stdout, write_json
+from penstock.cli.console import json_option, progress_bar, show_memory, stdout, write_json
 from penstock.report.results import CompileResult
 from penstock.units import format_bytes, format_count
 
@@ -29,7 +29,8 @@ from penstock.units import format_bytes, format_count
     "--check/--no-check",
     default=True,
     show_default=True,
-    help="Run the generated C on this computer and compare it with the interpreter.",
+    help="Build the C for the board (adding firmware/*.elf) and for this computer, run it here "
+    "and compare it with the interpreter, operator by operator.",
 )
 @json_option
 def compile_command(
@@ -41,7 +42,7 @@ def compile_command(
     check: bool,
     json_path: Path | None,
 ) -> None:
-    """Compile MODEL.tflite into a C99 project in DIR that stands alone.
+    """Compile a model into a stand-alone C99 project.
 
     The folder holds the model's C, its weights, the kernels it uses, CMakeLists.txt, a linker
     fragment and a README for whoever integrates it. It is written whole or not at all.
@@ -73,7 +74,7 @@ def _show(result: CompileResult) -> None:
         else "[yellow]not checked[/] (--no-check)"
     )
     stdout.print(f"  {checked}")
-    stdout.print(memory_table(result.memory, "Where the bytes live"))
+    show_memory(result.memory)
 
 
 def _saved(before: int, after: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -16,8 +17,19 @@ from penstock.errors import InputError
 from penstock.report.results import MemoryUse, render_json
 from penstock.units import format_bytes
 
-stdout = Console(highlight=False)
-stderr = Console(stderr=True, highlight=False)
+PIPED_WIDTH = 120
+"""Columns where the output is no terminal, so that a table in a file does not wrap at 80."""
+
+
+def _console(*, is_stderr: bool) -> Console:
+    console = Console(stderr=is_stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    return console
+
+
+stdout = _console(is_stderr=False)
+stderr = _console(is_stderr=True)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -83,19 +95,27 @@ def progress_bar() -> Iterator[Callable[[str, float | None], None]]:
         yield report
 
 
-def memory_table(memory: Mapping[str, MemoryUse], title: str) -> Table:
-    """Return a table of bytes used by memory region."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+def show_memory(memory: Mapping[str, MemoryUse]) -> None:
+    """Print a table of bytes used by memory region, and what they are."""
+    stdout.print("\n[bold]Where the bytes live[/]")
+    table = plain_table()
     table.add_column("memory")
     table.add_column("used", justify="right")
     table.add_column("of", justify="right")
     table.add_column("", justify="right")
+    table.add_column("by")
     for region, use in memory.items():
-        if use.capacity_bytes is None:
-            table.add_row(region, format_bytes(use.used_bytes), "", "")
-            continue
-        share = 100 * use.used_bytes / use.capacity_bytes
-        table.add_row(
-            region, format_bytes(use.used_bytes), format_bytes(use.capacity_bytes), f"{share:.1f} %"
+        contents = ", ".join(
+            f"{what} {format_bytes(size_bytes)}" for what, size_bytes in use.contents.items()
         )
-    return table
+        capacity = share = ""
+        if use.capacity_bytes is not None:
+            capacity = format_bytes(use.capacity_bytes)
+            share = f"{100 * use.used_bytes / use.capacity_bytes:.1f} %"
+        table.add_row(region, format_bytes(use.used_bytes), capacity, share, contents)
+    stdout.print(table)
+
+
+def plain_table() -> Table:
+    """Return an empty table in the style of all verbs."""
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from penstock import api
-from penstock.cli.console import json_option, stdout, write_json
+from penstock.cli.console import json_option, plain_table, stdout, write_json
 from penstock.units import format_bytes, format_count
 
 
@@ -16,7 +15,10 @@ from penstock.units import format_bytes, format_count
 @click.option("--optimized", is_flag=True, help="Show the graph after all passes.")
 @json_option
 def inspect_command(model: Path, as_text: bool, optimized: bool, json_path: Path | None) -> None:
-    """Show operators, shapes, MACs, parameters, quantization and the memory needed."""
+    """Show what is in a model and what it needs.
+
+    Operators with shapes, multiply-accumulates (MACs), parameters and quantization; memory.
+    """
     inspection = api.inspect(model, optimized=optimized)
     write_json(inspection.to_json(), json_path)
     if str(json_path) == "-":
@@ -24,7 +26,7 @@ def inspect_command(model: Path, as_text: bool, optimized: bool, json_path: Path
     if as_text:
         click.echo(api.format_graph(inspection.graph), nl=False)
         return
-    stdout.print(_operator_table(inspection))
+    _show_operators(inspection)
     for name in inspection.graph.inputs:
         stdout.print(
             f"input   {api.describe_tensor(inspection.graph.tensors[name])}", soft_wrap=True
@@ -47,15 +49,16 @@ def inspect_command(model: Path, as_text: bool, optimized: bool, json_path: Path
     )
 
 
-def _operator_table(inspection: api.Inspection) -> Table:
-    table = Table(title=inspection.graph.name, title_justify="left", title_style="bold")
+def _show_operators(inspection: api.Inspection) -> None:
+    stdout.print(f"[bold]{inspection.graph.name}[/]")
+    table = plain_table()
     table.add_column("#", justify="right")
-    table.add_column("operator")
-    table.add_column("output")
+    table.add_column("operator", no_wrap=True)
+    table.add_column("output", no_wrap=True)
     table.add_column("type")
-    table.add_column("MACs", justify="right")
-    table.add_column("params", justify="right")
-    table.add_column("quantization")
+    table.add_column("MACs", justify="right", no_wrap=True)
+    table.add_column("params", justify="right", no_wrap=True)
+    table.add_column("scale, zero point")
     for row in inspection.operators:
         table.add_row(
             str(row.index),
@@ -66,4 +69,4 @@ def _operator_table(inspection: api.Inspection) -> Table:
             format_count(row.parameters) if row.parameters else "",
             row.quantization,
         )
-    return table
+    stdout.print(table)

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 import numpy as np
-from rich.table import Table
+from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import (
     json_option,
-    memory_table,
+    plain_table,
     progress_bar,
+    show_memory,
     stdout,
     write_file,
     write_json,
@@ -69,7 +70,11 @@ def run(
     arena_in: str | None,
     json_path: Path | None,
 ) -> None:
-    """Run a model, or a project made by `penstock compile`, and show what happened."""
+    """Run a model or a compiled project on a virtual board.
+
+    DIR is what `penstock compile` made. The board `host` is this computer. Shows the answer, where
+    every byte lives, and what each operator cost.
+    """
     labels = None if labels_path is None else _read_labels(labels_path)
     _check_output_suffix(output_path)
     options = api.CompileOptions(weights_in=weights_in, arena_in=arena_in, check=False)
@@ -108,24 +113,21 @@ def _show(outcome: api.RunOutcome, labels: list[str] | None) -> None:
     where = "this computer" if result.truth is Truth.HOST else f"virtual {result.board}"
     stdout.print(f"[bold]{result.model}[/] on [bold]{where}[/], input: {result.input_origin}")
     for tensor, values in zip(outcome.output_tensors, outcome.outputs, strict=True):
-        stdout.print(_answer_table(tensor, values, labels))
-    stdout.print(memory_table(result.memory, "Where the bytes live"))
+        _show_answer(tensor, values, labels)
+    show_memory(result.memory)
     if result.truth is Truth.SIMULATE:
-        stdout.print(_instruction_table(result))
-        stdout.print(f"stack: at most {format_bytes(result.stack_bytes or 0)} used")
+        _show_instructions(result)
+        stdout.print(f"\nstack: at most {format_bytes(result.stack_bytes or 0)} used")
     stdout.print(f"compiled by {result.compiler}", soft_wrap=True)
     if result.verified:
         stdout.print("[green]verified[/]: every operator gave the interpreter's bytes")
 
 
-def _answer_table(tensor: api.Tensor, values: api.Array, labels: list[str] | None) -> Table:
+def _show_answer(tensor: api.Tensor, values: api.Array, labels: list[str] | None) -> None:
     flat = dequantized(tensor, values).reshape(-1)
     shape = "×".join(map(str, tensor.shape))
-    table = Table(
-        title=f"Output {tensor.name} ({tensor.dtype.value} {shape})",
-        title_justify="left",
-        title_style="bold",
-    )
+    stdout.print(f"\n[bold]Output {escape(tensor.name)}[/] ({tensor.dtype.value} {shape})")
+    table = plain_table()
     table.add_column("index", justify="right")
     if labels is not None:
         table.add_column("label")
@@ -134,7 +136,7 @@ def _answer_table(tensor: api.Tensor, values: api.Array, labels: list[str] | Non
     for index in np.argsort(-flat, kind="stable")[:TOP_COUNT]:
         label = [] if labels is None else [_label(labels, int(index), flat.size)]
         table.add_row(str(index), *label, str(values.reshape(-1)[index]), f"{flat[index]:.4g}")
-    return table
+    stdout.print(table)
 
 
 def _label(labels: list[str], index: int, class_count: int) -> str:
@@ -143,15 +145,14 @@ def _label(labels: list[str], index: int, class_count: int) -> str:
     return labels[position] if 0 <= position < len(labels) else "(no label)"
 
 
-def _instruction_table(result: RunResult) -> Table:
+def _show_instructions(result: RunResult) -> None:
     total = result.instructions or 0
-    per_mac = f", {total / result.macs:.2f} per MAC" if result.macs else ""
-    table = Table(
-        title=f"Simulated: {format_count(total)} instructions{per_mac} of the model's "
-        f"{format_count(result.macs)} (cycles and energy: not modelled yet)",
-        title_justify="left",
-        title_style="bold",
+    per_mac = f", {total / result.macs:.2f} per MAC of the model" if result.macs else ""
+    stdout.print(
+        f"\n[bold]Simulated: {format_count(total)} instructions[/]{per_mac} "
+        "(cycles, time and energy are not modelled yet)"
     )
+    table = plain_table()
     for heading in ("step", "operator", "output", "MACs", "instructions", "share"):
         table.add_column(heading, justify="left" if heading in ("operator", "output") else "right")
     ranked = sorted(result.operators, key=lambda row: -(row.instructions or 0))
@@ -167,7 +168,7 @@ def _instruction_table(result: RunResult) -> Table:
             format_count(rest),
             _share(rest, total),
         )
-    return table
+    stdout.print(table)
 
 
 def _instruction_row(row: OperatorResult, total: int) -> tuple[str, ...]:

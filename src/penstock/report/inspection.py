@@ -99,13 +99,13 @@ def _row(graph: Graph, index: int, operator: Operator) -> OperatorRow:
 
 
 def describe_quantization(tensor: Tensor) -> str:
-    """Return scale and zero point for people; empty for plain values."""
+    """Return "scale, zero point" for people; empty for plain values."""
     parameters = tensor.quantization
     if parameters is None:
         return ""
     if not parameters.is_per_tensor:
         return f"{len(parameters.scale)} scales along axis {parameters.axis}"
-    return f"scale {parameters.scale[0]:.6g}, zero point {parameters.zero_point[0]}"
+    return f"{parameters.scale[0]:.6g}, {parameters.zero_point[0]}"
 
 
 def describe_tensor(tensor: Tensor) -> str:
@@ -113,7 +113,7 @@ def describe_tensor(tensor: Tensor) -> str:
     shape = "×".join(map(str, tensor.shape)) or "scalar"
     quantization = describe_quantization(tensor)
     return f"{tensor.name}: {tensor.dtype.value} {shape}" + (
-        f", {quantization}" if quantization else ""
+        f", scale and zero point {quantization}" if quantization else ""
     )
 
 

@@ -17,10 +17,20 @@ class Truth(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """Bytes of one memory region; ``capacity_bytes`` is None for the host's memory."""
+    """Bytes of one memory region.
 
-    used_bytes: int
+    Attributes:
+        contents: bytes by what they are: code, weights, arena, state, stack, data.
+        capacity_bytes: extent of the region; None for the host's memory.
+    """
+
+    contents: Mapping[str, int]
     capacity_bytes: int | None
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of all contents."""
+        return sum(self.contents.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +140,13 @@ class RunResult:
 
 
 def memory_to_json(memory: Mapping[str, MemoryUse]) -> dict[str, Any]:
-    """Return ``{region: {used, capacity}}``."""
+    """Return ``{region: {used, capacity, contents}}``."""
     return {
-        region: {"used": use.used_bytes, "capacity": use.capacity_bytes}
+        region: {
+            "used": use.used_bytes,
+            "capacity": use.capacity_bytes,
+            "contents": dict(use.contents),
+        }
         for region, use in memory.items()
     }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from penstock.boards.board import Board
 from penstock.ir.graph import Graph
-from penstock.ir.macs import operator_macs
+from penstock.ir.macs import graph_macs
 from penstock.planning import ExecutionPlan
 from penstock.report.results import (
     CompileResult,
@@ -18,32 +18,44 @@ from penstock.report.results import (
 )
 
 
-def graph_macs(graph: Graph) -> int:
-    """Return the multiply-accumulates of one inference."""
-    return sum(operator_macs(graph, operator) for operator in graph.operators)
-
-
 def weights_bytes(plan: ExecutionPlan) -> int:
     """Return the bytes of all constants, alignment left out."""
     return sum(array.nbytes for array in plan.program.constants.values())
 
 
-def memory_use(plan: ExecutionPlan, board: Board | None) -> dict[str, MemoryUse]:
-    """Return the bytes that constants, arena and state take of each region used.
+def memory_use(
+    plan: ExecutionPlan, board: Board | None, footprint: Mapping[str, Mapping[str, int]] | None
+) -> dict[str, MemoryUse]:
+    """Return the bytes used of each memory region.
 
-    Code, stack and the harness are not counted: only a linked firmware knows them.
+    Args:
+        plan: what was planned.
+        board: None for the host.
+        footprint: bytes by region and contents as the linked firmware has them; None leaves code,
+            stack and data out, which only a linked firmware knows.
     """
-    weights = weights_bytes(plan)
-    working = plan.arena.size_bytes + plan.state_bytes
-    if board is None or plan.placement is None:
-        return {"weights": MemoryUse(weights, None), "arena": MemoryUse(working, None)}
-    used: dict[str, int] = {}
-    for region, size_bytes in ((plan.placement.weights, weights), (plan.placement.arena, working)):
-        used[region] = used.get(region, 0) + size_bytes
+    if footprint is None:
+        footprint = _planned_footprint(plan, board)
     return {
-        name: MemoryUse(size_bytes, board.region(name).size_bytes)
-        for name, size_bytes in used.items()
+        name: MemoryUse(contents, None if board is None else board.region(name).size_bytes)
+        for name, contents in footprint.items()
     }
+
+
+def _planned_footprint(plan: ExecutionPlan, board: Board | None) -> dict[str, dict[str, int]]:
+    sizes = {
+        "weights": weights_bytes(plan),
+        "arena": plan.arena.size_bytes,
+        "state": plan.state_bytes,
+    }
+    used = {what: size_bytes for what, size_bytes in sizes.items() if size_bytes}
+    if board is None or plan.placement is None:
+        return {"host": used}
+    footprint: dict[str, dict[str, int]] = {}
+    for what, size_bytes in used.items():
+        home = plan.placement.weights if what == "weights" else plan.placement.arena
+        footprint.setdefault(home, {})[what] = size_bytes
+    return footprint
 
 
 def summarize_compile(
@@ -55,6 +67,7 @@ def summarize_compile(
     directory: Path,
     files: Sequence[str],
     verified: bool,
+    footprint: Mapping[str, Mapping[str, int]] | None,
 ) -> CompileResult:
     """Return what a compile made."""
     return CompileResult(
@@ -69,7 +82,7 @@ def summarize_compile(
         arena_bytes_lower_bound=plan.arena.lower_bound_bytes,
         state_bytes=plan.state_bytes,
         steps=len(plan.program.calls),
-        memory=memory_use(plan, board),
+        memory=memory_use(plan, board, footprint),
         files=sorted(files),
     )
 

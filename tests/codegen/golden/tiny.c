@@ -191,7 +191,7 @@ static const ps_tensor outputs[TINY_OUTPUT_COUNT] = {
     },
 };
 
-static uint32_t is_initialized;
+static uint32_t is_initialized; /* in .bss: it must be zero at start, the arena need not be */
 
 ps_status tiny_init(void) {
   is_initialized = 1;
