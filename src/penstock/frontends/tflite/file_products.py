@@ -69,7 +69,7 @@ def _write_conv_2d(calls: CallList, operator: ops.Conv2D) -> None:
         DilationHFactor=operator.dilation[0],
         DilationWFactor=operator.dilation[1],
         FusedActivationFunction=ACTIVATIONS[operator.activation],
-        QuantizedBiasType=_bias_type(calls, operator.bias),
+        QuantizedBiasType=_bias_type(calls, operator.input, operator.bias),
     )
 
 
@@ -118,15 +118,16 @@ def _write_transpose_conv_2d(calls: CallList, operator: ops.TransposeConv2D) -> 
         StrideH=operator.stride[0],
         StrideW=operator.stride[1],
         FusedActivationFunction=ACTIVATIONS[operator.activation],
-        QuantizedBiasType=_bias_type(calls, operator.bias),
+        QuantizedBiasType=_bias_type(calls, operator.input, operator.bias),
     )
 
 
-def _bias_type(calls: CallList, bias: str | None) -> int:
+def _bias_type(calls: CallList, data: str, bias: str | None) -> int:
     """Return the bias type that int16 kernels must be told; FLOAT32, the default, for others."""
-    if bias is None or calls.tensors[bias].dtype is not DType.INT64:
+    if bias is None or calls.tensors[data].dtype is not DType.INT16:
         return int(tflite.TensorType.FLOAT32)
-    return int(tflite.TensorType.INT64)
+    is_wide = calls.tensors[bias].dtype is DType.INT64
+    return int(tflite.TensorType.INT64 if is_wide else tflite.TensorType.INT32)
 
 
 def _write_fully_connected(calls: CallList, operator: ops.FullyConnected) -> None:
@@ -146,7 +147,7 @@ def _write_fully_connected(calls: CallList, operator: ops.FullyConnected) -> Non
         "FullyConnectedOptions",
         KeepNumDims=keep_dims,
         FusedActivationFunction=ACTIVATIONS[operator.activation],
-        QuantizedBiasType=_bias_type(calls, operator.bias),
+        QuantizedBiasType=_bias_type(calls, operator.input, operator.bias),
     )
 
 

@@ -9,13 +9,13 @@ import numpy as np
 from penstock.ir.fixed_point import rounding_divide_by_power_of_two
 from penstock.ir.graph import Graph
 from penstock.ir.integer_parameters import (
-    ShiftAdditionParameters,
     addition_parameters,
     multiplication_parameters,
     shift_addition_parameters,
 )
 from penstock.ir.interpreter.requantization import clamp, scale_int32
 from penstock.ir.operators import Add, Maximum, Minimum, Mul, Sub
+from penstock.ir.parameter_types import ShiftAdditionParameters
 from penstock.ir.tensor import Array
 
 

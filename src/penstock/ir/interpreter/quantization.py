@@ -7,9 +7,10 @@ import numpy.typing as npt
 
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
-from penstock.ir.integer_parameters import RescaleParameters, quantize_parameters
+from penstock.ir.integer_parameters import quantize_parameters
 from penstock.ir.interpreter.requantization import clamp, round_half_away, scale_int32
 from penstock.ir.operators import Dequantize, Quantize
+from penstock.ir.parameter_types import RescaleParameters
 from penstock.ir.tensor import Array, Tensor
 
 

@@ -21,7 +21,6 @@ from penstock.ir.fixed_point import (
 from penstock.ir.graph import Graph
 from penstock.ir.integer_parameters import (
     SOFTMAX_INTEGER_BITS,
-    SoftmaxParameters,
     softmax_int16_scaling,
     softmax_parameters,
 )
@@ -29,6 +28,7 @@ from penstock.ir.interpreter.exponential import exp_float32
 from penstock.ir.interpreter.interpolation import interpolate, interpolation_table
 from penstock.ir.interpreter.requantization import scale_int32
 from penstock.ir.operators import LogSoftmax, Softmax
+from penstock.ir.parameter_types import SoftmaxParameters
 from penstock.ir.tensor import Array
 
 _ACCUMULATION_INTEGER_BITS = 12

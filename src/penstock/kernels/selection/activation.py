@@ -4,7 +4,6 @@ import numpy as np
 
 from penstock.ir.dtype import DType
 from penstock.ir.integer_parameters import (
-    RescaleParameters,
     leaky_relu_parameters,
     quantize_parameters,
     relu_parameters,
@@ -20,6 +19,7 @@ from penstock.ir.operators import (
     Relu,
     Tanh,
 )
+from penstock.ir.parameter_types import RescaleParameters
 from penstock.kernels.kernel_graph import KernelCall, StructArgument
 from penstock.kernels.selection.movement import lower_by_table
 from penstock.kernels.selection.site import SUFFIXES, Site, struct
