@@ -61,9 +61,9 @@ class AverageRounding(Enum):
 class MultiplierSource(Enum):
     """How the real requantization multiplier is formed from the scales.
 
-    ``DOUBLE`` multiplies scales in double precision (per-channel kernels). ``SINGLE`` rounds the
-    product of input and filter scale to float32 first, as legacy uint8 and fully connected
-    kernels do; the two can differ in the last bit of the 31-bit multiplier.
+    ``DOUBLE`` multiplies scales in double precision. ``SINGLE`` rounds the product of input and
+    filter scale to float32 first, as legacy uint8 convolutions do; the two can differ in the last
+    bit of the 31-bit multiplier.
     """
 
     DOUBLE = "double"
@@ -217,7 +217,6 @@ class FullyConnected(Operator):
     bias: str | None = field(default=None, metadata=_INPUT)
     output: str = _output()
     activation: Activation = Activation.NONE
-    multiplier_source: MultiplierSource = MultiplierSource.SINGLE
 
 
 @_concrete
