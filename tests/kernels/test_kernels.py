@@ -38,22 +38,37 @@ def test_library_has_every_kernel_of_the_catalogue() -> None:
         assert hasattr(library, name), name
 
 
-@settings(max_examples=300, deadline=None)
-@given(
-    st.integers(-(2**53) + 1, 2**53 - 1) | st.integers(-(2**31), 2**31 - 1),
-    st.floats(1e-30, 1e9, allow_nan=False),
-    st.booleans(),
-)
-def test_scale_by_real_is_a_rounded_double_product(value: int, factor: float, tie: bool) -> None:
-    if tie and value:
-        factor = 0.5 / abs(value)  # products at or next to one half
-    function = load_library().ps_scale_by_real
-    function.argtypes = [ctypes.c_int64, ctypes.c_int64, ctypes.c_int32]
-    fraction, exponent = math.frexp(factor)
-    found = function(value, int(fraction * 2**53), exponent - 53)
+def _rounded_product(value: int, factor: float) -> int:
     product = abs(float(value) * factor)
     whole = min(math.floor(product) + (product % 1.0 >= 0.5), 2**31 - 1)
-    assert found == (whole if value >= 0 else -whole)
+    return whole if value >= 0 else -whole
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.integers(-(2**31), 2**31 - 1), st.floats(1e-30, 1e9), st.sampled_from([0, 0, 1, 7, 999]))
+def test_scaling_by_a_real_rounds_the_double_product(value: int, factor: float, tie: int) -> None:
+    if tie and value:
+        factor = (tie + 0.5) / abs(value)  # products at or next to a half
+    fraction, exponent = math.frexp(factor)
+    arguments = (value, int(fraction * 2**53), exponent - 53)
+    expected = _rounded_product(value, factor)
+    library = load_library()
+    wide, narrow = library.ps_scale_by_real_s64, library.ps_scale_by_real_s32
+    wide.argtypes = [ctypes.c_int64, ctypes.c_int64, ctypes.c_int32]
+    narrow.argtypes = [ctypes.c_int32, ctypes.c_int64, ctypes.c_int32]
+    assert wide(*arguments) == expected
+    saturated = math.copysign(2**31 - 1, value)
+    assert narrow(*arguments) in ([expected] if abs(expected) < 2**20 else [expected, saturated])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(-(2**53) + 1, 2**53 - 1), st.floats(1e-30, 1e9))
+def test_scaling_wide_sums_rounds_the_double_product(value: int, factor: float) -> None:
+    fraction, exponent = math.frexp(factor)
+    wide = load_library().ps_scale_by_real_s64
+    wide.argtypes = [ctypes.c_int64, ctypes.c_int64, ctypes.c_int32]
+    found = wide(value, int(fraction * 2**53), exponent - 53)
+    assert found == _rounded_product(value, factor)
 
 
 def _real_graph(operator: ops.Operator, columns: int, output: DType) -> Graph:

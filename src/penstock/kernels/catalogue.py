@@ -106,14 +106,14 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
         _entry(
             "fully_connected_s8",
             "fully_connected",
-            "fully_connected_s8 dot_product_s8 real_scaling",
+            "fully_connected_s8 dot_product_s8 real_scaling_s32",
             "FULLY_CONNECTED",
             _INT8_CONVOLUTION,
         ),
         _entry(
             "fully_connected_s16",
             "fully_connected",
-            "fully_connected_s16 dot_product_s16 real_scaling",
+            "fully_connected_s16 dot_product_s16 real_scaling_s64",
             "FULLY_CONNECTED",
             "int16 activations, constant int8 filters, int64 bias below 2^46 or none; "
             "zero points 0",

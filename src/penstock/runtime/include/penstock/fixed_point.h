@@ -38,17 +38,21 @@ static inline int32_t ps_multiply_high(int32_t value, int32_t multiplier) {
   return (int32_t)(((int64_t)value * multiplier + ((int64_t)1 << 30)) >> 31);
 }
 
-/* Returns value / 2^exponent to nearest, halves away from zero; exponent within [0, 31]. */
+/* Returns value / 2^exponent to nearest, halves away from zero; exponent within [0, 31],
+ * value > -2^31. */
 static inline int32_t ps_divide_by_power_of_two(int32_t value, int32_t exponent) {
-  const int32_t mask = (int32_t)(((uint32_t)1 << exponent) - 1U);
-  const int32_t threshold = (mask >> 1) + (value < 0);
-  return (value >> exponent) + ((value & mask) > threshold);
+  /* Halves are rounded up; below zero, one less makes that down. */
+  const int32_t shifted_down = value - (value < 0);
+  if (exponent == 0) {
+    return value;
+  }
+  return ((shifted_down >> (exponent - 1)) + 1) >> 1;
 }
 
 /* Returns value * multiplier * 2^(shift - 31), rounded twice: after the product and after the
  * shift. */
 static inline int32_t ps_requantize(int32_t value, int32_t multiplier, int32_t shift) {
-  if (shift > 0) {
+  if (shift >= 0) {
     return ps_multiply_high(ps_shift_left_wrapping(value, shift), multiplier);
   }
   return ps_divide_by_power_of_two(ps_multiply_high(value, multiplier), -shift);

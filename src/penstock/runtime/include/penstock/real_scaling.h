@@ -13,12 +13,16 @@
 extern "C" {
 #endif
 
-/* Returns value * mantissa * 2^exponent to nearest, halves away from zero, limited to
- * [-2^31 + 1, 2^31 - 1]. The product is rounded to 53 bits first, halves to even.
+/* Returns value * mantissa * 2^exponent to nearest, halves away from zero. The product is rounded
+ * to 53 bits first, halves to even. Results of 2^20 and more may come out as 2^31 - 1 instead, and
+ * their negatives alike.
  *
- * value: within (-2^53, 2^53). mantissa: of a double, within [2^52, 2^53).
+ * mantissa: of a double, within [2^52, 2^53). exponent: within [-2^15, 2^15).
  */
-int32_t ps_scale_by_real(int64_t value, int64_t mantissa, int32_t exponent);
+int32_t ps_scale_by_real_s32(int32_t value, int64_t mantissa, int32_t exponent);
+
+/* The same for values within (-2^53, 2^53). */
+int32_t ps_scale_by_real_s64(int64_t value, int64_t mantissa, int32_t exponent);
 
 #ifdef __cplusplus
 }

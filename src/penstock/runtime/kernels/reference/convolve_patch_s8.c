@@ -55,7 +55,12 @@ static void multiply_patch(const ps_patch *patch, const int8_t *input, int32_t i
 void ps_convolve_patch_s8(const ps_conv_2d_params *params, const ps_patch *patch,
                           const int8_t *input, const int8_t *filters, const int32_t *bias,
                           const int32_t *multipliers, const int8_t *shifts, int8_t *output) {
+  /* Copies, because stores to output could change params as far as a compiler knows. */
   const int32_t input_offset = params->input_offset;
+  const int32_t output_offset = params->output_offset;
+  const int32_t low = params->activation_min;
+  const int32_t high = params->activation_max;
+  const int32_t step = params->multiplier_step;
   const int32_t depth = params->filter_channels;
   const int32_t filter_size = params->filter_height * params->filter_width * depth;
   const int32_t group_channels = params->output_channels / params->groups;
@@ -68,19 +73,21 @@ void ps_convolve_patch_s8(const ps_conv_2d_params *params, const ps_patch *patch
     }
     while (channel < end) {
       const int32_t count = end - channel >= BLOCK ? BLOCK : 1;
-      uint32_t sums[BLOCK];
+      uint32_t sums[BLOCK] = {correction, correction, correction, correction};
+      if (bias != NULL) {
+        for (int32_t lane = 0; lane < count; ++lane) {
+          sums[lane] += (uint32_t)bias[channel + lane];
+        }
+      }
+      multiply_patch(patch, input, input_offset, depth, filters, filter_size, count, sums);
+      filters += count * filter_size;
       for (int32_t lane = 0; lane < count; ++lane) {
-        sums[lane] = correction + (bias != NULL ? (uint32_t)bias[channel + lane] : 0U);
-      }
-      multiply_patch(patch, input, input_offset, depth, filters + channel * filter_size,
-                     filter_size, count, sums);
-      for (int32_t lane = 0; lane < count; ++lane, ++channel) {
         const int32_t scaled = ps_requantize((int32_t)sums[lane], *multipliers, *shifts);
-        output[channel] = (int8_t)ps_offset_and_clamp(
-            scaled, params->output_offset, params->activation_min, params->activation_max);
-        multipliers += params->multiplier_step;
-        shifts += params->multiplier_step;
+        output[channel + lane] = (int8_t)ps_offset_and_clamp(scaled, output_offset, low, high);
+        multipliers += step;
+        shifts += step;
       }
+      channel += count;
     }
     input += depth;
   }

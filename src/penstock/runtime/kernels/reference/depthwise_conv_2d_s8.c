@@ -38,31 +38,47 @@ static void multiply_taps(const ps_patch *patch, const int8_t *input, int32_t in
   }
 }
 
+/* Adds to sums what the filters' zero point contributes. */
+static void correct_sums(const ps_conv_2d_params *params, const ps_patch *patch,
+                         const int8_t *input, int32_t count, int32_t per_input, uint32_t *sums) {
+  for (int32_t lane = 0; lane < count; ++lane) {
+    const int8_t *taps = input + (per_input == 1 ? lane : 0);
+    sums[lane] += (uint32_t)params->filter_offset * sum_taps(patch, taps, params->input_offset);
+  }
+}
+
 static void convolve_pixel(const ps_conv_2d_params *params, const ps_patch *patch,
                            const int8_t *input, const int8_t *filters, const int32_t *bias,
                            const int32_t *multipliers, const int8_t *shifts, int8_t *output) {
+  /* Copies, because stores to output could change params as far as a compiler knows. */
+  const int32_t input_offset = params->input_offset;
+  const int32_t output_offset = params->output_offset;
+  const int32_t low = params->activation_min;
+  const int32_t high = params->activation_max;
+  const int32_t step = params->multiplier_step;
   const int32_t per_input = params->output_channels / params->input_channels;
   int32_t channel = 0;
   while (channel < params->output_channels) {
     const int32_t count = choose_block(params, channel, per_input);
     const int8_t *source = input + patch->input_start + channel / per_input;
-    uint32_t sums[BLOCK];
-    for (int32_t lane = 0; lane < count; ++lane) {
-      sums[lane] = bias != NULL ? (uint32_t)bias[channel + lane] : 0U;
-      if (params->filter_offset != 0) {
-        const int8_t *taps = source + (per_input == 1 ? lane : 0);
-        sums[lane] += (uint32_t)params->filter_offset * sum_taps(patch, taps, params->input_offset);
+    uint32_t sums[BLOCK] = {0, 0, 0, 0};
+    if (bias != NULL) {
+      for (int32_t lane = 0; lane < count; ++lane) {
+        sums[lane] = (uint32_t)bias[channel + lane];
       }
     }
-    multiply_taps(patch, source, params->input_offset, filters + patch->filter_start + channel,
-                  count, per_input, sums);
-    for (int32_t lane = 0; lane < count; ++lane, ++channel) {
-      const int32_t scaled = ps_requantize((int32_t)sums[lane], *multipliers, *shifts);
-      output[channel] = (int8_t)ps_offset_and_clamp(scaled, params->output_offset,
-                                                    params->activation_min, params->activation_max);
-      multipliers += params->multiplier_step;
-      shifts += params->multiplier_step;
+    if (params->filter_offset != 0) {
+      correct_sums(params, patch, source, count, per_input, sums);
     }
+    multiply_taps(patch, source, input_offset, filters + patch->filter_start + channel, count,
+                  per_input, sums);
+    for (int32_t lane = 0; lane < count; ++lane) {
+      const int32_t scaled = ps_requantize((int32_t)sums[lane], *multipliers, *shifts);
+      output[channel + lane] = (int8_t)ps_offset_and_clamp(scaled, output_offset, low, high);
+      multipliers += step;
+      shifts += step;
+    }
+    channel += count;
   }
 }
 

@@ -20,9 +20,11 @@ static void multiply_row(const ps_fully_connected_params *params, const int8_t *
   }
   while (channel < params->output_channels) {
     const int32_t count = params->output_channels - channel >= BLOCK ? BLOCK : 1;
-    uint32_t sums[BLOCK];
-    for (int32_t lane = 0; lane < count; ++lane) {
-      sums[lane] = correction + (bias != NULL ? (uint32_t)bias[channel + lane] : 0U);
+    uint32_t sums[BLOCK] = {correction, correction, correction, correction};
+    if (bias != NULL) {
+      for (int32_t lane = 0; lane < count; ++lane) {
+        sums[lane] += (uint32_t)bias[channel + lane];
+      }
     }
     if (count == BLOCK) {
       ps_dot_4_s8(input, params->input_offset, filters, depth, depth, sums);
@@ -30,13 +32,14 @@ static void multiply_row(const ps_fully_connected_params *params, const int8_t *
       ps_dot_1_s8(input, params->input_offset, filters, depth, sums);
     }
     filters += count * depth;
-    for (int32_t lane = 0; lane < count; ++lane, ++channel) {
-      const int32_t scaled = ps_scale_by_real((int32_t)sums[lane], *mantissas, *exponents);
-      output[channel] = (int8_t)ps_offset_and_clamp(scaled, params->output_offset,
-                                                    params->activation_min, params->activation_max);
+    for (int32_t lane = 0; lane < count; ++lane) {
+      const int32_t scaled = ps_scale_by_real_s32((int32_t)sums[lane], *mantissas, *exponents);
+      output[channel + lane] = (int8_t)ps_offset_and_clamp(
+          scaled, params->output_offset, params->activation_min, params->activation_max);
       mantissas += params->factor_step;
       exponents += params->factor_step;
     }
+    channel += count;
   }
 }
 

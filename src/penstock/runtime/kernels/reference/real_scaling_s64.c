@@ -1,4 +1,4 @@
-/* Multiplication of doubles in integers. */
+/* 64-bit integers times doubles, in integers. */
 #include "penstock/real_scaling.h"
 
 enum { MANTISSA_BITS = 53 };
@@ -36,7 +36,7 @@ static int32_t find_headroom(uint64_t value) {
   return headroom;
 }
 
-int32_t ps_scale_by_real(int64_t value, int64_t mantissa, int32_t exponent) {
+int32_t ps_scale_by_real_s64(int64_t value, int64_t mantissa, int32_t exponent) {
   const uint64_t magnitude = value < 0 ? 0U - (uint64_t)value : (uint64_t)value;
   int32_t headroom;
   int32_t dropped;
