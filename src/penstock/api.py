@@ -1,5 +1,6 @@
 """The verbs as functions: each chains the stages and does nothing else."""
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -238,7 +239,9 @@ def run(
             verify_machine(lowered, machine, values, progress)
             machine.init()
         progress("running", None)
+        started = time.perf_counter()
         outputs, counts = execute(lowered.plan, machine, values, progress)
+        run_seconds = time.perf_counter() - started
     tensors = tuple(lowered.original.tensors[name] for name in lowered.original.outputs)
     result = summarize_run(
         lowered.original,
@@ -250,6 +253,7 @@ def run(
         counts=counts,
         input_origin=values.origin,
         compiler=compiler.version,
+        run_seconds=run_seconds,
     )
     return RunOutcome(result, tuple(map(as_array, outputs, tensors)), tensors)
 

@@ -135,14 +135,12 @@ def fully_connected(dtype, *, per_channel, with_bias, keep_dims=False) -> Graph:
     filters = weights("filters", (5, 10), weight_type, axis=0 if per_channel else None)
     y = tensor("y", (*shape[:-1], 5), dtype, other=True)
     bias = [bias_for(x, filters, 5)] if with_bias else []
-    source = ops.MultiplierSource.DOUBLE if per_channel else ops.MultiplierSource.SINGLE
     operator = ops.FullyConnected(
         input="x",
         filters="filters",
         bias="bias" if with_bias else None,
         output="y",
         activation=Activation.RELU,
-        multiplier_source=source,
     )
     return single(operator, x, filters, *bias, y)
 

@@ -118,7 +118,10 @@ def _show(outcome: api.RunOutcome, labels: list[str] | None) -> None:
     if result.truth is Truth.SIMULATE:
         _show_instructions(result)
         stdout.print(f"\nstack: at most {format_bytes(result.stack_bytes or 0)} used")
-    stdout.print(f"compiled by {result.compiler}", soft_wrap=True)
+    stdout.print(
+        f"compiled by {result.compiler}; the run took {result.run_seconds:.2g} s of this computer",
+        soft_wrap=True,
+    )
     if result.verified:
         stdout.print("[green]verified[/]: every operator gave the interpreter's bytes")
 

@@ -97,7 +97,8 @@ class RunResult:
         operators: one per step.
         outputs: in the model's order.
         input_origin: where the input came from, for people.
-        compiler: what compiled the C, with its version and flags.
+        compiler: what compiled the C, with its version.
+        run_seconds: how long this computer needed for the inference: no time of the board.
     """
 
     model: str
@@ -112,6 +113,7 @@ class RunResult:
     outputs: Sequence[OutputInfo]
     input_origin: str
     compiler: str
+    run_seconds: float
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``penstock.run/1`` form; what this stage cannot know is null."""
@@ -136,6 +138,7 @@ class RunResult:
             ],
             "input": self.input_origin,
             "compiler": self.compiler,
+            "run_seconds": self.run_seconds,
         }
 
 

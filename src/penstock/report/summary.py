@@ -98,6 +98,7 @@ def summarize_run(
     counts: InstructionCounts | None,
     input_origin: str,
     compiler: str,
+    run_seconds: float,
 ) -> RunResult:
     """Return what a run found; ``counts`` is None on the host."""
     outputs = [original.tensors[name] for name in original.outputs]
@@ -114,6 +115,7 @@ def summarize_run(
         outputs=[OutputInfo(tensor.name, tensor.shape, tensor.dtype.value) for tensor in outputs],
         input_origin=input_origin,
         compiler=compiler,
+        run_seconds=run_seconds,
     )
 
 
