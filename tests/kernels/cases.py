@@ -15,7 +15,10 @@ from penstock.ir.graph import Graph
 from penstock.ir.operators import Activation, AverageRounding, MultiplierSource
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
-from tests.interpreter.cases import ACTIVATIONS, ARITHMETIC, NARROW, Builder, Draw, geometry
+from tests.interpreter import elementwise_cases, weighted_cases
+from tests.interpreter.building import ACTIVATIONS, NARROW, Builder, Draw, geometry
+
+ARITHMETIC = weighted_cases.CASES | elementwise_cases.CASES
 
 MOVED = st.sampled_from([DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.FLOAT32])
 

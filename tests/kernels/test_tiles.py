@@ -21,7 +21,7 @@ from penstock.kernels.kernel_graph import (
     TensorArgument,
 )
 from penstock.kernels.selection import select_kernels
-from tests.interpreter.cases import ARITHMETIC
+from tests.kernels.cases import ARITHMETIC
 from tests.kernels.driver import call_function, pack_struct
 from tests.litert import random_inputs
 
