@@ -8,10 +8,8 @@ from typing import Protocol
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from penstock.frontends.tflite import load_model
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
-from penstock.ir.interpreter import run
 from penstock.ir.operators import Quantize
 from penstock.ir.tensor import Array
 
@@ -157,19 +155,3 @@ def compare_outputs(ours: Sequence[Array], theirs: Sequence[Array], seed: int = 
         else:
             differing += int((left != right).sum())
     return Comparison(seed, differing, largest)
-
-
-def compare_with_litert(path: Path, seeds: Sequence[int] = (0, 1, 2)) -> list[Comparison]:
-    """Return how far interpreter and LiteRT agree on a model, for random inputs of each seed.
-
-    Every seed starts from fresh variable tensors.
-    """
-    graph = load_model(path)
-    oracle_path = path.with_name(LITERT_TWINS.get(path.name, path.name))
-    comparisons = []
-    for seed in seeds:
-        inputs = random_inputs(graph, seed)
-        comparisons.append(
-            compare_outputs(run(graph, inputs), LiteRT(oracle_path).run(inputs), seed)
-        )
-    return comparisons

@@ -11,9 +11,10 @@ from penstock.frontends.tflite import write_model
 from penstock.ir.graph import Graph
 from penstock.ir.interpreter import initial_state, run
 from penstock.ir.verify import verify
-from tests.interpreter.cases import ARITHMETIC
+from tests.interpreter import elementwise_cases, movement_cases, weighted_cases
 from tests.litert import LiteRT, compare_outputs, random_inputs
 
+CASES = weighted_cases.CASES | elementwise_cases.CASES | movement_cases.CASES
 RUNS = 4  # per graph; operators with memory take them as steps
 
 
@@ -41,12 +42,12 @@ def check_operator(case: Callable[[Any], Graph], examples: int, *, derandomize: 
     check()
 
 
-@pytest.mark.parametrize("name", ARITHMETIC)
+@pytest.mark.parametrize("name", CASES)
 def test_operator_is_bit_exact(name: str) -> None:
-    check_operator(ARITHMETIC[name], 80, derandomize=True)
+    check_operator(CASES[name], 80, derandomize=True)
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize("name", ARITHMETIC)
+@pytest.mark.parametrize("name", CASES)
 def test_operator_is_bit_exact_on_many_examples(name: str) -> None:
-    check_operator(ARITHMETIC[name], 2000, derandomize=False)
+    check_operator(CASES[name], 2000, derandomize=False)

@@ -101,12 +101,9 @@ def _run(graph: Graph, inputs: Inputs, state: State | None, *, keep_all: bool) -
     computed = _named_inputs(graph, inputs)
     last_use = {} if keep_all else _last_uses(graph)
     for position, operator in enumerate(graph.operators):
+        sources = (variables, constants, computed)
         visible = {
-            name: variables[name]
-            if name in variables
-            else constants[name]
-            if name in constants
-            else computed[name]
+            name: next(values[name] for values in sources if name in values)
             for name in operator.inputs
         }
         for name, value in evaluate(graph, operator, visible).items():
@@ -115,7 +112,8 @@ def _run(graph: Graph, inputs: Inputs, state: State | None, *, keep_all: bool) -
             del computed[name]
     if keep_all:
         return computed | variables
-    return {name: computed[name] if name in computed else constants[name] for name in graph.outputs}
+    known = constants | variables | computed
+    return {name: known[name] for name in graph.outputs}
 
 
 def evaluate(graph: Graph, operator: ops.Operator, values: Mapping[str, Array]) -> dict[str, Array]:
