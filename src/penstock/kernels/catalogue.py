@@ -54,8 +54,8 @@ def _entry(
 
 _INT8_CONVOLUTION = "int8 activations and constant filters, int32 bias or none; all scales allowed"
 _INT16_CONVOLUTION = (
-    "int16 activations, constant int8 filters, int64 bias below 2^46 or none; zero points 0; "
-    "multipliers below 2^7"
+    "int16 activations, constant int8 filters, int32 bias, int64 bias below 2^46, or none; "
+    "zero points 0; without an int32 bias, multipliers below 2^7"
 )
 _BROADCASTING = "broadcasting of at most 6 dimensions after merging adjacent ones"
 
@@ -115,7 +115,7 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "fully_connected",
             "fully_connected_s16 dot_product_s16 real_scaling_s64",
             "FULLY_CONNECTED",
-            "int16 activations, constant int8 filters, int64 bias below 2^46 or none; "
+            "int16 activations, constant int8 filters, int32 bias, int64 bias below 2^46, or none; "
             "zero points 0",
         ),
         _entry("svdf_s8", "svdf", "svdf_s8", "SVDF", "int8 state and time weights"),

@@ -156,7 +156,7 @@ def _suffix(site: Site, operator: Weighted) -> str:
     int8, int16 = DType.INT8, DType.INT16
     if types == (int8, int8, int8) and bias in (None, DType.INT32):
         return SUFFIXES[int8]
-    if types == (int16, int8, int16) and bias in (None, DType.INT64):
+    if types == (int16, int8, int16) and bias in (None, DType.INT32, DType.INT64):
         return SUFFIXES[int16]
     if operator.bias is not None:
         names.append(operator.bias)
@@ -174,6 +174,7 @@ def _quantization(
         "filter_offset": -_filter_zero_point(site, operator),
         "output_offset": output.zero_point,
         step_name: int(factor_count > 1),
+        "narrow_sums": int(_has_narrow_sums(site, operator)),
         "activation_min": activation_min,
         "activation_max": activation_max,
     }
@@ -184,7 +185,16 @@ def _weights(site: Site, operator: Weighted) -> tuple[ConstantArgument, Constant
     filters = site.constant("filters", _constant_data(site, operator.filters))
     if operator.bias is None:
         return filters, ConstantArgument(None)
-    return filters, site.constant("bias", _constant_data(site, operator.bias))
+    bias = _constant_data(site, operator.bias)
+    is_int16 = site.tensor(operator.input).dtype is DType.INT16
+    return filters, site.constant("bias", bias.astype(np.int64) if is_int16 else bias)
+
+
+def _has_narrow_sums(site: Site, operator: Weighted) -> bool:
+    """Return whether an int16 layer sums in 32 bits, as layers with an int32 bias do."""
+    if operator.bias is None or site.tensor(operator.input).dtype is not DType.INT16:
+        return False
+    return site.tensor(operator.bias).dtype is DType.INT32
 
 
 def _multipliers(
@@ -227,8 +237,9 @@ def _filter_zero_point(site: Site, operator: Weighted) -> int:
 
 
 def _check_int16_shift(site: Site, operator: Convolution, largest_shift: int) -> None:
-    is_int16 = site.tensor(operator.input).dtype is DType.INT16
-    if is_int16 and largest_shift > _INT16_SHIFT_MAX:
+    is_wide = site.tensor(operator.input).dtype is DType.INT16
+    is_wide = is_wide and not _has_narrow_sums(site, operator)
+    if is_wide and largest_shift > _INT16_SHIFT_MAX:
         raise site.unsupported(
             operator.output,
             f"input scale times filter scale is 2^{largest_shift - 1} times the output scale or "

@@ -52,6 +52,7 @@ typedef struct ps_conv_2d_params {
   int32_t filter_offset;   /* minus the filters' zero point: 0 but in legacy models; int16: 0 */
   int32_t output_offset;   /* the output's zero point: [-128, 127]; int16: 0 */
   int32_t multiplier_step; /* 1: a multiplier and shift for each channel; 0: one for all */
+  int32_t narrow_sums;     /* int16 only: see ps_conv_2d_s16; int8: 0 */
   int32_t activation_min;  /* within the range of the output's type, as is the next */
   int32_t activation_max;
 } ps_conv_2d_params;
@@ -67,10 +68,11 @@ void ps_conv_2d_s8(const ps_conv_2d_params *params, const int8_t *input, const i
                    const int32_t *bias, const int32_t *multipliers, const int8_t *shifts,
                    int8_t *output);
 
-/* Convolves int16 activations with int8 filters.
+/* Convolves int16 activations with int8 filters. All zero points are 0.
  *
  * Sums have 64 bits and are requantized with 16-bit multipliers (ps_requantize_s64): shifts are at
- * most 7, |bias| < 2^46. All zero points are 0. Otherwise as ps_conv_2d_s8.
+ * most 7, |bias| < 2^46. With narrow_sums (models whose bias has 32 bits) sums wrap to 32 bits and
+ * are requantized as those of ps_conv_2d_s8. Otherwise as ps_conv_2d_s8.
  */
 void ps_conv_2d_s16(const ps_conv_2d_params *params, const int16_t *input, const int8_t *filters,
                     const int64_t *bias, const int32_t *multipliers, const int8_t *shifts,

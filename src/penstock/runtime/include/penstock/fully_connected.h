@@ -23,6 +23,7 @@ typedef struct ps_fully_connected_params {
   int32_t filter_offset;  /* minus the filters' zero point: 0 but in legacy models; int16: 0 */
   int32_t output_offset;  /* the output's zero point: [-128, 127]; int16: 0 */
   int32_t factor_step;    /* 1: a mantissa and exponent for each channel; 0: one for all */
+  int32_t narrow_sums;    /* int16 only: 1 where sums wrap to 32 bits; int8: 0 */
   int32_t activation_min; /* within the range of the output's type, as is the next */
   int32_t activation_max;
 } ps_fully_connected_params;
@@ -40,7 +41,8 @@ void ps_fully_connected_s8(const ps_fully_connected_params *params, const int8_t
 
 /* Multiplies int16 activations with int8 filters.
  *
- * Sums have 64 bits; |bias| < 2^46. All zero points are 0. Otherwise as ps_fully_connected_s8.
+ * Sums have 64 bits, |bias| < 2^46, unless narrow_sums says otherwise (models whose bias has 32
+ * bits). All zero points are 0. Otherwise as ps_fully_connected_s8.
  */
 void ps_fully_connected_s16(const ps_fully_connected_params *params, const int16_t *input,
                             const int8_t *filters, const int64_t *bias, const int64_t *mantissas,

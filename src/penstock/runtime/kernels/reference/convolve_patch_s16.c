@@ -36,6 +36,12 @@ static void multiply_patch(const ps_patch *patch, const int16_t *input, int32_t 
   }
 }
 
+static int32_t requantize(const ps_conv_2d_params *params, int64_t sum, int32_t multiplier,
+                          int32_t shift) {
+  return params->narrow_sums ? ps_requantize((int32_t)sum, multiplier, shift)
+                             : ps_requantize_s64(sum, multiplier, shift);
+}
+
 void ps_convolve_patch_s16(const ps_conv_2d_params *params, const ps_patch *patch,
                            const int16_t *input, const int8_t *filters, const int64_t *bias,
                            const int32_t *multipliers, const int8_t *shifts, int16_t *output) {
@@ -54,7 +60,7 @@ void ps_convolve_patch_s16(const ps_conv_2d_params *params, const ps_patch *patc
       multiply_patch(patch, input, depth, filters + channel * filter_size, filter_size, count,
                      sums);
       for (int32_t lane = 0; lane < count; ++lane, ++channel) {
-        const int32_t scaled = ps_requantize_s64(sums[lane], *multipliers, *shifts);
+        const int32_t scaled = requantize(params, sums[lane], *multipliers, *shifts);
         output[channel] = (int16_t)ps_clamp(scaled, params->activation_min, params->activation_max);
         multipliers += params->multiplier_step;
         shifts += params->multiplier_step;

@@ -21,6 +21,12 @@ static int64_t multiply_taps(const ps_patch *patch, const int16_t *input, const 
   return sum;
 }
 
+static int32_t requantize(const ps_conv_2d_params *params, int64_t sum, int32_t multiplier,
+                          int32_t shift) {
+  return params->narrow_sums ? ps_requantize((int32_t)sum, multiplier, shift)
+                             : ps_requantize_s64(sum, multiplier, shift);
+}
+
 static void convolve_pixel(const ps_conv_2d_params *params, const ps_patch *patch,
                            const int16_t *input, const int8_t *filters, const int64_t *bias,
                            const int32_t *multipliers, const int8_t *shifts, int16_t *output) {
@@ -29,7 +35,7 @@ static void convolve_pixel(const ps_conv_2d_params *params, const ps_patch *patc
     const int64_t sum = multiply_taps(patch, input + patch->input_start + channel / per_input,
                                       filters + patch->filter_start + channel);
     const int32_t scaled =
-        ps_requantize_s64(sum + (bias != NULL ? bias[channel] : 0), *multipliers, *shifts);
+        requantize(params, sum + (bias != NULL ? bias[channel] : 0), *multipliers, *shifts);
     output[channel] = (int16_t)ps_clamp(scaled, params->activation_min, params->activation_max);
     multipliers += params->multiplier_step;
     shifts += params->multiplier_step;

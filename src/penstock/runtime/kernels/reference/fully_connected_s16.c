@@ -26,7 +26,8 @@ static void multiply_row(const ps_fully_connected_params *params, const int16_t 
     }
     filters += count * depth;
     for (int32_t lane = 0; lane < count; ++lane, ++channel) {
-      const int32_t scaled = ps_scale_by_real_s64(sums[lane], *mantissas, *exponents);
+      const int32_t scaled = ps_scale_by_real_s64(
+          params->narrow_sums ? (int32_t)sums[lane] : sums[lane], *mantissas, *exponents);
       output[channel] = (int16_t)ps_clamp(scaled, params->activation_min, params->activation_max);
       mantissas += params->factor_step;
       exponents += params->factor_step;
