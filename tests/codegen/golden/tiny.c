@@ -70,6 +70,7 @@ OPERATOR void tiny_op_000_conv_2d(void) {
       .filter_offset = 0,
       .output_offset = -128,
       .multiplier_step = 0,
+      .narrow_sums = 0,
       .activation_min = -128,
       .activation_max = 127,
   };
@@ -118,6 +119,7 @@ OPERATOR void tiny_op_002_fully_connected(void) {
       .filter_offset = 0,
       .output_offset = 4,
       .factor_step = 0,
+      .narrow_sums = 0,
       .activation_min = -128,
       .activation_max = 127,
   };
