@@ -75,6 +75,24 @@ def test_mul(left: float, right: float, output: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("left", "right", "output"),
+    [
+        (0.6288444995880127, 0.8982416391372681, 0.7779288291931152),
+        (0.01521265134215355, 0.8230161070823669, 0.7990987300872803),
+    ],
+)
+@pytest.mark.parametrize("operator", [ops.Add, ops.Sub])
+def test_sum(operator: type[ops.Add | ops.Sub], left: float, right: float, output: float) -> None:
+    tensors = [
+        tensor("a", (256, 1), DType.INT8, left),
+        tensor("b", (1, 256), DType.INT8, right),
+        tensor("y", (256, 256), DType.INT8, output),
+    ]
+    inputs: list[Array] = [ALL_INT8.reshape(256, 1), ALL_INT8.reshape(1, 256)]
+    check(operator(left="a", right="b", output="y"), tensors, inputs)
+
+
+@pytest.mark.parametrize(
     ("source", "output", "count", "total"),
     [
         (0.5482780933380127, 0.013404562138020992, 22, -2468),
