@@ -2,7 +2,7 @@
 
 >>> import penstock as ps
 >>> graph = ps.load_model("model.tflite")
->>> ps.compile("model.tflite", board="stm32f746g-disco", output="build/model")
+>>> ps.compile("model.tflite", board=ps.boards()[0].name, output="build/model")
 >>> ps.run("model.tflite", board="host", seed=1).outputs
 """
 
