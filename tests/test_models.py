@@ -148,6 +148,6 @@ def table_row(name: str, lowered: pipeline.Lowered, agreement: Agreement) -> str
 @pytest.mark.shared
 @pytest.mark.parametrize("name", sorted(FLOAT_MODELS))
 def test_float_models_are_refused_with_advice(name: str, shared_dir: Path) -> None:
-    with pytest.raises(UnsupportedError, match="FLOAT32|float activations") as refused:
+    with pytest.raises(UnsupportedError, match=r"FLOAT32|float activations") as refused:
         pipeline.lower(shared_dir / "models" / name, pipeline.HOST)
     assert "quantize" in refused.value.help.lower()

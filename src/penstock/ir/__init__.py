@@ -1,1 +1,1 @@
-"""TODO-docstring."""
+"""Graphs: types, tensors, operators, their text form, their rules, and their interpreter."""

@@ -1,1 +1,1 @@
-"""TODO-docstring."""
+"""Results as data, and their JSON forms; no layout for people."""
