@@ -1,6 +1,8 @@
 """The virtual board runs firmware like the board, and says what was illegal and where."""
 
+import os
 import re
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -209,6 +211,18 @@ def test_ctrl_c_stops_the_core(virtual: VirtualBoard) -> None:
     with pytest.raises(KeyboardInterrupt):
         virtual.run_range(6, 7)
     assert threading.active_count() == 1
+
+
+def test_a_real_ctrl_c_stops_the_core_before_its_memory_goes(virtual: VirtualBoard) -> None:
+    virtual._instruction_limit = 10**15
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.35, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        virtual.run_range(6, 7)
+    timer.join()
+    assert threading.active_count() == 1
+    virtual.close()
 
 
 def test_firmware_for_another_board_is_refused(elf: Path) -> None:

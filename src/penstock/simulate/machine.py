@@ -151,30 +151,34 @@ class Machine:
         Ctrl-C, upon which the core is stopped and the exception goes on.
         """
         self.monitor.prepare(instruction_limit)
-        thread = threading.Thread(target=self._start, args=(address,), daemon=True)
+        # Not Thread.join: a Ctrl-C within it makes Python 3.11 take a running thread for ended
+        # (bpo-45274), and the engine would be freed under the running core.
+        stopped = threading.Event()
+        threading.Thread(target=self._start, args=(address, stopped), daemon=True).start()
         try:
-            thread.start()
             is_running = True
             while is_running:
-                thread.join(POLL_SECONDS)
-                is_running = thread.is_alive()
+                is_running = not stopped.wait(POLL_SECONDS)
                 if on_poll is not None:
                     on_poll()
         except BaseException:
-            while thread.is_alive():
+            while not stopped.is_set():
                 self.monitor.interrupt()
-                thread.join(POLL_SECONDS)
+                stopped.wait(POLL_SECONDS)
             raise
 
-    def _start(self, address: int) -> None:
+    def _start(self, address: int, stopped: threading.Event) -> None:
         """The status is not looked at: the monitor recorded the reason before."""
-        self._engine.uc_emu_start(
-            self._uc._uch,
-            ctypes.c_uint64(address | 1),
-            ctypes.c_uint64(_NOWHERE),
-            ctypes.c_uint64(0),
-            ctypes.c_size_t(0),
-        )
+        try:
+            self._engine.uc_emu_start(
+                self._uc._uch,
+                ctypes.c_uint64(address | 1),
+                ctypes.c_uint64(_NOWHERE),
+                ctypes.c_uint64(0),
+                ctypes.c_size_t(0),
+            )
+        finally:
+            stopped.set()
 
     def close(self) -> None:
         """Release the engine, then the callbacks' memory."""
