@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from real_values import dequantize_array
 
 from penstock.ir.dtype import DType
 from penstock.ir.quantization import QuantizationParameters
@@ -11,7 +12,6 @@ from penstock.quantize.affine import (
     choose_activation_parameters,
     choose_bias_parameters,
     choose_filter_parameters,
-    dequantize_array,
     quantize_array,
 )
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from real_values import dequantize_array
 
 from penstock.errors import GraphError, UnsupportedError
 from penstock.frontends.tflite import write_model
@@ -23,7 +24,7 @@ from penstock.ir.operators import (
     Softmax,
 )
 from penstock.ir.tensor import Array, Tensor
-from penstock.quantize.affine import dequantize_array, quantize_array
+from penstock.quantize.affine import quantize_array
 from penstock.quantize.observers import MinMaxObserver, ValueRange
 from penstock.quantize.post_training import quantize_graph
 

@@ -79,12 +79,3 @@ class Graph:
             used.update(operator.inputs, operator.outputs)
         kept = {name: tensor for name, tensor in merged.items() if name in used}
         return replace(self, tensors=kept, operators=chosen)
-
-    def fresh_name(self, wanted: str) -> str:
-        """Return ``wanted``, or ``wanted.1``, ``wanted.2`` …: the first not yet taken."""
-        if wanted not in self.tensors:
-            return wanted
-        number = 1
-        while f"{wanted}.{number}" in self.tensors:
-            number += 1
-        return f"{wanted}.{number}"

@@ -1,4 +1,4 @@
-"""Choice of scales and zero points, and conversion of arrays between real and quantized values.
+"""Choice of scales and zero points, and conversion of arrays from real to quantized values.
 
 Source of the rules: TensorFlow Lite 8-bit quantization specification.
 """
@@ -74,14 +74,6 @@ def quantize_array(
     steps = real.astype(np.float64) / scale
     rounded = np.copysign(np.floor(np.abs(steps) + 0.5), steps)
     return np.clip(rounded + zero_point, *dtype.range).astype(dtype.numpy)
-
-
-def dequantize_array(
-    quantized: npt.NDArray[np.integer], parameters: QuantizationParameters
-) -> npt.NDArray[np.float32]:
-    """Return the real values of quantized ones."""
-    scale, zero_point = _broadcast(parameters, quantized.ndim)
-    return ((quantized.astype(np.float64) - zero_point) * scale).astype(np.float32)
 
 
 def _broadcast(

@@ -115,12 +115,6 @@ class OperatorView:
         options.Init(table.Bytes, table.Pos)
         return options
 
-    def optional_options(self, wanted: type[Any]) -> Any | None:
-        """Return the options table, or None where the file leaves it out."""
-        if self.entry.BuiltinOptionsType() == tflite.BuiltinOptions.NONE:
-            return None
-        return self.options(wanted)
-
     def activation(self, options: Any) -> Activation:
         """Return the fused activation of an options table."""
         number = options.FusedActivationFunction()
