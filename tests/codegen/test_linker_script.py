@@ -1,5 +1,6 @@
 """Linker scripts put sections where the placement says, with both linkers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,26 @@ def test_stack_and_static_data_fit_what_planning_keeps() -> None:
 def test_impossible_placements_are_refused(placement: Placement, message: str) -> None:
     with pytest.raises(InputError, match=message):
         emit_linker_script(load_board("stm32f746g-disco"), placement)
+
+
+@pytest.mark.parametrize(
+    ("base", "size_bytes", "message", "remedy"),
+    [
+        (0xC000_0000, 6 << 20, r"'sdram' has 6291456 bytes.*powers of two", "4194304 is the most"),
+        (0xC040_0000, 8 << 20, r"'sdram' begins at 0xc0400000.*multiples", "split the memory"),
+    ],
+)
+def test_memory_that_the_mpu_cannot_declare_is_refused(
+    base: int, size_bytes: int, message: str, remedy: str
+) -> None:
+    board = load_board("stm32f746g-disco")
+    regions = tuple(
+        replace(r, base=base, size_bytes=size_bytes) if r.name == "sdram" else r
+        for r in board.regions
+    )
+    changed = replace(board, regions=regions)
+    with pytest.raises(InputError, match=message) as refused:
+        emit_linker_script(changed, EXTERNAL)
+    assert remedy in refused.value.help
+    internal = replace(EXTERNAL, arena="sram1")
+    assert "ps_mpu_count = .; LONG(0)" in emit_linker_script(changed, internal)

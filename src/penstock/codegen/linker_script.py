@@ -29,7 +29,8 @@ def emit_linker_script(
         stack_bytes: extent of the stack, a multiple of 8.
 
     Raises:
-        InputError: a region is unknown, code is not in flash, or RAM is asked for in flash.
+        InputError: a region is unknown, code is not in flash, RAM is asked for in flash, or the
+            MPU cannot declare a region that needs it.
     """
     code = _region(board, placement.code, "code")
     weights = _region(board, placement.weights, "weights")
@@ -86,9 +87,28 @@ def _copy_table(weights: MemoryRegion) -> str:
 def _mpu_table(used: dict[str, MemoryRegion]) -> str:
     regions = [r for r in used.values() if r.is_writable and r.base in _DEVICE_SPACE]
     lines = [f"    ps_mpu_count = .; LONG({len(regions)})", "    ps_mpu_table = .;"]
-    # The MPU knows powers of two only; rounding down leaves the rest as it is by default.
-    lines += [f"    LONG({r.base:#x}) LONG({r.size_bytes.bit_length() - 1})" for r in regions]
+    lines += [f"    LONG({r.base:#x}) LONG({_mpu_size_log2(r)})" for r in regions]
     return "\n".join(lines)
+
+
+def _mpu_size_log2(region: MemoryRegion) -> int:
+    """Return the size as the MPU says it; what it cannot say would stay device memory."""
+    size_log2 = region.size_bytes.bit_length() - 1
+    largest = 1 << size_log2
+    remedy = "place arena, state and stack in another memory, or correct the board file: "
+    if region.size_bytes != largest:
+        raise InputError(
+            f"memory '{region.name}' has {region.size_bytes} bytes; at {region.base:#010x} the MPU "
+            "must declare it as normal memory, which it does for powers of two only",
+            help=f"{remedy}size_bytes = {largest} is the most that can be used",
+        )
+    if region.base % region.size_bytes != 0:
+        raise InputError(
+            f"memory '{region.name}' begins at {region.base:#010x}; the MPU must declare it as "
+            f"normal memory, which it does only from multiples of its size, {region.size_bytes}",
+            help=f"{remedy}split the memory into parts that begin at multiples of their sizes",
+        )
+    return size_log2
 
 
 _TEMPLATE = """\
