@@ -15,21 +15,15 @@ from penstock.errors import GraphError
 from penstock.kernels.selection import select_kernels
 from penstock.planning import plan_execution
 from tests.codegen.tiny_models import classifier, plan_of, recurrent
+from tests.golden import check_golden
 
 GOLDEN = Path(__file__).parent / "golden"
 GOLDEN_FILES = ("tiny.c", "tiny.h", "tiny_weights.c", "README.md", "CMakeLists.txt", "plan.txt")
-UPDATE = os.environ.get("PENSTOCK_UPDATE_GOLDEN") == "1"
 
 
 @pytest.mark.parametrize("name", GOLDEN_FILES)
 def test_the_tiny_model_is_printed_as_agreed(name: str) -> None:
-    """PENSTOCK_UPDATE_GOLDEN=1 accepts what is printed now; look at the difference first."""
-    printed = emit_project(plan_of(classifier()))[name].decode()
-    path = GOLDEN / name
-    if UPDATE:
-        path.write_text(printed, encoding="utf-8")
-    assert path.is_file(), f"golden file {path.name} is missing: run with PENSTOCK_UPDATE_GOLDEN=1"
-    assert printed == path.read_text(encoding="utf-8")
+    check_golden(GOLDEN / name, emit_project(plan_of(classifier()))[name].decode())
 
 
 def test_the_project_is_complete() -> None:

@@ -1,6 +1,5 @@
 """The text form reads back exactly, and what is no text form is refused line by line."""
 
-import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from penstock.ir.operators import OPERATORS
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
 from penstock.ir.text import format_graph, parse_graph
+from tests.golden import check_golden
 
 GOLDEN = Path(__file__).parent / "golden" / "sample.txt"
 
@@ -38,12 +38,7 @@ def assert_same(left: Graph, right: Graph) -> None:
 
 
 def test_golden() -> None:
-    """Set PENSTOCK_UPDATE_GOLDEN=1 to write the file anew."""
-    text = format_graph(sample_graph())
-    if os.environ.get("PENSTOCK_UPDATE_GOLDEN"):
-        GOLDEN.write_text(text, encoding="utf-8")
-    assert GOLDEN.is_file(), "run with PENSTOCK_UPDATE_GOLDEN=1"
-    assert text == GOLDEN.read_text(encoding="utf-8")
+    check_golden(GOLDEN, format_graph(sample_graph()))
 
 
 def test_inline_text_reads_back() -> None:

@@ -1,6 +1,5 @@
 """What each pass does to small graphs, as text forms that a person has looked at."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,28 +7,22 @@ import pytest
 from penstock.ir.interpreter import run
 from penstock.ir.text import format_graph
 from penstock.ir.verify import verify
+from tests.golden import check_golden
 from tests.passes.cases import CASES
 from tests.strategies import arrays_for
 
 GOLDEN = Path(__file__).parent / "golden"
-UPDATE = os.environ.get("PENSTOCK_UPDATE_GOLDEN") == "1"
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_result_is_the_golden_one(name):
-    """PENSTOCK_UPDATE_GOLDEN=1 accepts what is printed now; look at the difference first."""
     graph_pass, graph = CASES[name]
     verify(graph)
     before, after = (format_graph(g) for g in (graph, graph_pass.apply(graph)))
     text = f"// before\n{before}\n// after {graph_pass.name}\n" + (
         "// unchanged\n" if after == before else after
     )
-    path = GOLDEN / f"{name}.txt"
-    if UPDATE:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-    assert path.is_file(), f"golden file {path.name} is missing: run with PENSTOCK_UPDATE_GOLDEN=1"
-    assert text == path.read_text()
+    check_golden(GOLDEN / f"{name}.txt", text)
 
 
 @pytest.mark.parametrize("name", CASES)
