@@ -19,7 +19,6 @@ from penstock.errors import UnsupportedError
 from penstock.ir.interpreter import initial_state
 from penstock.ir.interpreter import run as interpret
 from penstock.ir.macs import graph_macs
-from penstock.report.summary import weights_bytes
 from penstock.simulate.verification import arrays_agree
 from penstock.toolchain import HostModel, compile_shared_library
 from tests.conftest import find_shared_dir
@@ -134,7 +133,7 @@ def table_row(name: str, lowered: pipeline.Lowered, agreement: Agreement) -> str
         str(len(lowered.original.operators)),
         f"{before:,}",
         f"{after:,}" if after != before else "same",
-        f"{weights_bytes(lowered.plan):,}",
+        f"{lowered.plan.weights_bytes:,}",
         f"{arena.size_bytes:,}",
         "optimal"
         if arena.size_bytes == arena.lower_bound_bytes

@@ -9,12 +9,13 @@ from pathlib import Path
 from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
 from penstock.codegen.project_files import (
+    FILE_LIST,
     MODEL_COPY,
     check_replaceable,
     read_manifest,
     write_project,
 )
-from penstock.codegen.project_layout import FIRMWARE_FOLDER, differing_files
+from penstock.codegen.project_layout import board_path, differing_files, firmware_path
 from penstock.errors import CapacityError, InputError, UnsupportedError
 from penstock.frontends.inputs import ModelInputs, fit_arrays, load_inputs, random_inputs
 from penstock.frontends.tflite import load_model
@@ -29,9 +30,10 @@ from penstock.pipeline import (
     CompileOptions,
     Lowered,
     Progress,
-    build_firmware,
     execute,
+    link_project,
     lower,
+    open_board,
     open_host,
     verify_machine,
     write_temporarily,
@@ -42,8 +44,7 @@ from penstock.report.results import CompileResult, RunResult
 from penstock.report.summary import memory_use, summarize_compile, summarize_run
 from penstock.simulate.footprint import memory_footprint
 from penstock.simulate.verification import as_array
-from penstock.simulate.virtual_board import VirtualBoard
-from penstock.toolchain import HostModel, find_host_compiler, find_target_compiler
+from penstock.toolchain import find_target_compiler
 
 __all__ = [
     "Array",
@@ -146,7 +147,7 @@ def compile(  # noqa: A001 - the verb that the field uses
 
     Args:
         model: the .tflite file.
-        board: a board's name, or ``host``.
+        board: a board's name, the path of a board's .toml file, or ``host``.
         output: folder to create; an earlier project there is replaced.
         options: placement and checking.
         progress: told what is going on.
@@ -169,7 +170,7 @@ def compile(  # noqa: A001 - the verb that the field uses
         lowered.board,
         model_name=source.name,
         directory=directory,
-        files=list(files),
+        files=[*files, FILE_LIST],
         verified=options.check,
         footprint=built.footprint,
     )
@@ -184,11 +185,11 @@ def _build_and_check(lowered: Lowered, progress: Progress) -> Built:
         if lowered.board is not None:
             progress(f"compiling the C for {lowered.board.name}", None)
             compiler = find_target_compiler(lowered.board.core)
-            elf = build_firmware(lowered, lowered.board, project, compiler, stack)
-            files[f"{FIRMWARE_FOLDER}/{elf.name}"] = elf.read_bytes()
+            elf = link_project(lowered, lowered.board, project, compiler, stack)
+            files[firmware_path(lowered.original.name)] = elf.read_bytes()
             footprint = memory_footprint(elf, lowered.board)
         progress("compiling the C for this computer", None)
-        machine = open_host(lowered, project, find_host_compiler(), stack)
+        machine = open_host(lowered, project, stack).machine
         verify_machine(lowered, machine, random_inputs(lowered.original, CHECK_SEED), progress)
     return Built(files, footprint)
 
@@ -223,22 +224,14 @@ def run(
         lowered, project = _open_project(Path(model), board, options, stack)
         values = _resolve_inputs(lowered.original, inputs, seed)
         progress("compiling the C", None)
-        target = None if board == HOST else lowered.board
-        machine: HostModel | VirtualBoard
-        footprint: Mapping[str, Mapping[str, int]] | None = None
-        if target is None:
-            compiler = find_host_compiler()
-            machine = open_host(lowered, project, compiler, stack)
+        if board == HOST or lowered.board is None:
+            opened = open_host(lowered, project, stack)
         else:
-            compiler = find_target_compiler(target.core)
-            elf = build_firmware(lowered, target, project, compiler, stack)
-            footprint = memory_footprint(elf, target)
-            machine = stack.enter_context(VirtualBoard(elf, target))
-            machine.init()
+            opened = open_board(lowered, lowered.board, project, stack)
+        machine = opened.machine
         if verify:
             verify_machine(lowered, machine, values, progress)
             machine.init()
-        progress("running", None)
         started = time.perf_counter()
         outputs, counts = execute(lowered.plan, machine, values, progress)
         run_seconds = time.perf_counter() - started
@@ -247,12 +240,12 @@ def run(
         lowered.original,
         lowered.plan,
         model_name=lowered.manifest.model,
-        board_name=HOST if target is None else target.name,
-        memory=memory_use(lowered.plan, target, footprint),
+        board_name=HOST if opened.board is None else opened.board.name,
+        memory=memory_use(lowered.plan, opened.board, opened.footprint),
         verified=True if verify else None,
         counts=counts,
         input_origin=values.origin,
-        compiler=compiler.version,
+        compiler=opened.origin,
         run_seconds=run_seconds,
     )
     return RunOutcome(result, tuple(map(as_array, outputs, tensors)), tensors)
@@ -276,8 +269,15 @@ def _open_project(
             f"{str(model)!r} was compiled for {manifest.board}, not for {board}",
             help=f"leave out --board, or compile the model for {board}",
         )
+    if options.weights_in or options.arena_in:
+        raise InputError(
+            f"project {str(model)!r} has its memory regions already",
+            help="compile the model again with --weights-in and --arena-in",
+        )
     placed = CompileOptions(manifest.weights_in, manifest.arena_in)
-    lowered = lower(model / MODEL_COPY, manifest.board, placed, model_name=manifest.model)
+    described = model / board_path(manifest.board)
+    target = str(described) if described.is_file() else manifest.board
+    lowered = lower(model / MODEL_COPY, target, placed, model_name=manifest.model)
     if changed := differing_files(model, lowered.files):
         raise InputError(
             f"project {str(model)!r} is not what this version of Penstock generates: "

@@ -16,6 +16,11 @@ def cache_directory(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(home) / ".cache" / "penstock" if home else Path(sys.prefix) / "penstock-cache"
 
 
+def is_cache_chosen(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether the user chose the cache folder by ``PENSTOCK_CACHE``."""
+    return bool(environ.get("PENSTOCK_CACHE"))
+
+
 def preferred_compiler(environ: Mapping[str, str] = os.environ) -> str | None:
     """Return ``PENSTOCK_COMPILER`` (``gcc`` or ``zig``), or None to choose what is installed."""
     return environ.get("PENSTOCK_COMPILER") or None

@@ -9,7 +9,12 @@ from pathlib import Path
 from penstock.boards import load_board
 from penstock.boards.board import Board
 from penstock.codegen.project_files import ProjectManifest, write_project
-from penstock.codegen.project_layout import emit_complete_project, find_sources
+from penstock.codegen.project_layout import (
+    board_path,
+    emit_complete_project,
+    find_sources,
+    firmware_path,
+)
 from penstock.errors import InputError
 from penstock.frontends.inputs import ModelInputs
 from penstock.frontends.tflite import identifier, load_model
@@ -19,13 +24,22 @@ from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_execution, validate_plan
 from penstock.report.results import InstructionCounts
+from penstock.simulate.footprint import memory_footprint
 from penstock.simulate.simulation import run_inference
 from penstock.simulate.verification import Machine, verify_outputs, verify_steps
 from penstock.simulate.virtual_board import VirtualBoard
-from penstock.toolchain import Compiler, HostModel, compile_shared_library, link_firmware
+from penstock.toolchain import (
+    Compiler,
+    HostModel,
+    compile_shared_library,
+    find_host_compiler,
+    find_target_compiler,
+    link_firmware,
+)
 from penstock.units import format_count
 
 HOST = "host"
+BOARD_SUFFIX = ".toml"
 
 Progress = Callable[[str, float | None], None]
 """Takes the name of the stage and the fraction done, None where that is not known."""
@@ -75,21 +89,30 @@ def lower(
 
     Args:
         model: the .tflite file.
-        board: a board's name, or ``host``.
+        board: a board's name, the path of a board's .toml file, or ``host``.
         options: placement.
         model_name: file name that the C identifiers are made from; empty takes the file's own.
 
     Raises:
         PenstockError: unknown board, unreadable or unsupported model, or not enough memory.
     """
+    if board == HOST and (options.weights_in or options.arena_in):
+        raise InputError(
+            "the board host has no memory regions to choose from",
+            help="leave out --weights-in and --arena-in, or choose a board",
+        )
     target = None if board == HOST else load_board(board)
     named = model_name or model.name
     original = replace(load_model(model), name=identifier(Path(named).stem))
     program = select_kernels(run_passes(original))
     plan = plan_execution(program, target, weights_in=options.weights_in, arena_in=options.arena_in)
     validate_plan(plan, target)
-    manifest = ProjectManifest(original.name, named, board, options.weights_in, options.arena_in)
+    manifest = ProjectManifest(
+        original.name, named, plan.board, options.weights_in, options.arena_in
+    )
     files = emit_complete_project(plan, target, manifest, model.read_bytes())
+    if board.endswith(BOARD_SUFFIX):
+        files[board_path(plan.board)] = Path(board).read_bytes()
     return Lowered(original, plan, target, manifest, files)
 
 
@@ -104,16 +127,51 @@ def _temporary_folder(stack: ExitStack) -> Path:
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-")))
 
 
-def open_host(lowered: Lowered, project: Path, compiler: Compiler, stack: ExitStack) -> HostModel:
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenMachine:
+    """A machine with a model on it, initialized.
+
+    Attributes:
+        machine: the host's shared library, or a virtual board.
+        board: None for the host.
+        footprint: bytes by memory region and contents; None for the host.
+        origin: for people: what compiled the program.
+    """
+
+    machine: HostModel | VirtualBoard
+    board: Board | None
+    footprint: Mapping[str, Mapping[str, int]] | None
+    origin: str
+
+
+def open_host(lowered: Lowered, project: Path, stack: ExitStack) -> OpenMachine:
     """Compile a project for this computer and load it, until the stack unwinds."""
     name = lowered.original.name
+    compiler = find_host_compiler()
     sources = find_sources(project, name)
     library = _temporary_folder(stack) / f"{name}.so"
     compile_shared_library(sources.library, library, sources.include_directories, compiler=compiler)
-    return stack.enter_context(HostModel(library, name))
+    machine = stack.enter_context(HostModel(library, name))
+    return OpenMachine(machine, None, None, f"compiled by {compiler.version}")
 
 
-def build_firmware(
+def open_board(lowered: Lowered, board: Board, project: Path, stack: ExitStack) -> OpenMachine:
+    """Load a project's firmware into a virtual board, until the stack unwinds.
+
+    The firmware is the ELF that the project has; where it has none, it is linked.
+    """
+    elf = project / firmware_path(lowered.original.name)
+    origin = f"{elf.relative_to(project)} as compiled"
+    if not elf.is_file():
+        compiler = find_target_compiler(board.core)
+        elf = link_project(lowered, board, project, compiler, stack)
+        origin = f"compiled by {compiler.version}"
+    machine = stack.enter_context(VirtualBoard(elf, board))
+    machine.init()
+    return OpenMachine(machine, board, memory_footprint(elf, board), origin)
+
+
+def link_project(
     lowered: Lowered, board: Board, project: Path, compiler: Compiler, stack: ExitStack
 ) -> Path:
     """Compile and link a project's firmware; the ELF stays until the stack unwinds."""

@@ -15,6 +15,7 @@ MODEL = EXAMPLES / "cifar10.tflite"
 CAT = EXAMPLES / "cat.jpg"
 LABELS = EXAMPLES / "labels.txt"
 BOARD = "stm32f746g-disco"
+BOARD_FOLDER = Path(__file__).parents[2] / "src" / "penstock" / "boards" / "data"
 RUN_FIELDS = {
     "schema",
     "model",
@@ -136,6 +137,9 @@ def test_json_can_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> N
         (["run", MODEL, "--board", "host", "--output", "answer.csv"], "answer.csv"),
         (["run", MODEL, "--board", "host", "--json", "no/such/folder.json"], "no/such/folder.json"),
         (["fly", MODEL], "fly"),
+        (["run", MODEL, "--board", "host", "--seed", "-1"], "seed"),
+        (["run", "missing.tflite"], "missing.tflite"),
+        (["compile", MODEL, "--board", "missing.toml", "-o", "out"], "missing.toml"),
     ],
 )
 def test_wrong_use_ends_in_one_clear_message(
@@ -193,3 +197,76 @@ def test_an_edited_project_is_not_run_as_if_it_were_ours(
     source.write_text(source.read_text() + "\n")
     assert penstock("run", out, "--board", "host") == 2
     assert "cifar10.c" in capfd.readouterr().err
+
+
+def test_the_folders_own_firmware_is_what_runs(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "net"
+    assert penstock("compile", MODEL, "--board", BOARD, "-o", out) == 0
+    assert penstock("run", out, "--input", CAT, "--verify") == 0
+    assert "firmware/cifar10.elf" in capfd.readouterr().out
+    (out / "firmware" / "cifar10.elf").write_bytes(b"not firmware")
+    assert penstock("run", out) == 2
+    assert "ELF" in capfd.readouterr().err
+
+
+def test_a_project_keeps_its_placement(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "net"
+    placed = ("--weights-in", "qspi", "--arena-in", "sdram")
+    assert penstock("compile", MODEL, "--board", BOARD, "-o", out, *placed) == 0
+    assert penstock("run", out, "--json", tmp_path / "r.json") == 0
+    assert {"qspi", "sdram"} <= json.loads((tmp_path / "r.json").read_text())["memory_bytes"].keys()
+    assert penstock("run", out, "--weights-in", "flash") == 2
+    assert "memory regions already" in capfd.readouterr().err
+    assert penstock("run", MODEL, "--board", "host", "--arena-in", "sdram") == 2
+    assert "no memory regions" in capfd.readouterr().err
+
+
+def test_a_board_of_ones_own(tmp_path: Path) -> None:
+    text = (BOARD_FOLDER / f"{BOARD}.toml").read_text()
+    mine = tmp_path / "my-board.toml"
+    mine.write_text(text.replace("65_536", "32_768"))
+    out = tmp_path / "net"
+    assert (
+        penstock("compile", MODEL, "--board", mine, "-o", out, "--json", tmp_path / "c.json") == 0
+    )
+    memory = json.loads((tmp_path / "c.json").read_text())["memory_bytes"]
+    assert memory["sram1"]["contents"]["arena"] == 49_152, "it no longer fits the smaller DTCM"
+    mine.unlink()
+    assert penstock("run", out, "--verify") == 0, "the project keeps its own copy"
+
+
+@pytest.mark.parametrize(
+    ("names", "status"),
+    [
+        ([*"abcdefghij"], 0),
+        (["background", *"abcdefghij"], 0),
+        ([*"abcdefghi"], 0),
+        ([*"abc"], 2),
+        ([], 2),
+        ([*"abcdefghijk"], 2),
+    ],
+)
+def test_labels_must_fit_the_output(
+    names: list[str], status: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("".join(f"{name}\n" for name in names))
+    arguments = ("--board", "host", "--input", CAT, "--labels", labels)
+    assert penstock("run", MODEL, *arguments) == status
+    captured = capfd.readouterr()
+    if status == 0:
+        best = captured.out.split("───\n")[1].split()
+        assert best[:2] == ["3", {10: "d", 11: "d", 9: "c"}[len(names)]]
+    else:
+        assert "labels" in captured.err
+
+
+def test_result_files_have_the_usual_permissions(tmp_path: Path) -> None:
+    usual = tmp_path / "usual"
+    usual.touch()
+    result, answer = tmp_path / "r.json", tmp_path / "a.npy"
+    assert penstock("run", MODEL, "--board", "host", "--json", result, "--output", answer) == 0
+    assert result.stat().st_mode == answer.stat().st_mode == usual.stat().st_mode
+    assert penstock("run", MODEL, "--board", "host", "--json", answer, "--output", answer) == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from penstock.codegen.project_files import (
+    FILE_LIST,
     MANIFEST,
     ProjectManifest,
     check_replaceable,
@@ -28,14 +29,16 @@ def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path) -> None:
         for path in tmp_path.rglob("*")
         if path.is_file()
     }
+    listed = found.pop(f"deep/out/{FILE_LIST}").decode().splitlines()
     assert found == {f"deep/out/{name}": content for name, content in FILES.items()}
+    assert listed == sorted([*FILES, FILE_LIST])
 
 
 def test_an_earlier_project_is_replaced_completely(tmp_path: Path) -> None:
     out = tmp_path / "out"
     write_project({**FILES, MANIFEST: manifest()}, out)
     write_project({"other.c": b"", MANIFEST: manifest("other")}, out)
-    assert sorted(path.name for path in out.iterdir()) == ["other.c", MANIFEST]
+    assert sorted(path.name for path in out.iterdir()) == ["other.c", FILE_LIST, MANIFEST]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -44,6 +47,25 @@ def test_foreign_files_are_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds files that Penstock did not make"):
         write_project(FILES, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_files_added_to_a_project_are_never_deleted(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_project({**FILES, MANIFEST: manifest()}, out)
+    (out / "kernels" / "mine.c").write_text("int mine;")
+    with pytest.raises(InputError, match=r"did not make: kernels/mine\.c"):
+        write_project({**FILES, MANIFEST: manifest()}, out)
+    assert (out / "kernels" / "mine.c").read_text() == "int mine;"
+    (out / "kernels" / "mine.c").unlink()
+    write_project({"other.c": b"", MANIFEST: manifest("other")}, out)
+
+
+def test_the_current_folder_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is the current folder"):
+        check_replaceable(Path())
 
 
 def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:

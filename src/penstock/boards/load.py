@@ -35,18 +35,21 @@ def board_names() -> tuple[str, ...]:
 
 
 def load_board(name: str) -> Board:
-    """Return the board of that name.
+    """Return the board of that name, or the one that a file described, if the name ends in .toml.
 
     Raises:
-        InputError: no such board; the help names the closest.
+        InputError: no such board (the help names the closest), or the file is no board's.
     """
     names = board_names()
+    if name.endswith(".toml"):
+        return load_board_file(Path(name))
     if name not in names:
         close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.4)
         hint = f"did you mean '{close[0]}'? " if close else ""
         raise InputError(
             f"there is no board '{name}'; the boards are {', '.join(names)}",
-            help=f"{hint}`penstock boards` lists them; a file of your own also works",
+            help=f"{hint}`penstock boards` lists them; a description of your own works too: "
+            "--board my-board.toml",
         )
     text = (resources.files("penstock.boards") / "data" / f"{name}.toml").read_text("utf-8")
     return parse_board(text, name=name, where=f"{name}.toml")

@@ -56,6 +56,13 @@ def write_json(document: Mapping[str, Any], path: Path | None) -> None:
     write_file(path, text.encode())
 
 
+def _umask() -> int:
+    """Return the permissions that new files lack; reading them means setting them for a moment."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a file by renaming a finished one into place.
 
@@ -69,6 +76,7 @@ def write_file(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
+        Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
     except OSError as error:
         raise InputError(f"cannot write {str(path)!r}: {error.strerror}") from error

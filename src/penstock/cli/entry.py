@@ -1,4 +1,4 @@
-"""Entry point: the group of verbs, and what happens to errors."""
+"""The group of verbs, and what happens to errors."""
 
 import sys
 from importlib.metadata import version
@@ -11,7 +11,7 @@ from penstock.cli.compile import compile_command
 from penstock.cli.console import stderr
 from penstock.cli.inspect import inspect_command
 from penstock.cli.run import run
-from penstock.errors import PenstockError, VerificationError
+from penstock.errors import PenstockError, SimulationError, VerificationError
 
 EXIT_OUR_FAULT = 1
 EXIT_WRONG_USE = 2
@@ -34,11 +34,6 @@ cli.add_command(inspect_command)
 cli.add_command(boards)
 
 
-def main() -> None:
-    """Run the command line; exit status 0 fine, 2 wrong use or input, 1 a fault of ours."""
-    sys.exit(run_command_line(sys.argv[1:]))
-
-
 def run_command_line(arguments: list[str]) -> int:
     """Run one command and return its exit status; every failure is explained on stderr."""
     try:
@@ -51,7 +46,7 @@ def run_command_line(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         stderr.print("[yellow]interrupted[/]: nothing was left half-written")
         return EXIT_INTERRUPTED
-    except VerificationError as error:
+    except (VerificationError, SimulationError) as error:
         _explain(error)
         stderr.print("This is a bug of Penstock: please report it with the model.")
         return EXIT_OUR_FAULT

@@ -22,6 +22,7 @@ from penstock.report.results import OperatorResult, RunResult, Truth
 from penstock.units import format_bytes, format_count
 
 TOP_COUNT = 5
+BACKGROUND = "background"
 OPERATORS_SHOWN = 10
 
 
@@ -51,7 +52,13 @@ OPERATORS_SHOWN = 10
     metavar="FILE",
     help="Class names, one a line, to print with the answer.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of random inputs.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of random inputs.",
+)
 @click.option(
     "--verify", is_flag=True, help="Compare every operator's output with the interpreter."
 )
@@ -76,7 +83,7 @@ def run(
     every byte lives, and what each operator cost.
     """
     labels = None if labels_path is None else _read_labels(labels_path)
-    _check_output_suffix(output_path)
+    _check_output(output_path, json_path)
     options = api.CompileOptions(weights_in=weights_in, arena_in=arena_in, check=False)
     with progress_bar() as progress:
         outcome = api.run(
@@ -88,6 +95,8 @@ def run(
             options=options,
             progress=progress,
         )
+    if labels is not None:
+        labels = fit_labels(labels, outcome.output_tensors[0].element_count)
     if output_path is not None:
         names = [tensor.name for tensor in outcome.output_tensors]
         write_file(output_path, encode_outputs(names, outcome.outputs, output_path.suffix.lower()))
@@ -100,12 +109,25 @@ def _read_labels(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read labels from {str(path)!r}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(
+            f"cannot read labels from {str(path)!r}: {reason}",
+            help="give a text file with one class name a line",
+        ) from error
 
 
-def _check_output_suffix(path: Path | None) -> None:
-    if path is not None and path.suffix.lower() not in (".npy", ".npz"):
-        raise InputError(f"--output {str(path)!r} must end in .npy or .npz")
+def _check_output(output_path: Path | None, json_path: Path | None) -> None:
+    if output_path is None:
+        return
+    if output_path.suffix.lower() not in (".npy", ".npz"):
+        raise InputError(
+            f"--output {str(output_path)!r} is neither .npy nor .npz",
+            help="give it one of these suffixes",
+        )
+    if output_path == json_path:
+        raise InputError(
+            f"--output and --json are the same file {str(output_path)!r}", help="name two files"
+        )
 
 
 def _show(outcome: api.RunOutcome, labels: list[str] | None) -> None:
@@ -117,13 +139,35 @@ def _show(outcome: api.RunOutcome, labels: list[str] | None) -> None:
     show_memory(result.memory)
     if result.truth is Truth.SIMULATE:
         _show_instructions(result)
-        stdout.print(f"\nstack: at most {format_bytes(result.stack_bytes or 0)} used")
+        stdout.print(f"\nstack: {format_bytes(result.stack_bytes or 0)} used of what is reserved")
+    verb = "running" if result.truth is Truth.HOST else "simulating"
     stdout.print(
-        f"compiled by {result.compiler}; the run took {result.run_seconds:.2g} s of this computer",
+        f"{result.compiler}; {verb} it once took {result.run_seconds:.2g} s on this computer",
         soft_wrap=True,
     )
     if result.verified:
         stdout.print("[green]verified[/]: every operator gave the interpreter's bytes")
+
+
+def fit_labels(labels: list[str], class_count: int) -> list[str]:
+    """Return one label per class.
+
+    Label files for ImageNet come with and without a name for class 0, "background"; both fit
+    networks with and without that class.
+
+    Raises:
+        InputError: the numbers differ otherwise.
+    """
+    if len(labels) == class_count + 1 and labels[0] == BACKGROUND:
+        return labels[1:]
+    if len(labels) == class_count - 1 and BACKGROUND not in labels:
+        return [BACKGROUND, *labels]
+    if len(labels) != class_count:
+        raise InputError(
+            f"the labels file names {len(labels)} classes, the output has {class_count} values",
+            help="give a file with one name a line, for this network's classes",
+        )
+    return labels
 
 
 def _show_answer(tensor: api.Tensor, values: api.Array, labels: list[str] | None) -> None:
@@ -137,24 +181,23 @@ def _show_answer(tensor: api.Tensor, values: api.Array, labels: list[str] | None
     table.add_column("raw", justify="right")
     table.add_column("real value", justify="right")
     for index in np.argsort(-flat, kind="stable")[:TOP_COUNT]:
-        label = [] if labels is None else [_label(labels, int(index), flat.size)]
+        label = [] if labels is None else [labels[index]]
         table.add_row(str(index), *label, str(values.reshape(-1)[index]), f"{flat[index]:.4g}")
     stdout.print(table)
 
 
-def _label(labels: list[str], index: int, class_count: int) -> str:
-    # Label files of 1,001-class networks may leave out the background class, number 0.
-    position = index - (class_count - len(labels)) if class_count - len(labels) == 1 else index
-    return labels[position] if 0 <= position < len(labels) else "(no label)"
-
-
 def _show_instructions(result: RunResult) -> None:
     total = result.instructions or 0
-    per_mac = f", {total / result.macs:.2f} per MAC of the model" if result.macs else ""
+    executed = sum(row.macs for row in result.operators)
     stdout.print(
-        f"\n[bold]Simulated: {format_count(total)} instructions[/]{per_mac} "
+        f"\n[bold]Simulated: {format_count(total)} instructions[/]{_per_mac(total, executed)} "
         "(cycles, time and energy are not modelled yet)"
     )
+    if executed != result.macs:
+        stdout.print(
+            f"MACs executed: {format_count(executed)} of the model's {format_count(result.macs)}; "
+            "the rest was removed by the passes"
+        )
     table = plain_table()
     for heading in ("step", "operator", "output", "MACs", "instructions", "share"):
         table.add_column(heading, justify="left" if heading in ("operator", "output") else "right")
@@ -172,6 +215,10 @@ def _show_instructions(result: RunResult) -> None:
             _share(rest, total),
         )
     stdout.print(table)
+
+
+def _per_mac(instructions: int, macs: int) -> str:
+    return f", {instructions / macs:.2f} per MAC executed" if macs else ""
 
 
 def _instruction_row(row: OperatorResult, total: int) -> tuple[str, ...]:

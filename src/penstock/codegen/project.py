@@ -9,7 +9,7 @@ from penstock.codegen.model_view import constant_views, port_views, state_views,
 from penstock.codegen.runtime_files import license_text, runtime_files
 from penstock.planning.drawing import draw_arena
 from penstock.planning.execution_plan import ALIGNMENT_BYTES, ExecutionPlan
-from penstock.planning.text import format_plan, weights_bytes
+from penstock.planning.text import format_plan
 from penstock.units import format_bytes, format_count
 
 _TEMPLATES = {
@@ -70,7 +70,7 @@ def _context(plan: ExecutionPlan, kernel_sources: list[str]) -> dict[str, object
         "version": metadata.version("penstock"),
         "plan": plan,
         "alignment": ALIGNMENT_BYTES,
-        "weights_bytes": weights_bytes(plan),
+        "weights_bytes": plan.weights_bytes,
         "arena_bytes": max(plan.arena.size_bytes, ALIGNMENT_BYTES),
         "macs": sum(call.macs for call in plan.program.calls),
         "inputs": port_views(plan, graph.inputs, "INPUT"),

@@ -12,6 +12,7 @@ from penstock.errors import InputError
 
 MANIFEST = "penstock.json"
 MODEL_COPY = "model.tflite"
+FILE_LIST = "penstock-files.txt"
 _SCHEMA = "penstock.project/1"
 
 
@@ -63,42 +64,74 @@ def read_manifest(directory: Path) -> ProjectManifest:
 def check_replaceable(directory: Path) -> None:
     """Raise InputError unless ``directory`` can become a project without losing others' files."""
     if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
-        raise InputError(f"output {str(directory)!r} exists and is not a folder")
-    if directory.is_dir() and any(directory.iterdir()) and not (directory / MANIFEST).is_file():
         raise InputError(
-            f"output folder {str(directory)!r} holds files that Penstock did not make",
-            help="choose a new or empty folder; nothing was changed",
+            f"output {str(directory)!r} exists and is not a folder", help="choose another name"
         )
+    if not directory.is_dir():
+        return
+    if directory.resolve() == Path.cwd():
+        raise InputError(
+            "the output folder is the current folder, which cannot be replaced as a whole",
+            help="run the command from another folder, or give -o a folder of its own",
+        )
+    if foreign := _foreign_files(directory):
+        raise InputError(
+            f"output folder {str(directory)!r} holds files that Penstock did not make: "
+            f"{', '.join(foreign[:3])}{' …' if len(foreign) > 3 else ''}",
+            help="choose a new or empty folder, or move them away; nothing was changed",
+        )
+
+
+def _foreign_files(directory: Path) -> list[str]:
+    """Return what is in a folder beside the files that its list says Penstock wrote."""
+    try:
+        listed = set((directory / FILE_LIST).read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError):
+        listed = set()
+    found = (path for path in directory.rglob("*") if path.is_symlink() or not path.is_dir())
+    names = sorted(path.relative_to(directory).as_posix() for path in found)
+    return [name for name in names if name not in listed]
 
 
 def write_project(files: Mapping[str, bytes], directory: Path) -> None:
     """Write all files, then put the folder in place by renaming; an earlier project is replaced.
 
+    A list of the files is written with them, so that a later replacement can tell them from files
+    that somebody added.
+
     Raises:
         InputError: the folder holds other files, or cannot be written (read-only, disk full).
     """
     check_replaceable(directory)
+    listed = "".join(f"{name}\n" for name in sorted({*files, FILE_LIST}))
     staging: Path | None = None
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
-        _fill(staging / "new", files)
-        if directory.exists():
-            directory.rename(staging / "old")
-        try:
-            (staging / "new").rename(directory)
-        except BaseException:
-            if (staging / "old").exists() and not directory.exists():
-                (staging / "old").rename(directory)
-            raise
+        _fill(staging / "new", {**files, FILE_LIST: listed.encode()})
+        _replace(directory, staging)
     except OSError as error:
         raise InputError(
-            f"cannot write the project to {str(directory)!r}: {error.strerror or error}",
+            f"cannot write the project to {str(directory)!r}: {error.strerror or error}"
+            + (f" ({error.filename})" if error.filename else ""),
             help="check the folder's permissions and the free disk space; nothing was changed",
         ) from error
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def _replace(directory: Path, staging: Path) -> None:
+    """Move ``staging/new`` to ``directory``; what was there goes, or comes back on failure."""
+    old = staging / "old"
+    try:
+        if directory.exists():
+            directory.rename(old)
+        (staging / "new").rename(directory)
+    except BaseException:
+        if old.exists() and not directory.exists():
+            old.rename(directory)
+        raise
 
 
 def _fill(directory: Path, files: Mapping[str, bytes]) -> None:

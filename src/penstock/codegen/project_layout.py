@@ -63,6 +63,16 @@ class ProjectSources:
     linker_script: Path | None
 
 
+def board_path(board: str) -> str:
+    """Return where a project for a board that the user described has the description."""
+    return f"{FIRMWARE_FOLDER}/{board}.toml"
+
+
+def firmware_path(name: str) -> str:
+    """Return where a project has its linked firmware, relative to its folder."""
+    return f"{FIRMWARE_FOLDER}/{name}.elf"
+
+
 def find_sources(directory: Path, name: str) -> ProjectSources:
     """Return the C files of a project folder, sorted.
 

@@ -64,3 +64,11 @@ class ExecutionPlan:
     state_bytes: int
     placement: Placement | None
     board: str
+
+    @property
+    def weights_bytes(self) -> int:
+        """Bytes of all constants, each rounded up to the alignment."""
+        return sum(
+            -(-array.nbytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+            for array in self.program.constants.values()
+        )

@@ -96,7 +96,6 @@ def tensor_lifetimes(program: KernelGraph) -> dict[str, Lifetime]:
         GraphError: a call reads a tensor that no earlier one has written.
         UnsupportedError: an output is a constant.
     """
-    step_count = max(len(program.calls), 1)
     first: dict[str, int] = {}
     end: dict[str, int] = {}
 
@@ -105,31 +104,35 @@ def tensor_lifetimes(program: KernelGraph) -> dict[str, Lifetime]:
         first.setdefault(root, step)
         end[root] = max(end.get(root, 0), step + 1)
 
+    def is_known(name: str) -> bool:
+        root = alias_root(program.aliases, name)
+        return root in first or program.graph.tensors[root].is_variable
+
     for name in program.graph.inputs:
         touch(name, 0)
     for step, call in enumerate(program.calls):
         for name in call.reads:
-            root = alias_root(program.aliases, name)
-            if root not in first and not program.graph.tensors[root].is_variable:
+            if not is_known(name):
                 raise GraphError(f"step {step} reads tensor {name!r} before it is written")
             touch(name, step)
         for name in call.writes:
             touch(name, step)
+    _refuse_constant_outputs(program)
     for name in program.graph.outputs:
-        root = alias_root(program.aliases, name)
-        if program.graph.tensors[root].is_constant:
+        if not is_known(name):
+            raise GraphError(f"no step writes output {name!r}")
+        touch(name, max(len(program.calls), 1) - 1)
+    in_arena = (root for root in first if not program.graph.tensors[root].is_variable)
+    return {root: Lifetime(first[root], end[root]) for root in in_arena}
+
+
+def _refuse_constant_outputs(program: KernelGraph) -> None:
+    for name in program.graph.outputs:
+        if program.graph.tensors[alias_root(program.aliases, name)].is_constant:
             raise UnsupportedError(
                 f"output {name!r} is a constant: it depends on no input",
                 help="remove it from the model's outputs",
             )
-        if root not in first and not program.graph.tensors[root].is_variable:
-            raise GraphError(f"no step writes output {name!r}")
-        touch(name, step_count - 1)
-    return {
-        root: Lifetime(first[root], end[root])
-        for root in first
-        if not program.graph.tensors[root].is_variable
-    }
 
 
 def plan_buffers(program: KernelGraph, *, in_place: bool = True) -> list[Buffer]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from penstock.ir.tensor import Tensor
 from penstock.planning.execution_plan import ExecutionPlan
-from penstock.planning.lifetimes import Lifetime, alias_root, align, tensor_lifetimes
+from penstock.planning.lifetimes import Lifetime, alias_root, tensor_lifetimes
 from penstock.units import format_bytes
 
 _NAME_WIDTH = 96
@@ -26,16 +26,11 @@ def _heading(plan: ExecutionPlan) -> str:
     lines = [
         f"plan of {plan.program.graph.name} for {plan.board}",
         f"arena    {arena.size_bytes} B ({format_bytes(arena.size_bytes)}), {bound}",
-        f"weights  {weights_bytes(plan)} B ({format_bytes(weights_bytes(plan))})",
+        f"weights  {plan.weights_bytes} B ({format_bytes(plan.weights_bytes)})",
     ]
     if plan.state_bytes:
         lines.append(f"state    {plan.state_bytes} B ({format_bytes(plan.state_bytes)})")
     return "\n".join(lines)
-
-
-def weights_bytes(plan: ExecutionPlan) -> int:
-    """Return the bytes of all constants, each aligned."""
-    return sum(align(array.nbytes) for array in plan.program.constants.values())
 
 
 def _regions(plan: ExecutionPlan) -> str:

@@ -18,11 +18,6 @@ from penstock.report.results import (
 )
 
 
-def weights_bytes(plan: ExecutionPlan) -> int:
-    """Return the bytes of all constants, alignment left out."""
-    return sum(array.nbytes for array in plan.program.constants.values())
-
-
 def memory_use(
     plan: ExecutionPlan, board: Board | None, footprint: Mapping[str, Mapping[str, int]] | None
 ) -> dict[str, MemoryUse]:
@@ -44,7 +39,7 @@ def memory_use(
 
 def _planned_footprint(plan: ExecutionPlan, board: Board | None) -> dict[str, dict[str, int]]:
     sizes = {
-        "weights": weights_bytes(plan),
+        "weights": plan.weights_bytes,
         "arena": plan.arena.size_bytes,
         "state": plan.state_bytes,
     }
@@ -77,7 +72,7 @@ def summarize_compile(
         verified=verified,
         macs_original=graph_macs(original),
         macs=graph_macs(plan.program.graph),
-        weights_bytes=weights_bytes(plan),
+        weights_bytes=plan.weights_bytes,
         arena_bytes=plan.arena.size_bytes,
         arena_bytes_lower_bound=plan.arena.lower_bound_bytes,
         state_bytes=plan.state_bytes,

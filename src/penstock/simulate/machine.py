@@ -22,6 +22,14 @@ PAGE_BYTES = 4096
 _NOWHERE = 0xFFFF_FFFE
 _HOOK_EXCEPTION, _HOOK_BLOCK, _HOOK_INVALID_ACCESS = 1, 8, 1008
 _HOOK_UNDEFINED, _HOOK_READ, _HOOK_WRITE = 16384, 1024, 2048
+_HOOKS = {
+    "on_block": _HOOK_BLOCK,
+    "on_invalid_access": _HOOK_INVALID_ACCESS,
+    "on_exception": _HOOK_EXCEPTION,
+    "on_undefined": _HOOK_UNDEFINED,
+}
+"""The monitor's callbacks that every run needs."""
+
 _PROTECTION_READ, _PROTECTION_WRITE, _PROTECTION_EXECUTE = 1, 2, 4
 
 
@@ -47,6 +55,20 @@ def import_unicorn() -> ModuleType:
         )
     module: ModuleType = unicorn
     return module
+
+
+def _processor(unicorn: ModuleType, core: Core) -> Any:
+    """Return Unicorn's model of the core, without memory."""
+    model = getattr(unicorn.arm_const, f"UC_CPU_ARM_{core.name.upper().replace('-', '_')}", None)
+    if model is None:
+        raise UnsupportedError(
+            f"the virtual board has no core '{core.name}'",
+            help="choose a board with a Cortex-M0, M3, M4, M7 or M33",
+        )
+    processor = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
+    processor.ctl_set_cpu_model(model)
+    processor.ctl_set_page_size(PAGE_BYTES)
+    return processor
 
 
 class Machine:
@@ -78,24 +100,12 @@ class Machine:
 
         self._registers: Any = unicorn.arm_const
         self._engine: ctypes.CDLL = uclib
-        self._uc: Any = unicorn.Uc(
-            unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
-        )
-        model = getattr(self._registers, f"UC_CPU_ARM_{core.name.upper().replace('-', '_')}", None)
-        if model is None:
-            raise UnsupportedError(
-                f"the virtual board has no core '{core.name}'",
-                help="choose a board with a Cortex-M0, M3, M4, M7 or M33",
-            )
-        self._uc.ctl_set_cpu_model(model)
-        self._uc.ctl_set_page_size(PAGE_BYTES)
+        self._uc = _processor(unicorn, core)
         self._memory = memory  # the engine holds addresses of its buffers
         self._map(memory)
         self.monitor = Monitor(firmware, memory.board.peripherals, uclib)
-        self._hook("on_block", _HOOK_BLOCK)
-        self._hook("on_invalid_access", _HOOK_INVALID_ACCESS)
-        self._hook("on_exception", _HOOK_EXCEPTION)
-        self._hook("on_undefined", _HOOK_UNDEFINED)
+        for callback, kind in _HOOKS.items():
+            self._hook(callback, kind)
         if watches_accesses:
             self._hook("on_access", _HOOK_READ | _HOOK_WRITE)
 

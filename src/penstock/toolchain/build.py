@@ -13,6 +13,7 @@ from penstock.toolchain.compilers import (
     find_host_compiler,
     find_target_compiler,
 )
+from penstock.toolchain.folders import explain_writing
 from penstock.toolchain.process import run_tool
 
 STANDARD_FLAGS = (
@@ -76,10 +77,10 @@ def compile_shared_library(
         ``out``.
 
     Raises:
-        ToolError: no compiler, or it fails.
+        ToolError: no compiler, or it fails, or a folder cannot be written.
     """
     chosen = compiler or find_host_compiler()
-    with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+    with explain_writing(out), tempfile.TemporaryDirectory(prefix="penstock-") as folder:
         objects = compile_objects(
             chosen, sources, Path(folder), include_dirs, flags=("-fPIC", *flags)
         )
@@ -114,11 +115,12 @@ def link_firmware(
         ``out``.
 
     Raises:
-        ToolError: no compiler, or it fails; a region that overflows is reported by the linker.
+        ToolError: no compiler, or it fails, or a folder cannot be written; a region that overflows
+            is reported by the linker.
     """
     chosen = compiler or find_target_compiler(core)
     compile_flags = ("-g1", "-ffunction-sections", "-fdata-sections", *flags)
-    with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+    with explain_writing(out), tempfile.TemporaryDirectory(prefix="penstock-") as folder:
         objects = compile_objects(
             chosen, sources, Path(folder) / "program", include_dirs, flags=compile_flags
         )

@@ -7,6 +7,9 @@ from pathlib import Path
 from penstock import options
 from penstock.toolchain.build import STANDARD_FLAGS, compile_shared_library
 from penstock.toolchain.compilers import Compiler, find_host_compiler
+from penstock.toolchain.folders import writable_cache_directory
+
+_FOLDER = "native"
 
 
 def cached_shared_library(
@@ -29,14 +32,25 @@ def cached_shared_library(
         compiler: None takes what `find_host_compiler` finds.
 
     Raises:
-        ToolError: no compiler, or it fails.
+        ToolError: no compiler, or it fails, or the cache cannot be written.
     """
     chosen = compiler or find_host_compiler()
     key = _key(sources, include_dirs, flags, chosen)
-    library = options.cache_directory() / "native" / f"{name}-{key}.so"
+    file_name = f"{name}-{key}.so"
+    made_earlier = options.cache_directory() / _FOLDER / file_name
+    if _is_file(made_earlier):
+        return made_earlier  # a cache that was filled and is now read-only serves as well
+    library = writable_cache_directory() / _FOLDER / file_name
     if not library.is_file():
         compile_shared_library(sources, library, include_dirs, compiler=chosen, flags=flags)
     return library
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _key(

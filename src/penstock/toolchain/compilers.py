@@ -11,6 +11,7 @@ from pathlib import Path
 from penstock import options
 from penstock.boards.board import Core
 from penstock.errors import InputError, ToolError
+from penstock.toolchain.folders import writable_cache_directory
 from penstock.toolchain.process import run_tool
 
 TARGET_GCC = "arm-none-eabi-gcc"
@@ -158,7 +159,7 @@ def _zig_command() -> tuple[str, ...]:
 
 def _zig_environment() -> tuple[tuple[str, str], ...]:
     """Keep zig's caches, which are safe with several processes, out of the working folder."""
-    directory = str(options.cache_directory() / "zig")
+    directory = str(writable_cache_directory() / "zig")
     return (("ZIG_GLOBAL_CACHE_DIR", directory), ("ZIG_LOCAL_CACHE_DIR", directory))
 
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 from penstock import options
 from penstock.errors import ToolError
+from penstock.toolchain.folders import space_help
 
 TIMEOUT_SECONDS = 600.0
 _DIAGNOSTIC_LINES = 20
+_DISK_FULL = ("No space left on device", "Disk quota exceeded", "NoSpaceLeft", "DiskQuota")
+"""How compilers say it: GCC with the system's words, zig with its own."""
 
 
 def run_tool(
@@ -52,9 +55,11 @@ def run_tool(
             help="close other programs, or try the other compiler: PENSTOCK_COMPILER=gcc or zig",
         ) from error
     if finished.returncode != 0:
-        diagnostics = _first_lines(finished.stderr or finished.stdout)
+        diagnostics = finished.stderr or finished.stdout
         raise ToolError(
-            f"{name!r} failed with status {finished.returncode} at {purpose}:\n{diagnostics}"
+            f"{name!r} failed with status {finished.returncode} at {purpose}:\n"
+            f"{_first_lines(diagnostics)}",
+            help=space_help() if any(words in diagnostics for words in _DISK_FULL) else "",
         )
     return finished.stdout
 
