@@ -3,25 +3,21 @@
 import re
 from collections.abc import Iterable
 
-_KEYWORDS = """
-alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl const
-const_cast constexpr continue decltype default delete do double dynamic_cast else enum explicit
-export extern false float for friend goto if inline int long main mutable namespace new noexcept
-not not_eq nullptr operator or or_eq private protected public register reinterpret_cast restrict
-return short signed sizeof static static_assert static_cast struct switch template this
-thread_local throw true try typedef typeid typename typeof union unsigned using virtual void
-volatile wchar_t while xor xor_eq
-"""
-_RESERVED = frozenset(_KEYWORDS.split())
+from penstock.frontends.tflite.reserved_names import is_reserved
+
 _IDENTIFIER_LENGTH_MAX = 40
 """C99 promises 63 significant characters; generated names add a suffix."""
 _TENSOR_NAME_LENGTH_MAX = 256
 
 
 def identifier(text: str) -> str:
-    """Return an identifier of C and C++ in lower case, made from a file's name."""
+    """Return an identifier of C and C++ in lower case, made from a file's name.
+
+    The files, symbols and macros of a model begin with it; a name that would hide a header, a
+    library or the like is prefixed with ``model_``.
+    """
     name = re.sub(r"[^a-z0-9]+", "_", text.lower())[:_IDENTIFIER_LENGTH_MAX].strip("_")
-    if not name or name[0].isdigit() or name in _RESERVED:
+    if not name or name[0].isdigit() or is_reserved(name):
         return f"model_{name}".rstrip("_")
     return name
 
