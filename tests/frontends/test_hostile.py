@@ -140,7 +140,7 @@ def test_extreme_numbers(shared_dir: Path) -> None:
 def test_every_truncation_is_refused(shared_dir: Path) -> None:
     content = (shared_dir / "models" / SEED_MODELS[0]).read_bytes()
     for length in range(0, len(content) - 1, 7):
-        with pytest.raises(ModelFormatError):
+        with pytest.raises(ModelFormatError, match=rf"found {length} bytes( in all)?\b"):
             read_model(content[:length], "model")
 
 

@@ -113,8 +113,11 @@ def test_a_missing_file_a_folder_and_an_unreadable_file(
     [
         (b"", "found 0 bytes"),
         (b"TFL3", "found 4 bytes"),
-        (b"# a README, not a model\n", "found b'READ'"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(64), "bytes 4 to 8 must be b'TFL3'"),
+        (b"# a README, not a model\n", "found READ"),
+        (
+            b"\x89PNG\r\n\x1a\n" + bytes(64),
+            "must be TFL3, found the bytes 0d 0a 1a 0a",
+        ),
     ],
 )
 def test_files_that_are_no_models(tmp_path: Path, content: bytes, found: str) -> None:

@@ -53,7 +53,7 @@ def test_what_does_not_fit_is_explained(disco: Board) -> None:
         "the arena needs 9216000 B (8.8 MiB) and fits no memory of board 'stm32f746g-disco': "
         "dtcm 57344 of 65536 B free, sram1 245760 of 245760 B free, "
         "sram2 16384 of 16384 B free, sdram 8388608 of 8388608 B free\n"
-        "  help: what would help: a board with more memory, a smaller input, or a narrower model"
+        "  help: take a board with more memory, a smaller input, or a narrower model"
     )
     with pytest.raises(CapacityError, match="the weights needs 20480000 B"):
         place_sections(_demand(20_000, 10), disco)

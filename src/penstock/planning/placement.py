@@ -96,10 +96,10 @@ def _candidates(
 
 
 _ADVICE = {
-    "weights": "a board with more flash, or a smaller model",
-    "arena": "a board with more memory, a smaller input, or a narrower model",
-    "stack": "a board with more internal memory",
-    "code": "a board with more flash",
+    "weights": "take a board with more flash, or a smaller model",
+    "arena": "take a board with more memory, a smaller input, or a narrower model",
+    "stack": "take a board with more internal memory",
+    "code": "take a board with more flash",
 }
 
 
@@ -116,9 +116,9 @@ def _does_not_fit(
     )
     advice = _ADVICE.get(section, _ADVICE["weights"])
     if wish is not None:
-        advice = f"leave the choice of the region to Penstock, or take {advice}"
+        advice = f"leave the choice of the region to Penstock, or {advice}"
     return CapacityError(
         f"the {section} needs {size_bytes} B ({format_bytes(size_bytes)}) and fits no memory of "
         f"board {board.name!r}: {offers or 'no such memory'}",
-        help=f"what would help: {advice}",
+        help=advice,
     )

@@ -154,7 +154,7 @@ class _Verifier:
         self._spend(table_bytes, where)
         self.budget_tables -= 1
         if self.budget_tables < 0:
-            raise _corrupt(where, f"the file has more than {_TABLES_MAX} tables")
+            raise self._corrupt(where, f"the file has more than {_TABLES_MAX} tables")
         for slot, (name, kind) in fields.items():
             if slot + 2 > vtable_bytes:
                 continue
@@ -163,7 +163,7 @@ class _Verifier:
                 continue
             size = kind.size_bytes if isinstance(kind, _Scalar) else 4
             if offset < 4 or offset + size > table_bytes:
-                raise _corrupt(f"{where}.{name}", f"offset {offset} in {table_bytes} bytes")
+                raise self._corrupt(f"{where}.{name}", f"offset {offset} in {table_bytes} bytes")
             if not isinstance(kind, _Scalar):
                 union = self._union_type(vtable, vtable_bytes, position, kind, where)
                 self._follow(position + offset, kind, union, f"{where}.{name}")
@@ -171,14 +171,14 @@ class _Verifier:
     def _table_extent(self, position: int, where: str) -> tuple[int, int, int]:
         vtable = position - self._read("<i", position, where)
         if vtable < 0:
-            raise _corrupt(where, f"its vtable starts at {vtable}")
+            raise self._corrupt(where, f"its vtable starts at {vtable}")
         vtable_bytes = self._read("<H", vtable, where)
         table_bytes = self._read("<H", vtable + 2, where)
         # Slots have two bytes; the accessors would read half a slot of an odd vtable.
         if vtable_bytes < 4 or vtable_bytes % 2 or vtable + vtable_bytes > len(self.data):
-            raise _corrupt(where, f"its vtable has {vtable_bytes} bytes")
+            raise self._corrupt(where, f"its vtable has {vtable_bytes} bytes")
         if table_bytes < 4 or position + table_bytes > len(self.data):
-            raise _corrupt(where, f"it has {table_bytes} bytes at position {position}")
+            raise self._corrupt(where, f"it has {table_bytes} bytes at position {position}")
         return vtable, vtable_bytes, table_bytes
 
     def _union_type(
@@ -208,7 +208,7 @@ class _Verifier:
     def _vector(self, position: int, element_bytes: int, where: str) -> int:
         length = self._read("<I", position, where)
         if position + 4 + length * element_bytes > len(self.data):
-            raise _corrupt(
+            raise self._corrupt(
                 where, f"{length} elements at position {position} reach beyond the file's end"
             )
         self._spend(4 + length * element_bytes, where)
@@ -218,20 +218,25 @@ class _Verifier:
         try:
             (value,) = struct.unpack_from(layout, self.data, position)
         except struct.error:
-            raise _corrupt(where, f"position {position} is outside the file") from None
+            raise self._corrupt(where, f"position {position} is outside the file") from None
         return int(value)
 
     def _spend(self, size_bytes: int, where: str) -> None:
         self.budget_bytes -= size_bytes
         if self.budget_bytes < 0:
-            raise _corrupt(where, "the same parts are used over and over")
+            raise self._corrupt(where, "the same parts are used over and over")
+
+    def _corrupt(self, where: str, what: str) -> ModelFormatError:
+        return ModelFormatError(
+            f"the model file is truncated or corrupt at {where}: {what}; found "
+            f"{len(self.data)} bytes in all",
+            help="download or export the model again and compare its size and checksum",
+        )
 
 
-def _corrupt(where: str, what: str) -> ModelFormatError:
-    return ModelFormatError(
-        f"the model file is truncated or corrupt at {where}: {what}",
-        help="download or export the model again and compare its size and checksum",
-    )
+def _spelled(content: bytes) -> str:
+    text = content.decode("latin-1")
+    return text if text.isascii() and text.isprintable() else f"the bytes {content.hex(' ')}"
 
 
 def open_model(data: bytes) -> tflite.Model:
@@ -241,9 +246,9 @@ def open_model(data: bytes) -> tflite.Model:
         ModelFormatError: the bytes are no .tflite file, or one that is truncated or corrupt.
     """
     if len(data) < 8 or data[4:8] != _IDENTIFIER:
-        found = f"{len(data)} bytes" if len(data) < 8 else f"{data[4:8]!r}"
+        found = f"{len(data)} bytes" if len(data) < 8 else _spelled(data[4:8])
         raise ModelFormatError(
-            f"this is no TensorFlow Lite model: bytes 4 to 8 must be {_IDENTIFIER!r}, "
+            f"this is no TensorFlow Lite model: bytes 4 to 8 must be {_spelled(_IDENTIFIER)}, "
             f"found {found}",
             help="give the .tflite file that the TensorFlow Lite converter wrote",
         )
