@@ -104,6 +104,30 @@ def test_the_board_plan_says_where_things_go() -> None:
     assert "arena in dtcm" in files["tiny.ld"].decode()
 
 
+def test_external_memories_are_said_to_need_bringing_up() -> None:
+    board = load_board("stm32f746g-disco")
+    program = select_kernels(classifier())
+    readme = {
+        regions: emit_project(
+            plan_execution(program, board, weights_in=regions[0], arena_in=regions[1]), board
+        )["README.md"].decode()
+        for regions in ((None, None), ("qspi", None), ("qspi", "sdram"))
+    }
+    assert "outside the microcontroller" not in readme[None, None]
+    assert "`qspi` lies outside the microcontroller. Your program" in readme["qspi", None]
+    assert "`qspi` and `sdram` lie outside the microcontroller." in readme["qspi", "sdram"]
+    assert "before `tiny_init()`" in readme["qspi", "sdram"]
+    assert "leaves the rest to `ps_port_init()`" in readme["qspi", "sdram"]
+
+
+def test_the_readme_says_what_the_firmware_is() -> None:
+    board = load_board("stm32f746g-disco")
+    readme = emit_project(plan_execution(select_kernels(classifier()), board), board)["README.md"]
+    assert b"`firmware/tiny.elf` (not made with `--no-check`) is a complete program" in readme
+    assert b"an application needs neither" in readme
+    assert b"firmware/" not in emit_project(plan_of(classifier()))["README.md"]
+
+
 def test_names_that_would_break_c_are_made_harmless() -> None:
     evil = 'in*/ /* "; ?\u00e9`'
     files = emit_project(plan_of(classifier(image=evil)))

@@ -5,6 +5,7 @@ from importlib import metadata
 
 import jinja2
 
+from penstock.boards.board import Board
 from penstock.codegen.model_view import constant_views, port_views, state_views, step_views
 from penstock.codegen.runtime_files import license_text, runtime_files
 from penstock.planning.drawing import draw_arena
@@ -24,18 +25,22 @@ _TEMPLATES = {
 }
 
 
-def emit_project(plan: ExecutionPlan) -> dict[str, bytes]:
+def emit_project(plan: ExecutionPlan, board: Board | None = None) -> dict[str, bytes]:
     """Return the files of a stand-alone C project by their relative path.
 
     The project holds the model, its weights, the kernels that it uses and no others, a CMake
     library, a linker fragment, the plan as text, and a README for whoever integrates it.
+
+    Args:
+        plan: what to print.
+        board: that of the plan; the README says which of its memories must be brought up.
     """
     kernels = [call.kernel for call in plan.program.calls]
     runtime = runtime_files(
         [source for kernel in kernels for source in kernel.sources],
         [kernel.header for kernel in kernels],
     )
-    context = _context(plan, sorted(path for path in runtime if path.endswith(".c")))
+    context = _context(plan, board, sorted(path for path in runtime if path.endswith(".c")))
     environment = _environment()
     name = plan.program.graph.name
     files = {
@@ -45,6 +50,14 @@ def emit_project(plan: ExecutionPlan) -> dict[str, bytes]:
     files["plan.txt"] = format_plan(plan).encode()
     files["LICENSE"] = license_text().encode()
     return {**files, **runtime}
+
+
+def _external_memories(plan: ExecutionPlan, board: Board | None) -> list[str]:
+    """Return the memories outside the microcontroller that weights and arena lie in, sorted."""
+    if board is None or plan.placement is None:
+        return []
+    names = {plan.placement.weights, plan.placement.arena}
+    return sorted(name for name in names if board.region(name).is_external)
 
 
 @cache
@@ -58,11 +71,14 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["bytes"] = format_bytes
+    environment.filters["code"] = "`{}`".format
     environment.filters["count"] = format_count
     return environment
 
 
-def _context(plan: ExecutionPlan, kernel_sources: list[str]) -> dict[str, object]:
+def _context(
+    plan: ExecutionPlan, board: Board | None, kernel_sources: list[str]
+) -> dict[str, object]:
     graph = plan.program.graph
     return {
         "name": graph.name,
@@ -81,4 +97,5 @@ def _context(plan: ExecutionPlan, kernel_sources: list[str]) -> dict[str, object
         "headers": sorted({call.kernel.header for call in plan.program.calls}),
         "kernel_sources": kernel_sources,
         "arena_drawing": draw_arena(plan),
+        "external": _external_memories(plan, board),
     }

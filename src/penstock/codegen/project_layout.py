@@ -27,7 +27,7 @@ def emit_complete_project(
         manifest: written beside the C.
         model_content: the model file, kept so that the project can be checked against it.
     """
-    files = emit_project(plan)
+    files = emit_project(plan, board)
     if board is not None and plan.placement is not None:
         files |= _firmware_files(board.port)
         files[LINKER_SCRIPT] = emit_linker_script(board, plan.placement).encode()
