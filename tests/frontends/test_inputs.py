@@ -129,3 +129,40 @@ def test_an_image_for_a_model_without_image_input_is_explained(tmp_path: Path) -
     save_gradient(tmp_path / "x.png")
     with pytest.raises(InputError, match="an image fits a model with one input"):
         load_inputs(graph_of(Tensor("a", (1, 10), DType.INT8)), tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(
+    ("shape", "scale", "doubt"),
+    [
+        ((1, 4, 4, 3), 1 / 255, None),
+        ((1, 4, 4, 3), 2 / 255, None),
+        ((1, 4, 4, 3), 1.0, None),
+        ((1, 4, 6, 3), 1 / 128, None),
+        ((1, 49, 10, 1), 1 / 255, "the input is 10 wide and 49 high"),
+        ((1, 4, 4, 1), 0.5847, "its real values span 149.1, those of images usually 1, 2, 255"),
+    ],
+)
+def test_an_input_that_hardly_takes_images_is_doubted(
+    tmp_path: Path, shape: tuple[int, ...], scale: float, doubt: str | None
+) -> None:
+    save_gradient(tmp_path / "x.png")
+    quantization = QuantizationParameters.per_tensor(scale, -128)
+    graph = graph_of(Tensor("x", shape, DType.INT8, quantization))
+    origin = load_inputs(graph, tmp_path / "x.png").origin
+    if doubt is None:
+        assert "warning" not in origin
+    else:
+        assert f"(warning: {doubt}; was this model trained on images?)" in origin
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 3), (1, 48), (1, 4, 4, 4), (1, 4, 4, 2), (2, 4, 4, 3)])
+def test_an_image_is_refused_by_other_shapes(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    save_gradient(tmp_path / "x.png")
+    with pytest.raises(InputError, match="an image fits a model with one input"):
+        load_inputs(graph_of(Tensor("x", shape, DType.INT8)), tmp_path / "x.png")
+
+
+def test_a_grey_image_is_said_to_be_one(tmp_path: Path) -> None:
+    save_gradient(tmp_path / "x.png")
+    assert "4×4 in grey" in load_inputs(image_graph(channels=1), tmp_path / "x.png").origin
+    assert "grey" not in load_inputs(image_graph(), tmp_path / "x.png").origin

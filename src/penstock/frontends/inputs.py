@@ -16,6 +16,11 @@ from penstock.ir.tensor import Array, Tensor
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm"})
 MAX_IMAGE_PIXELS = 64_000_000
+MAX_IMAGE_PROPORTION = 3
+IMAGE_EXTENTS = (1.0, 2.0, 255.0)
+"""Extents of the real ranges that image models are trained with: [0, 1], [−1, 1], [0, 255]."""
+IMAGE_EXTENT_TOLERANCE = 0.03
+"""Relative; calibration and 255 against 256 steps make ranges a little wider or narrower."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +45,9 @@ def load_inputs(graph: Graph, path: Path | None, *, seed: int = 0) -> ModelInput
     if path is None:
         return random_inputs(graph, seed)
     if not path.is_file():
-        raise InputError(f"input file {str(path)!r} does not exist or is not a file")
+        raise InputError(
+            f"input file {str(path)!r} does not exist or is not a file", help="check the path"
+        )
     suffix = path.suffix.lower()
     if suffix == ".npy":
         return _from_arrays(graph, [_load_numpy(path)], path.name)
@@ -162,15 +169,33 @@ def _from_image(graph: Graph, path: Path) -> ModelInputs:
             help="give the values as .npy or .npz",
         )
     tensor = graph.tensors[images[0]]
-    pixels = load_pixels(path, tensor.shape[1], tensor.shape[2], tensor.shape[3])
-    array = _quantize_pixels(graph, tensor, pixels)
-    height, width = tensor.shape[1:3]
-    origin = (
-        f"{path.name}, centre square resized to {width}×{height}"
-        if height == width
-        else f"{path.name}, centre resized to {width}×{height}"
-    )
+    height, width, channels = tensor.shape[1:]
+    array = _quantize_pixels(graph, tensor, load_pixels(path, height, width, channels))
+    part = "centre square" if height == width else "centre"
+    colours = " in grey" if channels == 1 else ""
+    origin = f"{path.name}, {part} resized to {width}×{height}{colours}"
+    if doubt := _image_doubt(graph, tensor):
+        origin += f" (warning: {doubt}; was this model trained on images?)"
     return ModelInputs((array,), origin)
+
+
+def _image_doubt(graph: Graph, tensor: Tensor) -> str:
+    """Return what is unusual about an input that takes an image; empty when nothing is.
+
+    Spectrograms and sensor data have the rank of images too, but seldom their proportions, and
+    seldom the real range that pixels are trained with.
+    """
+    height, width = tensor.shape[1:3]
+    if max(height, width) > MAX_IMAGE_PROPORTION * min(height, width):
+        return f"the input is {width} wide and {height} high"
+    quantization = _edge_quantization(graph, tensor)
+    if quantization is None:
+        return ""
+    extent = quantization.scale[0] * 255
+    if any(abs(extent / usual - 1) <= IMAGE_EXTENT_TOLERANCE for usual in IMAGE_EXTENTS):
+        return ""
+    usual = ", ".join(f"{value:g}" for value in IMAGE_EXTENTS)
+    return f"its real values span {extent:.4g}, those of images usually {usual}"
 
 
 def _is_image_shape(tensor: Tensor) -> bool:
