@@ -29,6 +29,7 @@ from penstock.pipeline import (
     HOST,
     CompileOptions,
     Lowered,
+    OpenMachine,
     Progress,
     execute,
     link_project,
@@ -39,7 +40,7 @@ from penstock.pipeline import (
     write_temporarily,
 )
 from penstock.planning import plan_execution
-from penstock.report.inspection import Inspection, describe_tensor, operator_rows
+from penstock.report.inspection import Inspection, describe_tensor, graph_totals, operator_rows
 from penstock.report.results import CompileResult, RunResult
 from penstock.report.summary import memory_use, summarize_compile, summarize_run
 from penstock.simulate.footprint import memory_footprint
@@ -58,7 +59,6 @@ __all__ = [
     "format_graph",
     "inspect",
     "load_model",
-    "lower",
     "run",
 ]
 
@@ -107,30 +107,30 @@ def inspect(model: str | Path, *, optimized: bool = False) -> Inspection:
 
     Args:
         model: the .tflite file.
-        optimized: describe the graph after all passes.
+        optimized: list the operators after all passes, not those of the file.
 
     Raises:
         PenstockError: the file cannot be read or is not supported.
     """
     graph = load_model(Path(model))
-    shown = run_passes(graph) if optimized else graph
-    rows = operator_rows(shown)
-    weights = arena = bound = None
-    obstacle = ""
+    plan, obstacle = None, ""
+    shown = graph
     try:
-        plan = plan_execution(select_kernels(run_passes(graph)), None)
-        weights = sum(array.nbytes for array in plan.program.constants.values())
-        arena, bound = plan.arena.size_bytes, plan.arena.lower_bound_bytes
+        after_passes = run_passes(graph)
+        shown = after_passes if optimized else graph
+        plan = plan_execution(select_kernels(after_passes), None)
     except (UnsupportedError, CapacityError) as error:
+        if optimized and shown is graph:
+            raise
         obstacle = error.what
     return Inspection(
         graph=shown,
-        operators=rows,
-        macs=sum(row.macs for row in rows),
-        parameters=sum(row.parameters for row in rows),
-        weights_bytes=weights,
-        arena_bytes=arena,
-        arena_bytes_lower_bound=bound,
+        is_optimized=optimized,
+        operators=operator_rows(shown),
+        file=graph_totals(graph),
+        after_passes=None if plan is None else graph_totals(plan.program.graph, plan.weights_bytes),
+        arena_bytes=None if plan is None else plan.arena.size_bytes,
+        arena_bytes_lower_bound=None if plan is None else plan.arena.lower_bound_bytes,
         obstacle=obstacle,
     )
 
@@ -228,13 +228,19 @@ def run(
             opened = open_host(lowered, project, stack)
         else:
             opened = open_board(lowered, lowered.board, project, stack)
-        machine = opened.machine
         if verify:
-            verify_machine(lowered, machine, values, progress)
-            machine.init()
-        started = time.perf_counter()
-        outputs, counts = execute(lowered.plan, machine, values, progress)
-        run_seconds = time.perf_counter() - started
+            verify_machine(lowered, opened.machine, values, progress)
+            opened.machine.init()
+        return _run_once(lowered, opened, values, verify, progress)
+
+
+def _run_once(
+    lowered: Lowered, opened: OpenMachine, values: ModelInputs, verified: bool, progress: Progress
+) -> RunOutcome:
+    """Run one inference on a machine and sum it up."""
+    started = time.perf_counter()
+    outputs, counts = execute(lowered.plan, opened.machine, values, progress)
+    run_seconds = time.perf_counter() - started
     tensors = tuple(lowered.original.tensors[name] for name in lowered.original.outputs)
     result = summarize_run(
         lowered.original,
@@ -242,7 +248,7 @@ def run(
         model_name=lowered.manifest.model,
         board_name=HOST if opened.board is None else opened.board.name,
         memory=memory_use(lowered.plan, opened.board, opened.footprint),
-        verified=True if verify else None,
+        verified=True if verified else None,
         counts=counts,
         input_origin=values.origin,
         compiler=opened.origin,

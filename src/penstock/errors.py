@@ -1,5 +1,7 @@
 """Errors that a user meets: each says what, where, found against allowed, and what to do."""
 
+import errno
+
 
 class PenstockError(Exception):
     """A failure explained to the user; the command line prints it and exits with status 2.
@@ -48,3 +50,24 @@ class VerificationError(PenstockError):
 
 class GraphError(Exception):
     """A graph, plan or kernel graph breaks our own invariants: a bug of ours (exit status 1)."""
+
+
+_REASONS = {
+    errno.EACCES: "permission denied",
+    errno.EBUSY: "it is in use, or a mount point",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EISDIR: "it is a folder",
+    errno.ELOOP: "its links lead in a circle",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ENOENT: "there is no such file or folder",
+    errno.ENOSPC: "the disk is full",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EPERM: "permission denied",
+    errno.EROFS: "the file system is read-only",
+}
+
+
+def os_reason(error: OSError) -> str:
+    """Return why the system refused, as words that finish a sentence of ours."""
+    known = _REASONS.get(error.errno or 0)
+    return known or (error.strerror or str(error)).lower()

@@ -116,54 +116,6 @@ def test_json_can_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> N
     assert json.loads(capsys.readouterr().out)["schema"] == "penstock.run/1"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["compile", "missing.tflite", "--board", BOARD, "-o", "out"], "missing.tflite"),
-        (["compile", "text.tflite", "--board", BOARD, "-o", "out"], "text.tflite"),
-        (["compile", "cut.tflite", "--board", BOARD, "-o", "out"], "cut.tflite"),
-        (["compile", "empty.tflite", "--board", BOARD, "-o", "out"], "empty.tflite"),
-        (["compile", "folder.tflite", "--board", BOARD, "-o", "out"], "folder.tflite"),
-        (["compile", MODEL, "--board", "stm32f746-disco", "-o", "out"], BOARD),
-        (["compile", MODEL, "--board", BOARD], "--output"),
-        (["compile", MODEL, "--board", BOARD, "-o", "taken"], "did not make"),
-        (["compile", MODEL, "--board", BOARD, "-o", "out", "--arena-in", "flash"], "flash"),
-        (["compile", MODEL, "--board", BOARD, "-o", "out", "--arena-in", "moon"], "moon"),
-        (["run", MODEL], "--board"),
-        (["run", "taken", "--board", BOARD], "not a Penstock project"),
-        (["run", MODEL, "--board", "host", "--input", "text.tflite"], "suffix"),
-        (["run", MODEL, "--board", "host", "--input", "no.npy"], "no.npy"),
-        (["run", MODEL, "--board", "host", "--labels", "no.txt"], "no.txt"),
-        (["run", MODEL, "--board", "host", "--output", "answer.csv"], "answer.csv"),
-        (["run", MODEL, "--board", "host", "--json", "no/such/folder.json"], "no/such/folder.json"),
-        (["fly", MODEL], "fly"),
-        (["run", MODEL, "--board", "host", "--seed", "-1"], "seed"),
-        (["run", "missing.tflite"], "missing.tflite"),
-        (["compile", MODEL, "--board", "missing.toml", "-o", "out"], "missing.toml"),
-    ],
-)
-def test_wrong_use_ends_in_one_clear_message(
-    arguments: list[str | Path],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "text.tflite").write_text("this is not a model\n" * 10)
-    (tmp_path / "cut.tflite").write_bytes(MODEL.read_bytes()[:5000])
-    (tmp_path / "empty.tflite").write_bytes(b"")
-    (tmp_path / "folder.tflite").mkdir()
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "thesis.txt").write_text("years of work")
-    before = sorted(tmp_path.rglob("*"))
-    assert penstock(*arguments) == 2
-    stderr = capfd.readouterr().err
-    assert message in stderr
-    assert "Traceback" not in stderr
-    assert sorted(tmp_path.rglob("*")) == before
-
-
 def test_ctrl_c_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

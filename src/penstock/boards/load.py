@@ -16,7 +16,7 @@ from penstock.boards.board import (
     MemoryRegion,
     PeripheralRange,
 )
-from penstock.errors import InputError
+from penstock.errors import InputError, os_reason
 
 Table = Mapping[str, Any]
 
@@ -64,8 +64,10 @@ def load_board_file(path: Path) -> Board:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        reason = os_reason(error) if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InputError(
-            f"the board file {path} cannot be read: {error}", help="check the path and encoding"
+            f"the board file {str(path)!r} cannot be read: {reason}",
+            help="give the path of a board's TOML file",
         ) from error
     return parse_board(text, name=path.stem, where=str(path))
 

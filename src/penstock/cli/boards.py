@@ -1,48 +1,76 @@
 """``penstock boards``: what can be compiled for and simulated."""
 
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from penstock import api
 from penstock.boards.board import Board
-from penstock.cli.console import json_option, plain_table, stdout, write_json
+from penstock.cli.console import json_option, stdout, write_json
+from penstock.cli.parameters import STANDARD_OUTPUT
+from penstock.cli.tables import add_columns, plain_table
 from penstock.units import format_bytes
+
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+HOST_MEMORY = "no limits: for checks and whole data sets"
+NARROWEST_MEMORY = 24
+"""Columns that a region's name and size need."""
 
 
 @click.command()
 @json_option
 def boards(json_path: Path | None) -> None:
-    """List the boards and their memories."""
+    """List what --board takes, with each board's memories.
+
+    The memories' names are what --weights-in and --arena-in take. A board of your own works too:
+    --board my-board.toml, in the form of the files in the package's folder boards/data.
+    """
     known = api.boards()
     write_json(
         {"schema": "penstock.boards/1", "boards": [_to_json(board) for board in known]}, json_path
     )
-    if str(json_path) == "-":
-        return
+    if json_path != STANDARD_OUTPUT:
+        _show(known)
+
+
+def _show(known: Sequence[Board]) -> None:
+    rows = [
+        (board.name, board.mcu, board.core.name, f"{board.clock_hz / 1e6:.0f} MHz")
+        for board in known
+    ]
+    rows.append(("host", "this computer", "", ""))
+    gap = 2
+    taken = sum(max(map(len, column)) + gap for column in zip(*rows, strict=True))
+    width = max(stdout.width - taken, NARROWEST_MEMORY)
     table = plain_table()
-    table.add_column("--board", no_wrap=True)
-    table.add_column("microcontroller")
-    table.add_column("core", no_wrap=True)
-    table.add_column("clock", justify="right", no_wrap=True)
-    table.add_column("internal")
-    table.add_column("external")
-    for board in known:
-        table.add_row(
-            board.name,
-            board.mcu,
-            board.core.name,
-            f"{board.clock_hz / 1e6:.0f} MHz",
-            _regions(board, external=False),
-            _regions(board, external=True) or "none",
-        )
-    table.add_row("host", "this computer", "", "", "no limits: for checks and whole data sets", "")
+    add_columns(
+        table, ("--board", "chip", "core", "memories"), ("--board", "chip", "core", "clock")
+    )
+    table.add_column("memories", no_wrap=True)
+    memories = [_memories(board, width) for board in known]
+    for row, memory in zip(rows, [*memories, _fill(HOST_MEMORY, width)], strict=True):
+        table.add_row(*row, memory)
     stdout.print(table)
+
+
+def _memories(board: Board, width: int) -> str:
+    """Return the regions in lines of at most ``width``; external ones begin a line."""
+    internal = _regions(board, external=False)
+    external = _regions(board, external=True)
+    lines = [internal, f"external: {external}"] if external else [internal]
+    return "\n".join(_fill(line, width) for line in lines)
+
+
+def _fill(text: str, width: int) -> str:
+    """Wrap text at spaces, never at no-break ones, which become spaces."""
+    return textwrap.fill(text, width, break_long_words=False).replace(NO_BREAK_SPACE, " ")
 
 
 def _regions(board: Board, *, external: bool) -> str:
     return ", ".join(
-        f"{region.name} {format_bytes(region.size_bytes)}"
+        f"{region.name} {format_bytes(region.size_bytes)}".replace(" ", NO_BREAK_SPACE)
         for region in board.regions
         if region.is_external is external
     )

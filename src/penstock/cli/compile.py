@@ -3,28 +3,34 @@
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from penstock import api
-from penstock.cli.console import json_option, progress_bar, show_memory, stdout, write_json
+from penstock.cli.console import json_option, progress_bar, stdout, write_json
+from penstock.cli.parameters import STANDARD_OUTPUT, model_file, output_folder
+from penstock.cli.tables import arena_bound, show_memory
 from penstock.report.results import CompileResult
 from penstock.units import format_bytes, format_count
 
 
 @click.command("compile")
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.tflite")
+@click.argument("model", callback=model_file, metavar="MODEL.tflite")
 @click.option(
-    "--board", required=True, metavar="NAME", help="Board to compile for, or 'host' (any C99)."
+    "--board",
+    required=True,
+    metavar="NAME",
+    help="Board to compile for (`penstock boards` lists them), or 'host' for any C99 compiler.",
 )
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    callback=output_folder,
     metavar="DIR",
     help="Folder to create; an earlier Penstock project there is replaced.",
 )
-@click.option("--weights-in", metavar="REGION", help="Memory for the weights (default: chosen).")
-@click.option("--arena-in", metavar="REGION", help="Memory for the arena (default: chosen).")
+@click.option("--weights-in", metavar="MEMORY", help="Memory for the weights (default: chosen).")
+@click.option("--arena-in", metavar="MEMORY", help="Memory for the activations (default: chosen).")
 @click.option(
     "--check/--no-check",
     default=True,
@@ -51,21 +57,24 @@ def compile_command(
     with progress_bar() as progress:
         result = api.compile(model, board=board, output=output, options=options, progress=progress)
     write_json(result.to_json(), json_path)
-    if str(json_path) != "-":
+    if json_path != STANDARD_OUTPUT:
         _show(result)
 
 
 def _show(result: CompileResult) -> None:
     stdout.print(
-        f"[bold]{result.model}[/] compiled for [bold]{result.board}[/]: {result.directory}"
+        f"[bold]{escape(result.model)}[/] compiled for [bold]{escape(result.board)}[/]: "
+        f"{escape(result.directory)}",
+        soft_wrap=True,
     )
     stdout.print(
         f"  {result.steps} steps, {format_count(result.macs)} MACs"
         + _saved(result.macs_original, result.macs)
     )
     stdout.print(
-        f"  weights {format_bytes(result.weights_bytes)}; arena {format_bytes(result.arena_bytes)} "
-        f"(no plan needs less than {format_bytes(result.arena_bytes_lower_bound)})"
+        f"  weights {format_bytes(result.weights_bytes)}; "
+        f"arena {format_bytes(result.arena_bytes)} "
+        f"({arena_bound(result.arena_bytes, result.arena_bytes_lower_bound)})"
         + (f"; state {format_bytes(result.state_bytes)}" if result.state_bytes else "")
     )
     checked = (
@@ -80,4 +89,4 @@ def _show(result: CompileResult) -> None:
 def _saved(before: int, after: int) -> str:
     if before == after:
         return ""
-    return f" ({format_count(before)} in the model; dead channels removed)"
+    return f" ({format_count(before)} in the model; the passes removed the rest)"

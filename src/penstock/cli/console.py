@@ -1,6 +1,7 @@
-"""What the verbs share: consoles, options, progress and the writing of result files."""
+"""What the verbs share: consoles, progress and the writing of result files."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,23 +9,28 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from penstock.errors import InputError
-from penstock.report.results import MemoryUse, render_json
-from penstock.units import format_bytes
+from penstock.cli.parameters import STANDARD_OUTPUT, result_file_or_stdout
+from penstock.errors import InputError, os_reason
+from penstock.report.results import render_json
 
 PIPED_WIDTH = 120
-"""Columns where the output is no terminal, so that a table in a file does not wrap at 80."""
+"""Columns where neither a terminal nor COLUMNS says how many there are."""
+
+
+class _Console(Console):
+    """A console that leaves to the command line what happens when nobody reads its output."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def _console(*, is_stderr: bool) -> Console:
-    console = Console(stderr=is_stderr, highlight=False)
+    console = _Console(stderr=is_stderr, highlight=False)
     if not console.is_terminal:
-        console.width = PIPED_WIDTH
+        console.width = shutil.get_terminal_size((PIPED_WIDTH, 25)).columns
     return console
 
 
@@ -39,9 +45,9 @@ def json_option(command: Command) -> Command:
     return click.option(
         "--json",
         "json_path",
-        type=click.Path(path_type=Path, dir_okay=False),
+        callback=result_file_or_stdout,
         metavar="FILE",
-        help="Write the result as JSON to FILE ('-' for standard output).",
+        help="Write the result as JSON to FILE; '-' prints it instead of the tables.",
     )(command)
 
 
@@ -50,7 +56,7 @@ def write_json(document: Mapping[str, Any], path: Path | None) -> None:
     if path is None:
         return
     text = render_json(document)
-    if str(path) == "-":
+    if path == STANDARD_OUTPUT:
         click.echo(text, nl=False)
         return
     write_file(path, text.encode())
@@ -69,31 +75,38 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         InputError: the folder is missing, read-only or full.
     """
+    temporary: Path | None = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"cannot write {str(path)!r}: {error.strerror}") from error
-    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
     except OSError as error:
-        raise InputError(f"cannot write {str(path)!r}: {error.strerror}") from error
+        raise InputError(
+            f"cannot write {str(path)!r}: {os_reason(error)}",
+            help="name a place that can be written; what was there is as it was",
+        ) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, float | None], None]]:
-    """Show progress on stderr; yields a function taking a stage name and a fraction or None."""
+    """Show progress on stderr where that is a terminal, and take it away at the end.
+
+    Yields a function taking a stage name and a fraction or None.
+    """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=stderr, transient=True) as progress:
+    is_shown = stderr.is_terminal and not stderr.is_dumb_terminal
+    with Progress(*columns, console=stderr, transient=True, disable=not is_shown) as progress:
         task = progress.add_task("starting", total=None)
 
         def report(stage: str, fraction: float | None) -> None:
@@ -101,29 +114,3 @@ def progress_bar() -> Iterator[Callable[[str, float | None], None]]:
             progress.update(task, description=stage, total=total, completed=fraction or 0.0)
 
         yield report
-
-
-def show_memory(memory: Mapping[str, MemoryUse]) -> None:
-    """Print a table of bytes used by memory region, and what they are."""
-    stdout.print("\n[bold]Where the bytes live[/]")
-    table = plain_table()
-    table.add_column("memory")
-    table.add_column("used", justify="right")
-    table.add_column("of", justify="right")
-    table.add_column("", justify="right")
-    table.add_column("by")
-    for region, use in memory.items():
-        contents = ", ".join(
-            f"{what} {format_bytes(size_bytes)}" for what, size_bytes in use.contents.items()
-        )
-        capacity = share = ""
-        if use.capacity_bytes is not None:
-            capacity = format_bytes(use.capacity_bytes)
-            share = f"{100 * use.used_bytes / use.capacity_bytes:.1f} %"
-        table.add_row(region, format_bytes(use.used_bytes), capacity, share, contents)
-    stdout.print(table)
-
-
-def plain_table() -> Table:
-    """Return an empty table in the style of all verbs."""
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")

@@ -1,5 +1,6 @@
 """The group of verbs, and what happens to errors."""
 
+import errno
 import sys
 from importlib.metadata import version
 
@@ -11,21 +12,37 @@ from penstock.cli.compile import compile_command
 from penstock.cli.console import stderr
 from penstock.cli.inspect import inspect_command
 from penstock.cli.run import run
-from penstock.errors import PenstockError, SimulationError, VerificationError
+from penstock.cli.usage import explain_usage
+from penstock.errors import InputError, PenstockError, SimulationError, VerificationError
 
 EXIT_OUR_FAULT = 1
 EXIT_WRONG_USE = 2
 EXIT_INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version("penstock"), prog_name="penstock")
-def cli() -> None:
-    """Deep learning on microcontrollers.
+HELP = """Deep learning on microcontrollers.
 
-    Turns an int8 .tflite model into verified C, and runs that C on a virtual board before there
-    is a real one. Start with: penstock inspect MODEL.tflite
-    """
+Turns an int8 .tflite model into C that is compared byte for byte with an interpreter, and runs
+that C on a virtual board before there is a real one.
+
+\b
+penstock inspect MODEL.tflite                      what is in it, what it needs
+penstock compile MODEL.tflite --board NAME -o DIR  make a C project
+penstock run DIR --input photo.jpg                 run it on the virtual board
+"""
+
+
+@click.group(
+    help=HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+)
+@click.version_option(version("penstock"), message="penstock %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Choose the verb; without one, say what there is."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 cli.add_command(compile_command)
@@ -40,33 +57,37 @@ def run_command_line(arguments: list[str]) -> int:
         cli.main(args=arguments, prog_name="penstock", standalone_mode=False)
     except click.exceptions.Exit as finished:
         return finished.exit_code
-    except click.ClickException as error:
-        error.show()
-        return EXIT_WRONG_USE
     except (KeyboardInterrupt, click.Abort):
         stderr.print("[yellow]interrupted[/]: nothing was left half-written")
         return EXIT_INTERRUPTED
-    except (VerificationError, SimulationError) as error:
-        _explain(error)
-        stderr.print("This is a bug of Penstock: please report it with the model.")
-        return EXIT_OUR_FAULT
-    except PenstockError as error:
-        _explain(error)
-        return EXIT_WRONG_USE
     except BrokenPipeError:
         # The reader of our output (head, less) has seen enough.
         sys.stdout = None
         return 0
     except Exception as error:
+        return _fail(error, arguments)
+    return 0
+
+
+def _fail(error: Exception, arguments: list[str]) -> int:
+    """Explain an error on stderr and return the exit status."""
+    if isinstance(error, click.ClickException):
+        verb = next((argument for argument in arguments if argument in cli.commands), "")
+        error = explain_usage(error, f"penstock {verb}".rstrip())
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        # What is still buffered would fail once more at exit.
+        sys.stdout = None
+        error = InputError("cannot write the output: the disk is full", help="free some space")
+    if not isinstance(error, PenstockError):
         stderr.print_exception(show_locals=False)
         stderr.print(
             f"This is a bug of Penstock ({escape(type(error).__name__)}): please report it."
         )
         return EXIT_OUR_FAULT
-    return 0
-
-
-def _explain(error: PenstockError) -> None:
     stderr.print(f"[bold red]error[/]: {escape(error.what)}", soft_wrap=True)
     if error.help:
         stderr.print(f"[bold]help[/]: {escape(error.help)}", soft_wrap=True)
+    if isinstance(error, VerificationError | SimulationError):
+        stderr.print("This is a bug of Penstock: please report it with the model.")
+        return EXIT_OUR_FAULT
+    return EXIT_WRONG_USE

@@ -3,70 +3,100 @@
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from penstock import api
-from penstock.cli.console import json_option, plain_table, stdout, write_json
+from penstock.cli.console import json_option, stdout, write_json
+from penstock.cli.parameters import STANDARD_OUTPUT, model_file
+from penstock.cli.tables import add_columns, arena_bound, format_shape, plain_table
+from penstock.report.inspection import GraphTotals
 from penstock.units import format_bytes, format_count
 
 
 @click.command("inspect")
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.tflite")
-@click.option("--text", "as_text", is_flag=True, help="Print the graph's text form instead.")
-@click.option("--optimized", is_flag=True, help="Show the graph after all passes.")
+@click.argument("model", callback=model_file, metavar="MODEL.tflite")
+@click.option(
+    "--text",
+    "as_text",
+    is_flag=True,
+    help="Print every tensor and operator as text, one a line, instead of the tables.",
+)
+@click.option(
+    "--optimized", is_flag=True, help="List the operators after the passes, not the file's."
+)
 @json_option
 def inspect_command(model: Path, as_text: bool, optimized: bool, json_path: Path | None) -> None:
     """Show what is in a model and what it needs.
 
-    Operators with shapes, multiply-accumulates (MACs), parameters and quantization; memory.
+    Operators with shapes, multiply-accumulates (MACs), parameters and quantization; then what the
+    file adds up to, and what is left after the passes, which remove work and change no output
+    byte.
     """
     inspection = api.inspect(model, optimized=optimized)
     write_json(inspection.to_json(), json_path)
-    if str(json_path) == "-":
+    if json_path == STANDARD_OUTPUT:
         return
     if as_text:
         click.echo(api.format_graph(inspection.graph), nl=False)
         return
-    _show_operators(inspection)
-    for name in inspection.graph.inputs:
-        stdout.print(
-            f"input   {api.describe_tensor(inspection.graph.tensors[name])}", soft_wrap=True
-        )
-    for name in inspection.graph.outputs:
-        stdout.print(
-            f"output  {api.describe_tensor(inspection.graph.tensors[name])}", soft_wrap=True
-        )
-    stdout.print(
-        f"total   {format_count(inspection.macs)} MACs, "
-        f"{format_count(inspection.parameters)} parameters"
-    )
-    if inspection.arena_bytes is None:
-        stdout.print(f"memory  not known: {inspection.obstacle}", soft_wrap=True)
-        return
-    stdout.print(
-        f"memory  constants {format_bytes(inspection.weights_bytes or 0)}, "
-        f"arena {format_bytes(inspection.arena_bytes)} "
-        f"(no plan needs less than {format_bytes(inspection.arena_bytes_lower_bound or 0)})"
-    )
+    _show_operators(inspection, model)
+    for role, names in (("input", inspection.graph.inputs), ("output", inspection.graph.outputs)):
+        for name in names:
+            described = escape(api.describe_tensor(inspection.graph.tensors[name]))
+            stdout.print(f"{role:7} {described}", soft_wrap=True)
+    _show_totals(inspection)
 
 
-def _show_operators(inspection: api.Inspection) -> None:
-    stdout.print(f"[bold]{inspection.graph.name}[/]")
-    table = plain_table()
-    table.add_column("#", justify="right")
-    table.add_column("operator", no_wrap=True)
-    table.add_column("output", no_wrap=True)
-    table.add_column("type")
-    table.add_column("MACs", justify="right", no_wrap=True)
-    table.add_column("params", justify="right", no_wrap=True)
+def _show_operators(inspection: api.Inspection, model: Path) -> None:
+    which = "after the passes" if inspection.is_optimized else "as in the file"
+    count = len(inspection.operators)
+    stdout.print(
+        f"[bold]{escape(model.name)}[/]: {count} operators {which}, in the order they run",
+        soft_wrap=True,
+    )
+    table = plain_table(has_totals=True)
+    add_columns(
+        table, ("operator", "output", "type"), ("#", "operator", "output", "type", "MACs", "params")
+    )
     table.add_column("scale, zero point")
     for row in inspection.operators:
         table.add_row(
             str(row.index),
             row.kind,
-            "×".join(map(str, row.shape)) or "scalar",
+            format_shape(row.shape),
             row.dtype,
             format_count(row.macs) if row.macs else "",
             format_count(row.parameters) if row.parameters else "",
             row.quantization,
         )
+    table.columns[1].footer = "total"
+    table.columns[4].footer = format_count(sum(row.macs for row in inspection.operators))
+    table.columns[5].footer = format_count(sum(row.parameters for row in inspection.operators))
     stdout.print(table)
+
+
+def _show_totals(inspection: api.Inspection) -> None:
+    stdout.print("\n[bold]What it adds up to[/]")
+    table = plain_table()
+    add_columns(table, ("",), ("", "operators", "MACs", "parameters", "weights", "arena"))
+    table.add_row("in the file", *_totals(inspection.file))
+    if inspection.after_passes is None:
+        stdout.print(table)
+        stdout.print(f"it cannot be compiled: {escape(inspection.obstacle)}", soft_wrap=True)
+        return
+    arena_bytes = inspection.arena_bytes or 0
+    table.add_row("after passes", *_totals(inspection.after_passes), format_bytes(arena_bytes))
+    stdout.print(table)
+    bound = arena_bound(arena_bytes, inspection.arena_bytes_lower_bound or 0)
+    stdout.print(f"arena, for the activations: {bound}")
+    if inspection.after_passes.weights_bytes > inspection.file.weights_bytes:
+        stdout.print("weights after the passes hold the kernels' multipliers and tables too")
+
+
+def _totals(totals: GraphTotals) -> tuple[str, ...]:
+    return (
+        str(totals.operators),
+        format_count(totals.macs),
+        format_count(totals.parameters),
+        format_bytes(totals.weights_bytes),
+    )

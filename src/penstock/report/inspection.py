@@ -1,7 +1,7 @@
 """What ``penstock inspect`` finds in a model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from penstock.ir.graph import Graph
@@ -24,40 +24,63 @@ class OperatorRow:
     quantization: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Inspection:
-    """A model's operators and needs.
+@dataclass(frozen=True, slots=True)
+class GraphTotals:
+    """What a whole graph adds up to.
 
     Attributes:
-        graph: as loaded, or after the passes.
-        operators: one row each.
+        operators: how many there are.
         macs: multiply-accumulates of one inference.
         parameters: elements of constant tensors read by operators with MACs.
-        weights_bytes: constants of the compiled program; None when it cannot be compiled.
-        arena_bytes: planned arena; None likewise.
+        weights_bytes: constants of the graph; of a compiled program also what its kernels read
+            beside the weights, such as multipliers and tables.
+    """
+
+    operators: int
+    macs: int
+    parameters: int
+    weights_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inspection:
+    """A model's operators and needs, before and after the passes.
+
+    Attributes:
+        graph: as in the file, or after the passes.
+        is_optimized: which of the two.
+        operators: one row for each operator of ``graph``.
+        file: totals of the model file.
+        after_passes: totals of the program that is compiled; None when it cannot be compiled.
+        arena_bytes: planned arena of that program; None likewise.
         arena_bytes_lower_bound: none can be smaller; None likewise.
         obstacle: why it cannot be compiled; empty when it can.
     """
 
     graph: Graph
+    is_optimized: bool
     operators: Sequence[OperatorRow]
-    macs: int
-    parameters: int
-    weights_bytes: int | None
+    file: GraphTotals
+    after_passes: GraphTotals | None
     arena_bytes: int | None
     arena_bytes_lower_bound: int | None
     obstacle: str
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``penstock.inspect/1`` form."""
+        shown = self.after_passes if self.is_optimized else self.file
+        program = self.after_passes
         return {
             "schema": "penstock.inspect/1",
             "model": self.graph.name,
-            "macs": self.macs,
-            "parameters": self.parameters,
-            "weights_bytes": self.weights_bytes,
+            "optimized": self.is_optimized,
+            "macs": (shown or self.file).macs,
+            "parameters": (shown or self.file).parameters,
+            "weights_bytes": None if program is None else program.weights_bytes,
             "arena_bytes": self.arena_bytes,
             "arena_bytes_lower_bound": self.arena_bytes_lower_bound,
+            "file": asdict(self.file),
+            "after_passes": None if program is None else asdict(program),
             "obstacle": self.obstacle or None,
             "inputs": [_tensor_to_json(self.graph.tensors[name]) for name in self.graph.inputs],
             "outputs": [_tensor_to_json(self.graph.tensors[name]) for name in self.graph.outputs],
@@ -74,6 +97,20 @@ class Inspection:
                 for row in self.operators
             ],
         }
+
+
+def graph_totals(graph: Graph, weights_bytes: int | None = None) -> GraphTotals:
+    """Return what a graph adds up to; its own constants count where no program's are given."""
+    rows = operator_rows(graph)
+    if weights_bytes is None:
+        constants = (tensor for tensor in graph.tensors.values() if tensor.is_constant)
+        weights_bytes = sum(tensor.size_bytes for tensor in constants)
+    return GraphTotals(
+        operators=len(rows),
+        macs=sum(row.macs for row in rows),
+        parameters=sum(row.parameters for row in rows),
+        weights_bytes=weights_bytes,
+    )
 
 
 def operator_rows(graph: Graph) -> list[OperatorRow]:

@@ -1,0 +1,175 @@
+"""What paths and numbers on the command line may be; wrong ones are refused before any work.
+
+Each public function is a callback of the argument parser: it takes what was typed, None where
+nothing was, and returns it as what the verb works with.
+"""
+
+import os
+from pathlib import Path
+
+import click
+
+from penstock.errors import InputError
+
+STANDARD_OUTPUT = Path("-")
+
+
+def model_file(_context: click.Context, parameter: click.Parameter, value: str) -> Path:
+    """Take a model file.
+
+    Raises:
+        InputError: it is something else; the help says which verb takes it.
+    """
+    path = _not_empty(parameter, value)
+    if path.is_dir():
+        raise InputError(
+            f"{value!r} is a folder, not a model file",
+            help="give a .tflite file; a compiled project is for `penstock run`",
+        )
+    return _model(path)
+
+
+def model_or_project(_context: click.Context, parameter: click.Parameter, value: str) -> Path:
+    """Take a model file or a compiled project.
+
+    Raises:
+        InputError: it is neither file nor folder.
+    """
+    return _model(_not_empty(parameter, value))
+
+
+def _model(path: Path) -> Path:
+    if not path.exists():
+        raise InputError(f"there is no model {str(path)!r}", help="check the path")
+    if not path.is_file() and not path.is_dir():
+        raise InputError(
+            f"{str(path)!r} is a device or pipe, not a model file", help="give a .tflite file"
+        )
+    return path
+
+
+def input_file(
+    _context: click.Context, parameter: click.Parameter, value: str | None
+) -> Path | None:
+    """Take a file to read.
+
+    Raises:
+        InputError: it is missing or a folder.
+    """
+    if value is None:
+        return None
+    path = _not_empty(parameter, value)
+    if path.is_dir():
+        raise InputError(
+            f"{option_name(parameter)} {value!r} is a folder, not a file", help="give a file in it"
+        )
+    if not path.exists():
+        raise InputError(
+            f"{option_name(parameter)}: there is no file {value!r}", help="check the path"
+        )
+    return path
+
+
+def result_file(
+    _context: click.Context, parameter: click.Parameter, value: str | None
+) -> Path | None:
+    """Take a file to write, in a folder that is there.
+
+    Raises:
+        InputError: it could not be written.
+    """
+    return None if value is None else _result(parameter, _not_empty(parameter, value))
+
+
+def result_file_or_stdout(
+    _context: click.Context, parameter: click.Parameter, value: str | None
+) -> Path | None:
+    """Take a file to write, or ``-`` for standard output.
+
+    Raises:
+        InputError: it could not be written.
+    """
+    if value is None or value == str(STANDARD_OUTPUT):
+        return None if value is None else STANDARD_OUTPUT
+    return _result(parameter, _not_empty(parameter, value))
+
+
+def _result(parameter: click.Parameter, path: Path) -> Path:
+    where = f"{option_name(parameter)} {str(path)!r}"
+    if path.is_dir():
+        raise InputError(f"{where} is a folder, not a file", help="name a file in it")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{where} is a device or pipe, not a file", help="name a file")
+    if not path.parent.is_dir():
+        raise InputError(
+            f"{where}: there is no folder {str(path.parent)!r}",
+            help="make the folder, or name another",
+        )
+    _expect_writable(path.parent, where)
+    return path
+
+
+def output_folder(_context: click.Context, parameter: click.Parameter, value: str) -> Path:
+    """Take a folder to make, or to replace as a whole.
+
+    Raises:
+        InputError: no folder can appear there.
+    """
+    path = _not_empty(parameter, value)
+    where = f"output folder {value!r}"
+    if path.is_dir() and Path.cwd().is_relative_to(path.resolve()):
+        raise InputError(
+            f"{where} holds the current folder, so it cannot be replaced as a whole",
+            help="name a new folder",
+        )
+    if path.is_mount():
+        raise InputError(
+            f"{where} is a mount point, which cannot be replaced", help="name a new folder in it"
+        )
+    above = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not above.is_dir():
+        raise InputError(
+            f"{where} cannot be made: {str(above)!r} is not a folder", help="name another place"
+        )
+    _expect_writable(above, where)
+    return path
+
+
+def parse_seed(_context: click.Context, parameter: click.Parameter, value: str) -> int:
+    """Take a whole number from 0.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not (value.isascii() and value.isdecimal()):
+        raise InputError(
+            f"{option_name(parameter)} is {value!r}, not a whole number from 0",
+            help="the same seed gives the same random values",
+        )
+    return int(value)
+
+
+def option_name(parameter: click.Parameter | None) -> str:
+    """Return a parameter as it is typed: ``--output``, ``MODEL.tflite``."""
+    if isinstance(parameter, click.Option):
+        return max(parameter.opts, key=len)
+    metavar = None if parameter is None else getattr(parameter, "metavar", None)
+    return str(metavar or "an argument")
+
+
+def _not_empty(parameter: click.Parameter, value: str) -> Path:
+    """Return a path; an empty one would silently be the current folder."""
+    if not value:
+        raise InputError(
+            f"{option_name(parameter)} is empty, where a path belongs",
+            help="a shell variable that is not set often leaves it so",
+        )
+    return Path(value)
+
+
+def _expect_writable(folder: Path, where: str) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{where} cannot be written: no permission in folder {str(folder)!r}",
+            help="name a place where you may write",
+        )

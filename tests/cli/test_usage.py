@@ -1,0 +1,147 @@
+"""Wrong use: one message in one form, exit status 2, and nothing written."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from penstock.cli.entry import run_command_line
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+MODEL = EXAMPLES / "cifar10.tflite"
+CAT = EXAMPLES / "cat.jpg"
+BOARD = "stm32f746g-disco"
+COMPILE = ["compile", MODEL, "--board", BOARD]
+RUN = ["run", MODEL, "--board", "host"]
+
+Arguments = list[str | Path]
+
+
+def penstock(*arguments: str | Path) -> int:
+    return run_command_line([str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with files that are not what they seem."""
+    (tmp_path / "text.tflite").write_text("this is not a model\n" * 10)
+    (tmp_path / "cut.tflite").write_bytes(MODEL.read_bytes()[:5000])
+    (tmp_path / "empty.tflite").write_bytes(b"")
+    (tmp_path / "folder.tflite").mkdir()
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "thesis.txt").write_text("years of work")
+    (tmp_path / "latin.txt").write_bytes("caf\xe9\n".encode("latin-1"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def expect_refusal(
+    folder: Path, arguments: Arguments, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(folder.rglob("*"))
+    assert penstock(*arguments) == 2
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert re.fullmatch(r"error: .+\nhelp: .+\n", captured.err), captured.err
+    assert message in captured.err
+    assert "Errno" not in captured.err
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fly", MODEL], "no such command 'fly'\nhelp: the commands are boards, compile, inspect"),
+        (["--fly"], "there is no option --fly\nhelp: `penstock --help`"),
+        (["inspect"], "MODEL.tflite is missing\nhelp: `penstock inspect --help`"),
+        (["inspect", MODEL, "more"], "unexpected extra argument (more)"),
+        (["inspect", MODEL, "--jsn", "x"], "no option --jsn\nhelp: did you mean --json?"),
+        (COMPILE, "--output is missing\nhelp: add --output DIR: Folder to create"),
+        (["compile", MODEL, "--board"], "'--board' requires an argument\nhelp: `penstock compile"),
+        ([*RUN, "--verify=3"], "'--verify' does not take a value"),
+        ([*RUN, "--seed", "-1"], "--seed is '-1', not a whole number from 0"),
+        ([*RUN, "--seed", "x"], "--seed is 'x', not a whole number from 0"),
+        ([*COMPILE, "-o", ""], "--output is empty"),
+        (["compile", "", "--board", BOARD, "-o", "out"], "MODEL.tflite is empty"),
+        ([*RUN, "--json", ""], "--json is empty"),
+        (["run", MODEL], "no board given"),
+        (["compile", MODEL, "--board", "stm32f746-disco", "-o", "out"], f"mean '{BOARD}'?"),
+        (["compile", MODEL, "--board", "no.toml", "-o", "out"], "there is no such file or folder"),
+        ([*COMPILE, "-o", "out", "--arena-in", "flash"], "'flash'"),
+        ([*COMPILE, "-o", "out", "--arena-in", "moon"], "'moon'"),
+    ],
+)
+def test_the_command_line_itself(
+    arguments: Arguments, message: str, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    expect_refusal(folder, arguments, message, capfd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["inspect", "missing.tflite"], "there is no model 'missing.tflite'"),
+        (["run", "missing.tflite"], "there is no model 'missing.tflite'"),
+        (["run", "/dev/null", "--board", "host"], "'/dev/null' is a device or pipe"),
+        (["inspect", "folder.tflite"], "is a folder, not a model file"),
+        (["compile", "folder.tflite", "--board", BOARD, "-o", "out"], "is for `penstock run`"),
+        (["compile", "text.tflite", "--board", BOARD, "-o", "out"], "text.tflite"),
+        (["compile", "cut.tflite", "--board", BOARD, "-o", "out"], "cut.tflite"),
+        (["compile", "empty.tflite", "--board", BOARD, "-o", "out"], "empty.tflite"),
+        (["run", "taken", "--board", BOARD], "not a Penstock project"),
+        ([*RUN, "--input", "text.tflite"], "suffix"),
+        ([*RUN, "--input", "no.npy"], "--input: there is no file 'no.npy'"),
+        ([*RUN, "--input", "taken"], "--input 'taken' is a folder"),
+        ([*RUN, "--labels", "no.txt"], "--labels: there is no file 'no.txt'"),
+        ([*RUN, "--labels", "taken"], "--labels 'taken' is a folder"),
+        ([*RUN, "--labels", "latin.txt"], "it is not UTF-8 text"),
+        ([*RUN, "--input", CAT, "--labels", "/dev/null"], "names 0 classes"),
+    ],
+)
+def test_what_is_read(
+    arguments: Arguments, message: str, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    expect_refusal(folder, arguments, message, capfd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([*COMPILE, "-o", "taken"], "did not make"),
+        ([*COMPILE, "-o", "text.tflite"], "exists and is not a folder"),
+        ([*COMPILE, "-o", "taken/thesis.txt/net"], "thesis.txt' is not a folder"),
+        ([*COMPILE, "-o", "taken/thesis.txt/a/b"], "thesis.txt' is not a folder"),
+        ([*COMPILE, "-o", "."], "holds the current folder"),
+        ([*COMPILE, "-o", "taken/.."], "holds the current folder"),
+        ([*COMPILE, "-o", "/"], "holds the current folder"),
+        ([*COMPILE, "-o", "/proc"], "is a mount point"),
+        ([*RUN, "--output", "answer.csv"], "neither .npy nor .npz"),
+        ([*RUN, "--output", "taken"], "--output 'taken' is a folder"),
+        ([*RUN, "--output", "no/answer.npy"], "there is no folder 'no'"),
+        ([*RUN, "--output", "same.npy", "--json", "same.npy"], "are the same file"),
+        ([*RUN, "--json", "no/such/folder.json"], "there is no folder 'no/such'"),
+        ([*RUN, "--json", "taken/thesis.txt/r.json"], "there is no folder 'taken/thesis.txt'"),
+        ([*RUN, "--json", "/dev/null"], "is a device or pipe"),
+    ],
+)
+def test_what_is_written(
+    arguments: Arguments, message: str, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    expect_refusal(folder, arguments, message, capfd)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[*COMPILE, "-o", "closed/net"], [*RUN, "--json", "closed/r.json"]],
+)
+def test_folders_where_one_may_not_write(
+    arguments: Arguments,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (folder / "closed").mkdir()
+    # Asked of the system and not made with chmod, which does not stop the root user of containers.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "closed")
+    expect_refusal(folder, arguments, "no permission in folder", capfd)
