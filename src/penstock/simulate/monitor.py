@@ -18,8 +18,19 @@ from penstock.toolchain import cached_shared_library
     STOP_UNDEFINED,
     STOP_UNALIGNED,
     STOP_STACK,
-) = range(7)
+    STOP_TIMING,
+) = range(8)
 """``stop_reason`` of monitor.c."""
+
+_SOURCES = (
+    "monitor.c",
+    "thumb.c",
+    "timing.c",
+    "access.c",
+    "fetch.c",
+    "system.c",
+    "cache.c",
+)
 
 ELSEWHERE = "(elsewhere)"
 """Name under which instructions outside all known functions are counted."""
@@ -68,6 +79,7 @@ class MonitorRecord(ctypes.Structure):
         ("address", ctypes.c_uint64),
         ("size_bytes", ctypes.c_uint64),
         ("pc", ctypes.c_uint64),
+        ("timing", ctypes.c_void_p),
         ("blocks", ctypes.c_void_p),
         ("block_capacity", ctypes.c_uint64),
         ("block_count", ctypes.c_uint64),
@@ -78,7 +90,7 @@ class MonitorRecord(ctypes.Structure):
 def load_native() -> ctypes.CDLL:
     """Return the compiled callbacks; raises ToolError without a C compiler."""
     with resources.as_file(resources.files("penstock.simulate") / "native") as folder:
-        sources = [Path(folder) / name for name in ("monitor.c", "thumb.c")]
+        sources = [Path(folder) / name for name in _SOURCES]
         library = cached_shared_library("monitor", sources, [Path(folder)])
     return ctypes.CDLL(str(library))
 
@@ -92,12 +104,14 @@ class Monitor:
         """Prepare the callbacks' data; ``engine`` is Unicorn's own library."""
         self._native = load_native()
         self._functions = firmware.functions
-        slots = 2 + max((f.operator for f in self._functions if f.operator is not None), default=-1)
+        self.slot_count = 2 + max(
+            (f.operator for f in self._functions if f.operator is not None), default=-1
+        )
         self._function_records = _function_records(self._functions)
         self._peripheral_records = (AddressRange * len(peripherals))(
             *(AddressRange(p.base, p.base + p.size_bytes) for p in peripherals)
         )
-        self._operator_instructions = (ctypes.c_uint64 * slots)()
+        self._operator_instructions = (ctypes.c_uint64 * self.slot_count)()
         self.record = MonitorRecord(
             stop=_address_of(engine, "uc_emu_stop"),
             read_memory=_address_of(engine, "uc_mem_read"),

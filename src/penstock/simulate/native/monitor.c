@@ -6,12 +6,14 @@
 #include <stdlib.h>
 
 #include "thumb.h"
+#include "timing.h"
 
 /* UC_ARM_REG_LR, UC_ARM_REG_PC, UC_ARM_REG_SP, UC_ARM_REG_R0 */
 enum { REGISTER_LR = 10, REGISTER_PC = 11, REGISTER_SP = 12, REGISTER_R0 = 66 };
 enum { PROTECTION_READ_WRITE = 3, PAGE_BYTES = 4096 };
 enum { BLOCK_BYTES_MAX = 2048 }; /* the emulator ends a block at a page, or at 512 instructions */
 enum { NO_OPERATOR = 0 };
+enum { ACCESS_WRITE = 17 }; /* UC_MEM_WRITE */
 
 typedef enum stop_reason {
   STOP_NONE = 0,
@@ -20,7 +22,8 @@ typedef enum stop_reason {
   STOP_EXCEPTION = 3, /* `access` is the emulator's exception number */
   STOP_UNDEFINED = 4, /* not an instruction */
   STOP_UNALIGNED = 5, /* an instruction that requires alignment */
-  STOP_STACK = 6      /* the stack has grown into the memory below it */
+  STOP_STACK = 6,     /* the stack has grown into the memory below it */
+  STOP_TIMING = 7     /* code whose cost is not known */
 } stop_reason;
 
 typedef struct function {
@@ -44,6 +47,7 @@ typedef struct block {
   uint32_t enters_operator; /* operator slot when this is a function's first block */
   uint32_t needs_alignment; /* instructions that require it */
   uint64_t count;
+  uint64_t timed; /* its number there */
 } block;
 
 typedef struct monitor {
@@ -68,6 +72,7 @@ typedef struct monitor {
   uint64_t address;
   uint64_t size_bytes;
   uint64_t pc;
+  ps_timing *timing; /* a null pointer when only instructions count */
   block *blocks;
   uint64_t block_capacity; /* a power of two */
   uint64_t block_count;
@@ -168,6 +173,7 @@ static block *describe(monitor *m, void *engine, uint32_t address, uint32_t size
   entry->enters_operator = m->functions[entry->function].start == address
                                ? m->functions[entry->function].operator_slot
                                : NO_OPERATOR;
+  entry->timed = m->timing != NULL ? ps_timing_describe(m->timing, address, size) : 0u;
   return entry;
 }
 
@@ -195,6 +201,12 @@ void ps_monitor_on_block(void *engine, uint64_t address, uint32_t size, monitor 
   m->last_block = address;
   m->instructions += entry->instructions;
   m->operator_instructions[m->operator_slot] += entry->instructions;
+  if (m->timing != NULL) {
+    ps_timing_block(m->timing, (uint32_t)entry->timed, m->operator_slot);
+    if (m->timing->has_failed) {
+      stop(m, engine, STOP_TIMING);
+    }
+  }
   if (m->instructions > m->limit) {
     stop(m, engine, STOP_LIMIT);
   }
@@ -256,7 +268,10 @@ static void check_alignment(void *engine, int access, uint64_t address, int size
 
 void ps_monitor_on_access(void *engine, int access, uint64_t address, int size, int64_t value,
                           monitor *m) {
-  (void)value;
+  if (m->timing != NULL) {
+    ps_timing_access(m->timing, (uint32_t)address, (uint32_t)size, access == ACCESS_WRITE,
+                     (uint32_t)value);
+  }
   if (address >= m->guard_start && address < m->guard_end && m->reason == STOP_NONE &&
       read_register(m, engine, REGISTER_SP) < m->guard_end) {
     record_access(m, access, address, size);

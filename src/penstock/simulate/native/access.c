@@ -1,0 +1,184 @@
+/* What data accesses cost: memories, data cache, store buffer. */
+#include "timing.h"
+
+enum { STREAM_LINES = 3 }; /* consecutive written lines after which misses stop allocating */
+
+/* Returns the cost of opening the row of an address, and leaves it open. */
+static int64_t open_row(ps_memory *memory, uint32_t address) {
+  uint32_t row;
+  uint32_t *open;
+  if (memory->row_shift == 0u) {
+    return 0;
+  }
+  row = address >> memory->row_shift;
+  open = &memory->open_rows[row % memory->bank_count];
+  if (*open == row + 1u) {
+    return 0;
+  }
+  *open = row + 1u;
+  return memory->row_miss;
+}
+
+/* Keeps the port busy for a cost from the moment that it is free; returns when it is done. */
+static uint64_t occupy(ps_memory *memory, uint64_t now, int64_t cost) {
+  const uint64_t start = now > memory->free_at ? now : memory->free_at;
+  memory->free_at = start + (uint64_t)cost;
+  return memory->free_at;
+}
+
+uint64_t ps_read_line(ps_memory *memory, uint32_t line, uint32_t line_bytes, uint64_t now) {
+  const int is_next = memory->continues_at == (uint64_t)line && memory->sequential_read != 0;
+  const int64_t cost = is_next ? memory->sequential_read : memory->line_read;
+  memory->continues_at = (uint64_t)line + line_bytes;
+  return occupy(memory, now, cost + open_row(memory, line)) - now;
+}
+
+/* Puts a store that is done at a time into the buffer; returns the wait for room. */
+static uint64_t buffer_store(ps_timing *t, uint64_t done_at) {
+  uint64_t *entry = &t->stores[t->next_store];
+  const uint64_t stall = *entry > t->now ? *entry - t->now : 0;
+  t->last_store = done_at;
+  *entry = done_at;
+  t->next_store = t->next_store + 1u == t->store_entries ? 0u : t->next_store + 1u;
+  return stall;
+}
+
+static uint64_t buffer_write(ps_timing *t, ps_memory *memory, uint32_t address, int64_t cost) {
+  const uint64_t begin = t->now > t->last_store ? t->now : t->last_store;
+  return buffer_store(t, occupy(memory, begin, cost + open_row(memory, address)));
+}
+
+static ps_memory *home_of(ps_timing *t, uint32_t address) {
+  return &t->memories[t->zones[t->zone_of_page[address >> PS_PAGE_SHIFT]].memory];
+}
+
+void ps_write_line(ps_timing *t, uint32_t line) {
+  ps_memory *home = home_of(t, line);
+  home->bytes_written += 1u << t->data_cache.line_shift;
+  ps_stall(t, PS_CAUSE_STORE_BUFFER, buffer_write(t, home, line, home->line_write));
+}
+
+static ps_cause cause_of(const ps_memory *memory) {
+  return memory->is_external ? PS_CAUSE_EXTERNAL : PS_CAUSE_INTERNAL;
+}
+
+/* Fills a line and returns its tag; a dirty victim is written back after it, while the core goes
+ * on. */
+static uint32_t *fill_line(ps_timing *t, ps_cache *cache, ps_memory *memory, uint32_t address,
+                           uint64_t *stall) {
+  const uint32_t line = address >> cache->line_shift << cache->line_shift;
+  uint32_t *tag = ps_cache_victim(cache, address);
+  const uint32_t victim = *tag;
+  *stall = ps_read_line(memory, line, 1u << cache->line_shift, t->now);
+  memory->bytes_read += 1u << cache->line_shift;
+  if ((victim & PS_LINE_DIRTY) != 0u) {
+    const uint32_t written = victim & ~(uint32_t)PS_LINE_FLAGS;
+    ps_memory *home = home_of(t, written);
+    home->bytes_written += 1u << cache->line_shift;
+    (void)occupy(home, t->now + *stall, home->line_write + open_row(home, written));
+  }
+  *tag = line | PS_LINE_VALID;
+  return tag;
+}
+
+static void read_cached(ps_timing *t, ps_cache *cache, ps_memory *memory, uint32_t address) {
+  uint64_t stall;
+  if (ps_cache_find(cache, address) == 0) {
+    (void)fill_line(t, cache, memory, address, &stall);
+    ps_stall(t, cause_of(memory), stall);
+  }
+}
+
+/* Into what answers at once; parts of words need a read first. */
+static uint64_t write_fast(ps_timing *t, uint32_t size_bytes) {
+  const uint64_t begin = t->now > t->last_store ? t->now : t->last_store;
+  return buffer_store(t, begin + (size_bytes < 4u ? (uint64_t)t->subword_store
+                                                  : (uint64_t)PS_TICKS_PER_CYCLE));
+}
+
+/* A store never waits for its line: it waits in the store buffer. */
+static uint64_t write_cached(ps_timing *t, const ps_zone *zone, uint32_t address,
+                             uint32_t size_bytes) {
+  ps_memory *memory = &t->memories[zone->memory];
+  ps_cache *cache = &t->data_cache;
+  uint32_t *tag = ps_cache_find(cache, address);
+  const int is_streaming = t->store_run_bytes >= (uint32_t)STREAM_LINES << cache->line_shift;
+  uint64_t fill;
+  if (tag != 0 && zone->is_written_back) {
+    *tag |= PS_LINE_DIRTY;
+    return write_fast(t, size_bytes);
+  }
+  if (tag == 0 && zone->is_allocated_by_writes && !is_streaming) {
+    *fill_line(t, cache, memory, address, &fill) |= PS_LINE_DIRTY;
+    return buffer_store(t, t->now + fill);
+  }
+  memory->bytes_written += size_bytes;
+  return buffer_write(t, memory, address, memory->word_write * (int64_t)size_bytes / 4);
+}
+
+static uint64_t write_uncached(ps_timing *t, const ps_zone *zone, uint32_t address,
+                               uint32_t size_bytes) {
+  ps_memory *memory = &t->memories[zone->memory];
+  memory->bytes_written += size_bytes;
+  return memory->word_write == 0 ? 0 : buffer_write(t, memory, address, memory->word_write);
+}
+
+static void write_device(ps_timing *t, ps_memory *memory, uint32_t address, uint32_t size_bytes) {
+  const int64_t cost = memory->word_write + open_row(memory, address);
+  memory->bytes_written += size_bytes;
+  ps_stall(t, cause_of(memory), occupy(memory, t->now, cost) - t->now);
+}
+
+static void read_uncached(ps_timing *t, ps_memory *memory, uint32_t address, uint32_t size_bytes) {
+  uint64_t stall = 0;
+  memory->bytes_read += size_bytes;
+  if (memory->has_accelerator && t->data_accelerator.line_count != 0u) {
+    stall = ps_accelerated(&t->data_accelerator, memory, address, t->now);
+  } else if (memory->word_read != 0) {
+    stall = occupy(memory, t->now, memory->word_read + open_row(memory, address)) - t->now;
+  }
+  if (stall != 0) {
+    ps_stall(t, cause_of(memory), stall);
+  }
+}
+
+static void note_store(ps_timing *t, uint32_t address, uint32_t size_bytes) {
+  t->store_run_bytes = address == t->store_run_end ? t->store_run_bytes + size_bytes : 0u;
+  t->store_run_end = address + size_bytes;
+}
+
+static void write_data(ps_timing *t, const ps_zone *zone, uint32_t address, uint32_t size_bytes) {
+  ps_memory *memory = &t->memories[zone->memory];
+  uint64_t stall;
+  note_store(t, address, size_bytes);
+  if (memory->is_tightly_coupled) {
+    memory->bytes_written += size_bytes;
+    stall = write_fast(t, size_bytes);
+  } else if (zone->is_cached && t->data_cache.is_enabled) {
+    stall = write_cached(t, zone, address, size_bytes);
+  } else if (zone->is_device && memory->word_write != 0) {
+    write_device(t, memory, address, size_bytes);
+    return;
+  } else {
+    stall = write_uncached(t, zone, address, size_bytes);
+  }
+  if (stall != 0) {
+    ps_stall(t, PS_CAUSE_STORE_BUFFER, stall);
+  }
+}
+
+void ps_data_access(ps_timing *t, const ps_zone *zone, uint32_t address, uint32_t size_bytes,
+                    int is_write) {
+  ps_memory *memory = &t->memories[zone->memory];
+  if (is_write) {
+    write_data(t, zone, address, size_bytes);
+  } else if (memory->is_tightly_coupled) {
+    memory->bytes_read += size_bytes;
+  } else if (zone->is_cached && t->data_cache.is_enabled) {
+    read_cached(t, &t->data_cache, memory, address);
+  } else if (zone->is_cached && t->has_unified_cache && t->instruction_cache.is_enabled) {
+    read_cached(t, &t->instruction_cache, memory, address);
+  } else {
+    read_uncached(t, memory, address, size_bytes);
+  }
+}

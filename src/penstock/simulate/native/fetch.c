@@ -1,0 +1,82 @@
+/* What fetching instructions costs: instruction cache, flash accelerators, bare memories. */
+#include "timing.h"
+
+enum { ACCELERATOR_SLOTS = 4096 };
+
+/* Returns the stall of reading a line through a flash accelerator, which holds the latest lines
+ * and, while the core works on one, reads the next. */
+uint64_t ps_accelerated(ps_accelerator *a, const ps_memory *memory, uint32_t address,
+                        uint64_t now) {
+  const uint32_t line = address >> a->line_shift;
+  uint32_t *slot = &a->present[line % ACCELERATOR_SLOTS];
+  uint64_t ready = now + (uint64_t)memory->fetch;
+  if (*slot == line + 1u) {
+    return 0;
+  }
+  if (a->prefetches && a->prefetched_line == (uint64_t)line + 1u && a->prefetch_ready < ready) {
+    ready = a->prefetch_ready > now ? a->prefetch_ready : now;
+  }
+  if (a->order[a->next] != 0u) {
+    uint32_t *oldest = &a->present[(a->order[a->next] - 1u) % ACCELERATOR_SLOTS];
+    *oldest = *oldest == a->order[a->next] ? 0u : *oldest;
+  }
+  *slot = line + 1u;
+  a->order[a->next] = line + 1u;
+  a->next = a->next + 1u == a->line_count ? 0u : a->next + 1u;
+  a->prefetched_line = (uint64_t)line + 2u;
+  a->prefetch_ready = ready + (uint64_t)memory->fetch;
+  return ready - now;
+}
+
+static void fetch_cached(ps_timing *t, const ps_block *block, ps_memory *memory) {
+  ps_cache *cache = &t->instruction_cache;
+  const uint32_t line_bytes = 1u << cache->line_shift;
+  uint32_t line = block->address >> cache->line_shift << cache->line_shift;
+  for (; line < block->address + block->size_bytes; line += line_bytes) {
+    if (ps_cache_find(cache, line) == 0) {
+      memory->bytes_fetched += line_bytes;
+      ps_stall(t, PS_CAUSE_FETCH, ps_read_line(memory, line, line_bytes, t->now));
+      *ps_cache_victim(cache, line) = line | PS_LINE_VALID;
+    }
+  }
+}
+
+/* The block's cycles have passed already: its lines were asked for while they did. */
+static void fetch_accelerated(ps_timing *t, const ps_block *block, ps_memory *memory,
+                              uint32_t cycles) {
+  ps_accelerator *a = &t->instruction_accelerator;
+  const uint32_t first = block->address >> a->line_shift;
+  const uint32_t last = (block->address + block->size_bytes - 1u) >> a->line_shift;
+  const uint64_t length = (uint64_t)cycles << PS_TICK_SHIFT;
+  const uint64_t begin = t->now - length;
+  const uint64_t step = length / (last - first + 1u);
+  uint64_t stall = 0;
+  uint32_t line;
+  for (line = first; line <= last; ++line) {
+    const uint64_t now = begin + step * (line - first) + stall;
+    stall += ps_accelerated(a, memory, line << a->line_shift, now);
+  }
+  if (stall != 0) {
+    memory->bytes_fetched += (uint64_t)(last - first + 1u) << a->line_shift;
+    ps_stall(t, PS_CAUSE_FETCH, stall);
+  }
+}
+
+void ps_fetch(ps_timing *t, const ps_block *block, uint32_t cycles) {
+  const ps_zone *zone = &t->zones[t->zone_of_page[block->address >> PS_PAGE_SHIFT]];
+  ps_memory *memory = &t->memories[zone->memory];
+  if (memory->is_tightly_coupled) {
+    return;
+  }
+  if (zone->is_cached && t->instruction_cache.is_enabled) {
+    fetch_cached(t, block, memory);
+  } else if (memory->has_accelerator && t->instruction_accelerator.line_count != 0u) {
+    fetch_accelerated(t, block, memory, cycles);
+  } else if (memory->fetch != 0) {
+    const uint32_t mask = t->fetch_bytes - 1u;
+    const uint32_t start = block->address & ~mask;
+    const uint32_t end = (block->address + block->size_bytes + mask) & ~mask;
+    memory->bytes_fetched += end - start;
+    ps_stall(t, PS_CAUSE_FETCH, (uint64_t)memory->fetch * ((end - start) / t->fetch_bytes));
+  }
+}

@@ -1,0 +1,137 @@
+/* Registers of the core that timing depends on: cache control, memory attributes, cycle counter.
+ * Numbers from the ARMv7-M architecture reference manual B2.2.7, B3.2, B3.5 and C1.8. */
+#include <string.h>
+
+#include "timing.h"
+
+enum { PAGE_MASK = 0xFFF };
+static const uint32_t SYSTEM_PAGE = 0xE000E000u;
+static const uint32_t TRACE_PAGE = 0xE0001000u;
+
+enum {
+  CYCLE_COUNTER = 0x004, /* of the trace page */
+  SYSTICK_CONTROL = 0x010, /* of the system page, like the following */
+  SYSTICK_RELOAD = 0x014,
+  SYSTICK_VALUE = 0x018,
+  CCR = 0xD14,
+  CCSIDR = 0xD80,
+  CSSELR = 0xD84,
+  MPU_FIRST = 0xD94,
+  MPU_LAST = 0xDBC,
+  ICIALLU = 0xF50,
+  ICIMVAU = 0xF58,
+  DCIMVAC = 0xF5C,
+  DCISW = 0xF60,
+  DCCMVAC = 0xF68,
+  DCCSW = 0xF6C,
+  DCCIMVAC = 0xF70,
+  DCCISW = 0xF74
+};
+enum { CCR_DATA_CACHE = 1 << 16, CCR_INSTRUCTION_CACHE = 1 << 17 };
+
+static uint32_t log2_of(uint32_t power) {
+  uint32_t bits = 0;
+  while ((1u << bits) < power) {
+    ++bits;
+  }
+  return bits;
+}
+
+/* One operation on the line of an address, or of a set and way, if the cache holds it. */
+static void maintain(ps_timing *t, uint32_t *tag, int cleans, int invalidates) {
+  if (tag == 0) {
+    return;
+  }
+  if (cleans && (*tag & PS_LINE_DIRTY) != 0u) {
+    ps_write_line(t, *tag & ~(uint32_t)PS_LINE_FLAGS);
+    *tag &= ~(uint32_t)PS_LINE_DIRTY;
+  }
+  if (invalidates) {
+    *tag = 0;
+  }
+}
+
+static uint32_t *at_set_and_way(const ps_cache *cache, uint32_t value) {
+  const uint32_t set = (value >> cache->line_shift) & (cache->set_count - 1u);
+  const uint32_t way_bits = log2_of(cache->way_count);
+  return &cache->tags[set * cache->way_count + (way_bits != 0u ? value >> (32u - way_bits) : 0u)];
+}
+
+static void enable_caches(ps_timing *t, uint32_t control) {
+  t->data_cache.is_enabled = t->data_cache.set_count != 0u && (control & CCR_DATA_CACHE) != 0u;
+  if (!t->has_unified_cache) {
+    t->instruction_cache.is_enabled =
+        t->instruction_cache.set_count != 0u && (control & CCR_INSTRUCTION_CACHE) != 0u;
+  }
+}
+
+/* CCSIDR says what the selected cache is like: 4.5.6 of the Cortex-M7 TRM (DDI0489). */
+static uint32_t size_of(const ps_cache *cache) {
+  return cache->set_count == 0u ? 0u
+                                : (cache->set_count - 1u) << 13 | (cache->way_count - 1u) << 3 |
+                                      (cache->line_shift - 4u);
+}
+
+static uint32_t read_page(const uint8_t *page, uint32_t offset) {
+  uint32_t value;
+  memcpy(&value, page + offset, sizeof value);
+  return value;
+}
+
+static void write_page(uint8_t *page, uint32_t offset, uint32_t value) {
+  memcpy(page + offset, &value, sizeof value);
+}
+
+/* SysTick counts the core's cycles down from its reload value; it raises no exception here. */
+static void count_down(ps_timing *t) {
+  const uint32_t period = (read_page(t->system_page, SYSTICK_RELOAD) & 0xFFFFFFu) + 1u;
+  if ((read_page(t->system_page, SYSTICK_CONTROL) & 1u) != 0u) {
+    write_page(t->system_page, SYSTICK_VALUE,
+               period - 1u - (uint32_t)((t->now >> PS_TICK_SHIFT) % period));
+  }
+}
+
+static void write_system(ps_timing *t, uint32_t offset, uint32_t value) {
+  ps_cache *data = &t->data_cache;
+  if (offset == CCR) {
+    enable_caches(t, value);
+  } else if (offset == CSSELR) {
+    write_page(t->system_page, CCSIDR,
+               size_of((value & 1u) != 0u ? &t->instruction_cache : data));
+  } else if (offset >= MPU_FIRST && offset <= MPU_LAST) {
+    t->on_attributes(offset, value);
+  } else if (offset == ICIALLU && t->instruction_cache.set_count != 0u) {
+    ps_cache_invalidate_all(&t->instruction_cache);
+  } else if (data->set_count == 0u) {
+    return;
+  } else if (offset == DCIMVAC) {
+    maintain(t, ps_cache_find(data, value), 0, 1);
+  } else if (offset == DCISW) {
+    maintain(t, at_set_and_way(data, value), 0, 1);
+  } else if (offset == DCCMVAC) {
+    maintain(t, ps_cache_find(data, value), 1, 0);
+  } else if (offset == DCCSW) {
+    maintain(t, at_set_and_way(data, value), 1, 0);
+  } else if (offset == DCCIMVAC) {
+    maintain(t, ps_cache_find(data, value), 1, 1);
+  } else if (offset == DCCISW) {
+    maintain(t, at_set_and_way(data, value), 1, 1);
+  }
+}
+
+void ps_system_access(ps_timing *t, uint32_t address, int is_write, uint32_t value) {
+  const uint32_t page = address & ~(uint32_t)PAGE_MASK;
+  const uint32_t offset = address & PAGE_MASK;
+  if (page == SYSTEM_PAGE && is_write) {
+    write_system(t, offset, value);
+  } else if (page == SYSTEM_PAGE && offset == SYSTICK_VALUE) {
+    count_down(t);
+  } else if (page == TRACE_PAGE && offset == CYCLE_COUNTER) {
+    const uint32_t cycles = (uint32_t)(t->now >> PS_TICK_SHIFT);
+    if (is_write) {
+      t->cycle_base = value - cycles;
+    } else {
+      write_page(t->trace_page, CYCLE_COUNTER, cycles + t->cycle_base);
+    }
+  }
+}
