@@ -43,13 +43,12 @@ class MemoryRecord(ctypes.Structure):
         ("line_write", ctypes.c_int64),
         ("fetch", ctypes.c_int64),
         ("sequential_read", ctypes.c_int64),
+        ("sequential_word", ctypes.c_int64),
         ("row_miss", ctypes.c_int64),
         ("row_shift", ctypes.c_uint32),
         ("bank_count", ctypes.c_uint32),
         ("is_tightly_coupled", ctypes.c_uint32),
         ("is_external", ctypes.c_uint32),
-        ("has_accelerator", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
         ("free_at", ctypes.c_uint64),
         ("continues_at", ctypes.c_uint64),
         ("open_rows", ctypes.c_uint32 * BANKS_MAX),
@@ -68,7 +67,7 @@ class ZoneRecord(ctypes.Structure):
         ("is_written_back", ctypes.c_uint32),
         ("is_allocated_by_writes", ctypes.c_uint32),
         ("is_device", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
+        ("is_accelerated", ctypes.c_uint32),
     )
 
 

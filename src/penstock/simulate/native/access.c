@@ -129,13 +129,22 @@ static void write_device(ps_timing *t, ps_memory *memory, uint32_t address, uint
   ps_stall(t, cause_of(memory), occupy(memory, t->now, cost) - t->now);
 }
 
-static void read_uncached(ps_timing *t, ps_memory *memory, uint32_t address, uint32_t size_bytes) {
+static uint64_t read_word(ps_memory *memory, uint32_t address, uint32_t size_bytes, uint64_t now) {
+  const int64_t cost = memory->continues_at == (uint64_t)address ? memory->sequential_word
+                                                                 : memory->word_read;
+  memory->continues_at = (uint64_t)address + size_bytes;
+  return occupy(memory, now, cost + open_row(memory, address)) - now;
+}
+
+static void read_uncached(ps_timing *t, const ps_zone *zone, uint32_t address,
+                          uint32_t size_bytes) {
+  ps_memory *memory = &t->memories[zone->memory];
   uint64_t stall = 0;
   memory->bytes_read += size_bytes;
-  if (memory->has_accelerator && t->data_accelerator.line_count != 0u) {
+  if (zone->is_accelerated && t->data_accelerator.line_count != 0u) {
     stall = ps_accelerated(&t->data_accelerator, memory, address, t->now);
   } else if (memory->word_read != 0) {
-    stall = occupy(memory, t->now, memory->word_read + open_row(memory, address)) - t->now;
+    stall = read_word(memory, address, size_bytes, t->now);
   }
   if (stall != 0) {
     ps_stall(t, cause_of(memory), stall);
@@ -179,6 +188,6 @@ void ps_data_access(ps_timing *t, const ps_zone *zone, uint32_t address, uint32_
   } else if (zone->is_cached && t->has_unified_cache && t->instruction_cache.is_enabled) {
     read_cached(t, &t->instruction_cache, memory, address);
   } else {
-    read_uncached(t, memory, address, size_bytes);
+    read_uncached(t, zone, address, size_bytes);
   }
 }

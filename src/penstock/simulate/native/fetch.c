@@ -70,7 +70,7 @@ void ps_fetch(ps_timing *t, const ps_block *block, uint32_t cycles) {
   }
   if (zone->is_cached && t->instruction_cache.is_enabled) {
     fetch_cached(t, block, memory);
-  } else if (memory->has_accelerator && t->instruction_accelerator.line_count != 0u) {
+  } else if (zone->is_accelerated && t->instruction_accelerator.line_count != 0u) {
     fetch_accelerated(t, block, memory, cycles);
   } else if (memory->fetch != 0) {
     const uint32_t mask = t->fetch_bytes - 1u;

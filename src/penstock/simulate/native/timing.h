@@ -49,13 +49,12 @@ typedef struct ps_memory {
   int64_t line_write;      /* of the bus, for a line's write-back */
   int64_t fetch;           /* stall of an uncached fetch of core.fetch_bytes, or an accelerator's miss */
   int64_t sequential_read; /* a line fill that continues the previous one */
+  int64_t sequential_word; /* an uncached read that continues the previous one */
   int64_t row_miss;        /* further cost of opening a row */
   uint32_t row_shift;      /* log2 of a row's bytes; 0 for memories without rows */
   uint32_t bank_count;
   uint32_t is_tightly_coupled;
   uint32_t is_external;
-  uint32_t has_accelerator;
-  uint32_t reserved;
   uint64_t free_at; /* when its port is idle again */
   uint64_t continues_at;
   uint32_t open_rows[PS_BANKS_MAX];
@@ -71,7 +70,7 @@ typedef struct ps_zone {
   uint32_t is_written_back;
   uint32_t is_allocated_by_writes;
   uint32_t is_device;
-  uint32_t reserved;
+  uint32_t is_accelerated; /* read through the accelerators of the flash memory */
 } ps_zone;
 
 typedef struct ps_edge {
