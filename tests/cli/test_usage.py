@@ -1,5 +1,6 @@
 """Wrong use: one message in one form, exit status 2, and nothing written."""
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -31,6 +32,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "folder.tflite").mkdir()
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.txt").write_text("years of work")
+    (tmp_path / "bad.npy").write_text("no array")
+    (tmp_path / "bad.npz").write_text("no archive")
+    (tmp_path / "bad.png").write_text("no image")
     (tmp_path / "latin.txt").write_bytes("caf\xe9\n".encode("latin-1"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -93,6 +97,9 @@ def test_the_command_line_itself(
         ([*RUN, "--input", "text.tflite"], "suffix"),
         ([*RUN, "--input", "no.npy"], "--input: there is no file 'no.npy'"),
         ([*RUN, "--input", "taken"], "--input 'taken' is a folder"),
+        ([*RUN, "--input", "bad.npy"], "of plain numbers\nhelp: write it with numpy.save\n"),
+        ([*RUN, "--input", "bad.npz"], "of plain numbers\nhelp: write it with numpy.savez\n"),
+        ([*RUN, "--input", "bad.png"], "'bad.png' is not a readable image"),
         ([*RUN, "--labels", "no.txt"], "--labels: there is no file 'no.txt'"),
         ([*RUN, "--labels", "taken"], "--labels 'taken' is a folder"),
         ([*RUN, "--labels", "latin.txt"], "it is not UTF-8 text"),
@@ -122,6 +129,8 @@ def test_what_is_read(
         ([*RUN, "--output", "same.npy", "--json", "same.npy"], "are the same file"),
         ([*RUN, "--json", "no/such/folder.json"], "there is no folder 'no/such'"),
         ([*RUN, "--json", "taken/thesis.txt/r.json"], "there is no folder 'taken/thesis.txt'"),
+        ([*RUN, "--json", "a" * 300], "the name is too long"),
+        ([*COMPILE, "-o", "a" * 300], "the name is too long"),
         ([*RUN, "--json", "/dev/null"], "is a device or pipe"),
     ],
 )
@@ -145,3 +154,19 @@ def test_folders_where_one_may_not_write(
     # Asked of the system and not made with chmod, which does not stop the root user of containers.
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "closed")
     expect_refusal(folder, arguments, "no permission in folder", capfd)
+
+
+def test_what_the_system_refuses_is_no_fault_of_ours(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    system = Path.is_dir
+
+    def is_dir(path: Path) -> bool:
+        if path.parent.name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return system(path)
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    expect_refusal(
+        folder, ["inspect", "closed/x.tflite"], "'closed/x.tflite': permission denied", capfd
+    )

@@ -14,6 +14,7 @@ def main() -> None:
 
         sys.exit(run_command_line(sys.argv[1:]))
     except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
         sys.exit(130)
 
 

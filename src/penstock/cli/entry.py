@@ -13,7 +13,25 @@ from penstock.cli.console import stderr
 from penstock.cli.inspect import inspect_command
 from penstock.cli.run import run
 from penstock.cli.usage import explain_usage
-from penstock.errors import InputError, PenstockError, SimulationError, VerificationError
+from penstock.errors import (
+    InputError,
+    PenstockError,
+    SimulationError,
+    VerificationError,
+    os_reason,
+)
+
+REFUSALS = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOSPC,
+    errno.EPERM,
+    errno.EROFS,
+}
+"""What the system says for reasons of its own; other errors of it are faults of ours."""
 
 EXIT_OUR_FAULT = 1
 EXIT_WRONG_USE = 2
@@ -74,10 +92,8 @@ def _fail(error: Exception, arguments: list[str]) -> int:
     if isinstance(error, click.ClickException):
         verb = next((argument for argument in arguments if argument in cli.commands), "")
         error = explain_usage(error, f"penstock {verb}".rstrip())
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        # What is still buffered would fail once more at exit.
-        sys.stdout = None
-        error = InputError("cannot write the output: the disk is full", help="free some space")
+    if isinstance(error, OSError) and error.errno in REFUSALS:
+        error = _explain_refusal(error)
     if not isinstance(error, PenstockError):
         stderr.print_exception(show_locals=False)
         stderr.print(
@@ -91,3 +107,17 @@ def _fail(error: Exception, arguments: list[str]) -> int:
         stderr.print("This is a bug of Penstock: please report it with the model.")
         return EXIT_OUR_FAULT
     return EXIT_WRONG_USE
+
+
+def _explain_refusal(error: OSError) -> InputError:
+    """Return what the system refused, and why."""
+    if error.filename is None:
+        # What is still buffered would fail once more at exit.
+        sys.stdout = None
+        return InputError(
+            f"cannot write the output: {os_reason(error)}", help="send it somewhere else"
+        )
+    return InputError(
+        f"no access to {str(error.filename)!r}: {os_reason(error)}",
+        help="check the path and its permissions",
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from penstock.errors import InputError
+from penstock.errors import InputError, os_reason
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
 from penstock.ir.operators import Quantize
@@ -112,8 +112,19 @@ def _load_numpy(path: Path) -> Array:
     try:
         loaded = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{str(path)!r} is not a readable .npy file: {error}") from error
+        raise _unreadable(
+            path, "a readable .npy file of plain numbers", error, "write it with numpy.save"
+        ) from error
     return np.asarray(loaded)
+
+
+def _unreadable(path: Path, wanted: str, error: Exception, advice: str) -> InputError:
+    """Return what is wrong with a file: the system keeps it from us, or its content is bad."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return InputError(
+            f"cannot read {str(path)!r}: {os_reason(error)}", help="check its permissions"
+        )
+    return InputError(f"{str(path)!r} is not {wanted}", help=advice)
 
 
 def _from_npz(graph: Graph, path: Path) -> ModelInputs:
@@ -121,7 +132,9 @@ def _from_npz(graph: Graph, path: Path) -> ModelInputs:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: np.asarray(archive[name]) for name in archive.files}
     except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged archives
-        raise InputError(f"{str(path)!r} is not a readable .npz file: {error}") from error
+        raise _unreadable(
+            path, "a readable .npz file of plain numbers", error, "write it with numpy.savez"
+        ) from error
     if all(name in arrays for name in graph.inputs):
         ordered = [arrays[name] for name in graph.inputs]
     else:
@@ -220,7 +233,9 @@ def load_pixels(path: Path, height: int, width: int, channels: int) -> Array:
                 )
             image = opened.convert("L" if channels == 1 else "RGB")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{str(path)!r} is not a readable image: {error}") from error
+        raise _unreadable(
+            path, "a readable image", error, "it may be cut short; does a viewer show it?"
+        ) from error
     scale = min(image.width / width, image.height / height)
     crop_width, crop_height = width * scale, height * scale
     left, top = (image.width - crop_width) / 2, (image.height - crop_height) / 2
