@@ -58,9 +58,10 @@ def refusal(text: str) -> str:
 def test_valid_text_becomes_a_board() -> None:
     board = parse_board(VALID, name="mine", where="mine.toml")
     assert (board.name, board.clock_hz, board.core.fpu) == ("mine", 1000, "fpv5-sp-d16")
-    assert board.clock_confidence is Confidence.GUESS
+    clock = next(fact for fact in board.facts if fact.table == "clock")
+    assert (clock.key, clock.value, clock.provenance.confidence) == ("hz", 1000, Confidence.GUESS)
     ram = board.region("ram")
-    assert (ram.bases, ram.kind, ram.source) == (
+    assert (ram.bases, ram.kind, ram.provenance.source) == (
         (0x2000_0000, 0x3000_0000),
         MemoryKind.SRAM,
         "a manual",
@@ -76,7 +77,7 @@ def test_every_board_of_the_package_loads(name: str) -> None:
     board = load_board(name)
     assert board.name == name
     assert any(region.kind is MemoryKind.FLASH for region in board.regions)
-    assert all(region.source for region in board.regions)
+    assert all(region.provenance.source for region in board.regions)
 
 
 def test_f746_is_at_the_addresses_of_the_real_board() -> None:

@@ -3,17 +3,13 @@
 from dataclasses import dataclass
 from enum import Enum
 
-
-class Confidence(Enum):
-    """How a number is known."""
-
-    PRIMARY = "primary"
-    SECONDARY = "secondary"
-    GUESS = "guess"
+from penstock.boards.power import MemoryEnergy, PowerModel
+from penstock.boards.provenance import Fact, Provenance
+from penstock.boards.timing import Accelerator, Cache, DmaController, MemoryTiming
 
 
 class MemoryKind(Enum):
-    """What a memory is; decides defaults of placement, not timing."""
+    """What a memory is; decides defaults of placement and the form of its timing."""
 
     TCM_INSTRUCTION = "tcm_instruction"
     TCM_DATA = "tcm_data"
@@ -35,8 +31,10 @@ class MemoryRegion:
         is_writable: False for flash.
         is_external: True outside the microcontroller.
         aliases: other base addresses of the same bytes.
-        source: where the numbers come from.
-        confidence: how sure they are.
+        provenance: how extent and addresses are known.
+        timing: how long accesses take; None where nobody said.
+        accelerator: of a flash memory; None for none.
+        energy: of an external memory; None where nobody said.
     """
 
     name: str
@@ -46,8 +44,10 @@ class MemoryRegion:
     is_writable: bool
     is_external: bool
     aliases: tuple[int, ...]
-    source: str
-    confidence: Confidence
+    provenance: Provenance
+    timing: MemoryTiming | None = None
+    accelerator: Accelerator | None = None
+    energy: MemoryEnergy | None = None
 
     @property
     def bases(self) -> tuple[int, ...]:
@@ -67,15 +67,13 @@ class PeripheralRange:
         name: lower-case.
         base: first address.
         size_bytes: extent.
-        source: where the numbers come from.
-        confidence: how sure they are.
+        provenance: how they are known.
     """
 
     name: str
     base: int
     size_bytes: int
-    source: str
-    confidence: Confidence
+    provenance: Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +102,11 @@ class Board:
         port: folder of ``runtime/ports`` with start-up code and drivers.
         regions: all memories, in order of preference within a kind.
         peripherals: register space.
-        clock_source: where the clock comes from.
-        clock_confidence: how sure it is.
+        instruction_cache: of the core, or of its code bus; None for none.
+        data_cache: of the core; None for none.
+        dma_controllers: what moves bytes beside the core.
+        power: of the microcontroller; None where nobody said.
+        facts: every entry of the board's file with its provenance, in the file's order.
     """
 
     name: str
@@ -116,8 +117,11 @@ class Board:
     port: str
     regions: tuple[MemoryRegion, ...]
     peripherals: tuple[PeripheralRange, ...] = ()
-    clock_source: str = "not stated"
-    clock_confidence: Confidence = Confidence.GUESS
+    instruction_cache: Cache | None = None
+    data_cache: Cache | None = None
+    dma_controllers: tuple[DmaController, ...] = ()
+    power: PowerModel | None = None
+    facts: tuple[Fact, ...] = ()
 
     def region(self, name: str) -> MemoryRegion:
         """Return a region by name; raises KeyError."""

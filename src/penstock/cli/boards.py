@@ -91,8 +91,8 @@ def _to_json(board: Board) -> dict[str, object]:
                 "size_bytes": region.size_bytes,
                 "writable": region.is_writable,
                 "external": region.is_external,
-                "source": region.source,
-                "confidence": region.confidence.value,
+                "source": region.provenance.source,
+                "confidence": region.provenance.confidence.value,
             }
             for region in board.regions
         ],

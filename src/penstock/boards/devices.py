@@ -1,0 +1,97 @@
+"""The caches, DMA controllers and power of a board's file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from penstock.boards.board import PeripheralRange
+from penstock.boards.memories import CLOCK_HZ_MAX
+from penstock.boards.power import PowerModel
+from penstock.boards.tables import Context, Table, wrong
+from penstock.boards.timing import Cache, DmaController, DmaKind
+from penstock.errors import InputError
+
+_CACHE_KEYS = ("size_bytes", "ways", "line_bytes")
+_POWER_KEYS = ("run_mw", "sleep_mw")
+_DMA_KEYS = (
+    "name",
+    "kind",
+    "base",
+    "channel_count",
+    "clock_hz",
+    "bus_bytes",
+    "reaches",
+    "memory_to_memory",
+    "items_max",
+    "fifo_bytes",
+    "item_cycles",
+)
+_MW_MAX = 100_000
+
+
+def read_cache(values: Mapping[str, Any], key: str, where: str, context: Context) -> Cache:
+    """Return the cache that ``[instruction_cache]`` or ``[data_cache]`` describes.
+
+    Raises:
+        InputError: the table breaks a rule, or its number of sets is no power of two.
+    """
+    table = Table(values, f"{where}, [{key}]", key.replace("_", " "), context, _CACHE_KEYS)
+    cache = Cache(
+        size_bytes=table.integer("size_bytes", 64, 1 << 24),
+        ways=table.integer("ways", 1, 64),
+        line_bytes=table.power_of_two("line_bytes", 8, 256),
+    )
+    sets, rest = divmod(cache.size_bytes, cache.ways * cache.line_bytes)
+    if rest or sets & (sets - 1) or not sets:
+        raise wrong(
+            table.where,
+            "size_bytes",
+            cache.size_bytes,
+            f"a power of two times {cache.ways} ways of {cache.line_bytes} bytes",
+        )
+    return cache
+
+
+def read_dma(
+    values: Mapping[str, Any],
+    where: str,
+    context: Context,
+    regions: Sequence[str],
+    peripherals: Sequence[PeripheralRange],
+) -> DmaController:
+    """Return the controller that a ``[[dma]]`` table describes.
+
+    Raises:
+        InputError: the table breaks a rule, or its registers are in no peripheral range.
+    """
+    table = Table(values, where, f"dma {values.get('name', '')}", context, _DMA_KEYS)
+    base = table.address("base")
+    if not any(p.base <= base < p.base + p.size_bytes for p in peripherals):
+        raise InputError(
+            f"{where}: 'base' is {base:#010x}, found in no [[peripheral]] of the board",
+            help="correct base, or add the range of registers that it lies in",
+        )
+    return DmaController(
+        name=table.text("name"),
+        kind=DmaKind(table.choice("kind", [kind.value for kind in DmaKind])),
+        base=base,
+        channel_count=table.integer("channel_count", 1, 64),
+        clock_hz=table.integer("clock_hz", 1, CLOCK_HZ_MAX),
+        bus_bytes=table.power_of_two("bus_bytes", 1, 16),
+        reaches=table.names("reaches", regions),
+        memory_to_memory=table.flag("memory_to_memory"),
+        items_max=table.integer("items_max", 1, 1 << 32),
+        fifo_bytes=table.integer("fifo_bytes", 0, 4096),
+        item_cycles=table.number("item_cycles", 0, 1000),
+    )
+
+
+def read_power(values: Mapping[str, Any], where: str, context: Context) -> PowerModel:
+    """Return what ``[power]`` describes.
+
+    Raises:
+        InputError: the table breaks a rule.
+    """
+    table = Table(values, f"{where}, [power]", "power", context, _POWER_KEYS)
+    return PowerModel(
+        run_mw=table.band("run_mw", _MW_MAX), sleep_mw=table.band("sleep_mw", _MW_MAX)
+    )
