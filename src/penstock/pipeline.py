@@ -186,8 +186,6 @@ def link_project(
         board.core,
         include_dirs=sources.include_directories,
         compiler=compiler,
-        # Same project, same ELF, wherever it is built.
-        flags=[f"-ffile-prefix-map={project}=."],
     )
 
 

@@ -178,6 +178,8 @@ SECTIONS
   {{
     *(.ARM.exidx .ARM.exidx.* .ARM.extab .ARM.extab.* .eh_frame .eh_frame.*)
     *(.comment .note .note.*)
+    /* Of zig's run-time library, a megabyte that names the folder that zig is installed in. */
+    *compiler_rt*(.debug_*)
   }}
 }}
 """

@@ -1,4 +1,9 @@
-"""Compiling and linking: objects in parallel, shared libraries for the host, firmware."""
+"""Compiling and linking: objects in parallel, shared libraries for the host, firmware.
+
+The same sources give the same bytes wherever they, the temporary folder and the caller are:
+compilers run in the root folder (paths among ``flags`` must be absolute), and paths in what they
+write begin where the sources begin.
+"""
 
 import os
 import tempfile
@@ -8,6 +13,7 @@ from pathlib import Path
 
 from penstock.boards.board import Core
 from penstock.toolchain.compilers import (
+    FREESTANDING_DIRECTORY,
     Compiler,
     CompilerFamily,
     find_host_compiler,
@@ -21,6 +27,8 @@ STANDARD_FLAGS = (
     "-O2",
     "-ffp-contract=off",  # a fused multiply-add rounds once; the reference rounds twice
 )
+_ROOT = Path(os.sep)
+"""Where compilers run: they write their working folder into debug information."""
 WARNING_FLAGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
 
 
@@ -38,14 +46,14 @@ def compile_objects(
         ToolError: a file does not compile; the compiler's diagnostics are in the message.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    options = [*compiler.flags, *STANDARD_FLAGS, *flags]
-    options += [f"-I{folder}" for folder in include_dirs]
+    options = [*compiler.flags, *STANDARD_FLAGS, *_path_flags(sources, include_dirs), *flags]
+    options += [f"-I{folder.absolute()}" for folder in include_dirs]
 
     def compile_one(numbered: tuple[int, Path]) -> Path:
         number, source = numbered
-        target = directory / f"{number:03d}_{source.stem}.o"
-        command = [*compiler.command, *options, "-c", str(source), "-o", str(target)]
-        run_tool(command, dict(compiler.environment), purpose=f"compiling {source.name}")
+        target = directory.absolute() / f"{number:03d}_{source.stem}.o"
+        command = [*compiler.command, *options, "-c", str(source.absolute()), "-o", str(target)]
+        _run(compiler, command, f"compiling {source.name}")
         return target
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
@@ -54,6 +62,18 @@ def compile_objects(
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _path_flags(sources: Sequence[Path], include_dirs: Sequence[Path]) -> list[str]:
+    """Return flags that shorten paths to where the sources begin; the last that fits counts."""
+    folders = [*(source.absolute().parent for source in sources), *include_dirs]
+    begin = os.path.commonpath([folder.absolute() for folder in folders]) if folders else os.sep
+    shortened = ((FREESTANDING_DIRECTORY, "freestanding"), (begin, "."))
+    return [f"-ffile-prefix-map={folder}={short}" for folder, short in shortened]
+
+
+def _run(compiler: Compiler, command: Sequence[str], purpose: str) -> None:
+    run_tool(command, dict(compiler.environment), purpose=purpose, directory=_ROOT)
 
 
 def compile_shared_library(
@@ -128,7 +148,7 @@ def link_firmware(
             chosen, chosen.support_sources, Path(folder) / "support", flags=_support_flags(chosen)
         )
         # zig names an entry of its own, which wins over the script's, unless it is given one.
-        link_flags = (*compile_flags, "-T", str(linker_script))
+        link_flags = (*compile_flags, "-T", str(linker_script.absolute()))
         link_flags += (f"-Wl,--entry={entry}", "-Wl,--gc-sections")
         _link(chosen, objects, out, link_flags, chosen.link_flags)
     return out
@@ -148,8 +168,8 @@ def _link(
 ) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        target = Path(folder) / out.name
+        target = Path(folder).absolute() / out.name
         command = [*compiler.command, *compiler.flags, *flags]
         command += [*map(str, objects), "-o", str(target), *last_flags]
-        run_tool(command, dict(compiler.environment), purpose=f"linking {out.name}")
+        _run(compiler, command, f"linking {out.name}")
         target.replace(out)
