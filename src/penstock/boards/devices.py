@@ -25,6 +25,10 @@ _DMA_KEYS = (
     "fifo_bytes",
     "item_cycles",
 )
+_DMA_OPTIONAL_KEYS = ("interrupts", "clock_enable_address", "clock_enable_bit")
+_INTERRUPT_MAX = 479
+"""Of a nested vectored interrupt controller: Arm DDI0403, B3.4."""
+
 _MW_MAX = 100_000
 
 
@@ -63,18 +67,22 @@ def read_dma(
     Raises:
         InputError: the table breaks a rule, or its registers are in no peripheral range.
     """
-    table = Table(values, where, f"dma {values.get('name', '')}", context, _DMA_KEYS)
+    table = Table(
+        values, where, f"dma {values.get('name', '')}", context, _DMA_KEYS, _DMA_OPTIONAL_KEYS
+    )
     base = table.address("base")
     if not any(p.base <= base < p.base + p.size_bytes for p in peripherals):
         raise InputError(
             f"{where}: 'base' is {base:#010x}, found in no [[peripheral]] of the board",
             help="correct base, or add the range of registers that it lies in",
         )
+    channel_count = table.integer("channel_count", 1, 64)
+    has_clock_bit = table.has("clock_enable_address")
     return DmaController(
         name=table.text("name"),
         kind=DmaKind(table.choice("kind", [kind.value for kind in DmaKind])),
         base=base,
-        channel_count=table.integer("channel_count", 1, 64),
+        channel_count=channel_count,
         clock_hz=table.integer("clock_hz", 1, CLOCK_HZ_MAX),
         bus_bytes=table.power_of_two("bus_bytes", 1, 16),
         reaches=table.names("reaches", regions),
@@ -82,7 +90,19 @@ def read_dma(
         items_max=table.integer("items_max", 1, 1 << 32),
         fifo_bytes=table.integer("fifo_bytes", 0, 4096),
         item_cycles=table.number("item_cycles", 0, 1000),
+        interrupts=_interrupts(table, channel_count),
+        clock_enable_address=table.address("clock_enable_address") if has_clock_bit else None,
+        clock_enable_bit=table.integer("clock_enable_bit", 0, 31) if has_clock_bit else 0,
     )
+
+
+def _interrupts(table: Table, channel_count: int) -> tuple[int, ...]:
+    if not table.has("interrupts"):
+        return ()
+    numbers = table.integers("interrupts", 0, _INTERRUPT_MAX)
+    if len(numbers) != channel_count:
+        raise wrong(table.where, "interrupts", list(numbers), f"{channel_count} numbers")
+    return numbers
 
 
 def read_power(values: Mapping[str, Any], where: str, context: Context) -> PowerModel:

@@ -133,6 +133,13 @@ class Table:
             _check_integer(value, key, self.where, 0, (1 << 32) - 1)
         return self._note(key, tuple(values), self.provenance)
 
+    def integers(self, key: str, low: int, high: int) -> tuple[int, ...]:
+        """Return a list of integers from ``low`` to ``high``."""
+        values = self._list(key, "a list of integers")
+        for value in values:
+            _check_integer(value, key, self.where, low, high)
+        return self._note(key, tuple(values), self.provenance)
+
     def names(self, key: str, allowed: Sequence[str]) -> tuple[str, ...]:
         """Return a list of names, each of which must be allowed."""
         values = self._list(key, "a list of names")

@@ -136,6 +136,9 @@ class DmaController:
         items_max: the most items, or bytes for kinds that count bytes, of one transfer.
         fifo_bytes: buffered in each channel; 0 for none.
         item_cycles: bus clocks that one item costs beside the memories' own time.
+        interrupts: number of each channel's interrupt.
+        clock_enable_address: register with the bit that gives it a clock; None where nobody said.
+        clock_enable_bit: that bit's number.
     """
 
     name: str
@@ -149,3 +152,6 @@ class DmaController:
     items_max: int
     fifo_bytes: int
     item_cycles: float
+    interrupts: tuple[int, ...] = ()
+    clock_enable_address: int | None = None
+    clock_enable_bit: int = 0
