@@ -40,9 +40,9 @@ class KindTiming:
 
     Attributes:
         cycles: that it occupies the issue stage, beside those of its registers.
-        cycles_per_register: further ones for each register transferred; the sum is rounded up.
-        flags_cycles: further ones when it sets the flags.
-        result: latencies of what it writes.
+        cycles_per_register: further ones for each word transferred; the sum is rounded up.
+        flags_cycles: further ones when it sets the flags; the result does not wait for them.
+        result: latencies of what it writes, from the last of those cycles on.
         early_result: latencies when the early arithmetic units execute it.
         early_slot: when they can.
         update: latencies of the base register that it updates.

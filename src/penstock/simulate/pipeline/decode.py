@@ -94,7 +94,7 @@ def _instruction(
 ) -> Instruction:
     text = f"{name} {operands}".rstrip()
     if _IF_THEN.match(name):
-        return Instruction(address, size, text, Kind.IF_THEN, reads=((Role.LATE, FLAGS),))
+        return Instruction(address, size, text, Kind.IF_THEN)
     mnemonic = parse_mnemonic(name)
     if mnemonic is None:
         raise _unknown(address, f"'{text}'")
@@ -156,13 +156,16 @@ def _is_shifted_constant(raw: int, operands: str) -> bool:
 
 
 def _access_bytes(mnemonic: Mnemonic, kind: Kind, parts: Operands) -> tuple[int, ...]:
-    """Return the sizes of the accesses, one for each word of a pair, list or double register."""
+    """Return the sizes of the accesses, one for each register of a pair or list.
+
+    So Unicorn 2.1.3 reports them: a double-precision register is one access of 8 bytes.
+    """
     size = mnemonic.form.access_bytes
     if size == 0 or kind is Kind.TABLE_BRANCH:
         return (size,) if size else ()
     if kind in _SINGLE_TRANSFERS:
         return (size,)
-    return (size,) * sum(len(register_numbers(name)) for name in parts.transferred)
+    return tuple(size * len(register_numbers(name)) for name in parts.transferred)
 
 
 def _branch(mnemonic: Mnemonic, kind: Kind, parts: Operands, is_predicated: bool) -> BranchKind:

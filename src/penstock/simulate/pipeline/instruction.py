@@ -86,16 +86,17 @@ class Role(IntEnum):
     FP_STORE = 11
     FP_MOVE = 12
     FP_TO_CORE = 13
+    ADDEND = 14  # what an extension is added to
 
 
-class BranchKind(Enum):
-    """How a block ends."""
+class BranchKind(IntEnum):
+    """How a block ends; ``ps_branch`` of native/timing.h."""
 
-    NONE = "none"
-    CONDITIONAL = "conditional"
-    DIRECT = "direct"
-    INDIRECT = "indirect"
-    RETURN = "return"
+    NONE = 0
+    CONDITIONAL = 1
+    DIRECT = 2
+    INDIRECT = 3
+    RETURN = 4
 
 
 @dataclass(frozen=True, slots=True)

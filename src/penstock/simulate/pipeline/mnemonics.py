@@ -18,6 +18,7 @@ ROLES = {
     "S": Role.FP_STORE,
     "M": Role.FP_MOVE,
     "C": Role.FP_TO_CORE,
+    "+": Role.ADDEND,
 }
 """Letters of :attr:`Form.operands` that read."""
 WRITES = "dwxA"
@@ -72,7 +73,7 @@ FORMS: dict[str, Form] = {
     **_forms("pkhbt", Form(Kind.PACK, "dre")),
     **_forms("pkhtb", Form(Kind.PACK, "dee")),
     **_forms("sxtb sxth uxtb uxth sxtb16 uxtb16", Form(Kind.EXTEND, "dr")),
-    **_forms("sxtab sxtah uxtab uxtah sxtab16 uxtab16", Form(Kind.EXTEND_ADD, "dre")),
+    **_forms("sxtab sxtah uxtab uxtah sxtab16 uxtab16", Form(Kind.EXTEND_ADD, "d+e")),
     **_forms("clz ssat16 usat16 ssat usat", Form(Kind.LANES, "dr")),
     **_forms(f"{_LANES} qadd qsub qdadd qdsub", Form(Kind.LANES, "drr")),
     **_forms("sel", Form(Kind.LANES, "drr")),

@@ -38,6 +38,7 @@ LOADS = frozenset(
     }
 )
 _NEVER = -1000
+_WORD_BYTES = 4
 _SINGLE_LOADS = frozenset({Kind.LOAD, Kind.LOAD_NARROW, Kind.FP_LOAD})
 _NOTHING: Latencies = (0,) * len(Role)
 
@@ -68,9 +69,9 @@ class Pipeline:
         core: its tables.
         end: first cycle in which the issue stage is free; what the instructions so far took.
         issue: cycle in which the last instruction was issued.
-        last: that instruction; None after a taken branch, which nothing follows directly.
+        last: that instruction, unless it took no time; None behind a taken branch.
         has_room: another instruction may still issue in the cycle of the last one.
-        is_folded: the last one took no time.
+        is_folded: one that took no time came behind ``last``.
         is_paired: its access goes to memory together with the one before.
         load_wait_cycles: lost so far waiting for loads.
         results: by register.
@@ -101,7 +102,6 @@ class Pipeline:
         self.is_paired = False
         self.is_folded = self._folds(instruction, outcome)
         if self.is_folded:
-            self.last = instruction
             self.has_room = False
             return
         issue, without_loads, is_younger = self._when(instruction)
@@ -182,9 +182,10 @@ class Pipeline:
 
     def _retire(self, instruction: Instruction, issue: int, is_younger: bool) -> None:
         timing = self.core.kinds[instruction.kind]
-        occupied = _occupied(timing, instruction)
+        cycles = _transfer_cycles(timing, instruction)
+        occupied = cycles + (timing.flags_cycles if instruction.sets_flags else 0)
         is_early = self._is_early(instruction, timing, issue, is_younger)
-        last_cycle = issue + occupied - 1
+        last_cycle = issue + cycles - 1
         is_loaded = instruction.kind in LOADS
         if instruction.updates:
             update = Result(issue, timing.update, is_loaded=False)
@@ -220,7 +221,6 @@ class Pipeline:
         )
 
 
-def _occupied(timing: KindTiming, instruction: Instruction) -> int:
-    transferred = len(instruction.access_bytes)
-    cycles = timing.cycles + ceil(timing.cycles_per_register * transferred)
-    return cycles + (timing.flags_cycles if instruction.sets_flags else 0)
+def _transfer_cycles(timing: KindTiming, instruction: Instruction) -> int:
+    words = sum(-(-size // _WORD_BYTES) for size in instruction.access_bytes)
+    return timing.cycles + ceil(timing.cycles_per_register * words)
