@@ -5,7 +5,6 @@ states and every branch is foreseen.
 """
 
 from penstock.simulate.pipeline.core_timing import CoreTiming, PairRule
-from penstock.simulate.pipeline.cores import core_names, load_core
 from penstock.simulate.pipeline.decode import decode_block
 from penstock.simulate.pipeline.edges import (
     BranchCost,
@@ -15,6 +14,7 @@ from penstock.simulate.pipeline.edges import (
     sequence_cycles,
 )
 from penstock.simulate.pipeline.instruction import Block, BranchKind, Instruction, Kind
+from penstock.simulate.pipeline.load_core import core_names, load_core
 
 __all__ = [
     "Block",

@@ -60,7 +60,7 @@ def load_core(name: str) -> CoreTiming:
             help="without timing, the virtual board runs code of this core too",
         )
     file = f"{_FILES[name]}.toml"
-    text = (resources.files("penstock.simulate.pipeline.cores") / file).read_text("utf-8")
+    text = (resources.files("penstock.simulate.pipeline") / "cores" / file).read_text("utf-8")
     return parse_core(text, where=file)
 
 
