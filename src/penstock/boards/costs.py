@@ -26,6 +26,8 @@ class RegionCosts:
         fetch: stall of an uncached fetch, or of a line that the accelerator misses.
         sequential_read: of filling a line that continues the previous one; ``line_read`` where
             that makes no difference.
+        sequential_word: of an uncached word that continues the previous read; ``word_read`` where
+            that makes no difference.
         row_bytes: bytes of a row; 0 for memories without rows.
         bank_count: rows that can be open at once; 0 for memories without rows.
         row_miss: further cost of an access outside the open rows.
@@ -37,6 +39,7 @@ class RegionCosts:
     line_write: int
     fetch: int
     sequential_read: int
+    sequential_word: int
     row_bytes: int = 0
     bank_count: int = 0
     row_miss: int = 0
@@ -66,14 +69,15 @@ def region_costs(region: MemoryRegion, board: Board) -> RegionCosts:
 
 
 def _internal_costs(timing: InternalTiming) -> RegionCosts:
-    line_read = _ticks(timing.line_read_cycles)
+    line_read, word_read = _ticks(timing.line_read_cycles), _ticks(timing.word_read_cycles)
     return RegionCosts(
-        word_read=_ticks(timing.word_read_cycles),
+        word_read=word_read,
         word_write=_ticks(timing.word_write_cycles),
         line_read=line_read,
         line_write=_ticks(timing.line_write_cycles),
         fetch=_ticks(timing.fetch_cycles),
         sequential_read=line_read,
+        sequential_word=word_read,
     )
 
 
@@ -91,13 +95,15 @@ def _sdram_costs(timing: SdramTiming, board: Board) -> RegionCosts:
 
     line_bytes = _line_bytes(board)
     line_read = read(line_bytes, timing.line_controller_clocks)
+    word_read = read(_WORD_BYTES, timing.word_controller_clocks)
     return RegionCosts(
-        word_read=read(_WORD_BYTES, timing.word_controller_clocks),
+        word_read=word_read,
         word_write=write(_WORD_BYTES),
         line_read=line_read,
         line_write=write(line_bytes),
         fetch=read(_fetch_bytes(board), timing.word_controller_clocks),
         sequential_read=line_read,
+        sequential_word=word_read,
         row_bytes=timing.row_bytes,
         bank_count=timing.bank_count,
         row_miss=_ticks((timing.precharge_clocks + timing.row_to_column_clocks) * cycles_per_clock),
@@ -122,6 +128,7 @@ def _qspi_costs(timing: QspiTiming, board: Board) -> RegionCosts:
         line_write=0,
         fetch=read(_fetch_bytes(board), first_clocks),
         sequential_read=read(line_bytes, 0),
+        sequential_word=read(_WORD_BYTES, 0),
     )
 
 

@@ -25,7 +25,8 @@ _DMA_KEYS = (
     "fifo_bytes",
     "item_cycles",
 )
-_DMA_OPTIONAL_KEYS = ("interrupts", "clock_enable_address", "clock_enable_bit")
+_CLOCK_ENABLE_KEYS = ("clock_enable_address", "clock_enable_bit")
+_DMA_OPTIONAL_KEYS = ("interrupts", *_CLOCK_ENABLE_KEYS)
 _INTERRUPT_MAX = 479
 """Of a nested vectored interrupt controller: Arm DDI0403, B3.4."""
 
@@ -67,9 +68,10 @@ def read_dma(
     Raises:
         InputError: the table breaks a rule, or its registers are in no peripheral range.
     """
-    table = Table(
-        values, where, f"dma {values.get('name', '')}", context, _DMA_KEYS, _DMA_OPTIONAL_KEYS
-    )
+    has_clock_bit = any(key in values for key in _CLOCK_ENABLE_KEYS)
+    required = (*_DMA_KEYS, *(_CLOCK_ENABLE_KEYS if has_clock_bit else ()))
+    path = f"dma {values.get('name', '')}"
+    table = Table(values, where, path, context, required, _DMA_OPTIONAL_KEYS)
     base = table.address("base")
     if not any(p.base <= base < p.base + p.size_bytes for p in peripherals):
         raise InputError(
@@ -77,7 +79,6 @@ def read_dma(
             help="correct base, or add the range of registers that it lies in",
         )
     channel_count = table.integer("channel_count", 1, 64)
-    has_clock_bit = table.has("clock_enable_address")
     return DmaController(
         name=table.text("name"),
         kind=DmaKind(table.choice("kind", [kind.value for kind in DmaKind])),

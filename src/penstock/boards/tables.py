@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from penstock.boards.provenance import Band, Confidence, Fact, FactValue, Provenance
@@ -166,12 +166,13 @@ class Table:
         if not isinstance(value, dict):
             return value, self.provenance
         where = f"{self.where}, '{key}'"
-        own = (*_PROVENANCE_KEYS, *_OPTIONAL_PROVENANCE_KEYS)
-        check_keys(value, where, ("value", *band_keys), own)
-        if not any(name in value for name in own):
-            return value["value"], self.provenance
-        check_keys(value, where, ("value", *band_keys, *_PROVENANCE_KEYS), own)
-        return value["value"], read_provenance(value, where, self._context.sources)
+        has_source = any(name in value for name in (*_PROVENANCE_KEYS, "fitted_to"))
+        required = ("value", *band_keys, *(_PROVENANCE_KEYS if has_source else ()))
+        check_keys(value, where, required, (*_PROVENANCE_KEYS, *_OPTIONAL_PROVENANCE_KEYS))
+        if has_source:
+            return value["value"], read_provenance(value, where, self._context.sources)
+        note = read_text(value, "note", where) if "note" in value else self.provenance.note
+        return value["value"], replace(self.provenance, note=note)
 
     def _note(self, key: str, value: Value, provenance: Provenance) -> Value:
         self._context.facts.append(Fact(self._path, key, value, provenance))
@@ -299,7 +300,8 @@ def read_choice(values: Mapping[str, Any], key: str, where: str, allowed: Sequen
 def wrong(where: str, key: str, found: object, allowed: str) -> InputError:
     """Return the error that a value is not allowed."""
     return InputError(
-        f"{where}: '{key}' is {found!r}; allowed is {allowed}", help="correct the board file"
+        f"{where}: '{key}' is {found!r}; allowed is {allowed}",
+        help="correct the board file; docs/boards.md explains its keys",
     )
 
 
