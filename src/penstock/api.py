@@ -53,6 +53,7 @@ __all__ = [
     "Inspection",
     "RunOutcome",
     "Tensor",
+    "board",
     "boards",
     "compile",
     "describe_tensor",
@@ -100,6 +101,15 @@ class RunOutcome:
 def boards() -> list[Board]:
     """Return all boards, by name."""
     return [load_board(name) for name in board_names()]
+
+
+def board(name: str) -> Board:
+    """Return a board by name, or one of your own by the path of its TOML file.
+
+    Raises:
+        InputError: there is no such board, or its file breaks the rules of a board.
+    """
+    return load_board(name)
 
 
 def inspect(model: str | Path, *, optimized: bool = False) -> Inspection:

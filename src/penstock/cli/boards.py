@@ -8,9 +8,11 @@ import click
 
 from penstock import api
 from penstock.boards.board import Board
+from penstock.cli.board_table import show_board
 from penstock.cli.console import json_option, stdout, write_json
 from penstock.cli.parameters import STANDARD_OUTPUT
 from penstock.cli.tables import add_columns, plain_table
+from penstock.report.boards import describe_board, summarize_board
 from penstock.units import format_bytes
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
@@ -20,19 +22,31 @@ NARROWEST_MEMORY = 24
 
 
 @click.command()
+@click.argument("name", required=False)
 @json_option
-def boards(json_path: Path | None) -> None:
-    """List what --board takes, with each board's memories.
+def boards(name: str | None, json_path: Path | None) -> None:
+    """List what --board takes, or show all that is known of the board NAME.
 
-    The memories' names are what --weights-in and --arena-in take. A board of your own works too:
-    --board my-board.toml, in the form of the files in the package's folder boards/data.
+    The memories' names are what --weights-in and --arena-in take. With a NAME every number comes
+    with its source and its confidence. A board of your own works too: my-board.toml, as
+    docs/boards.md says.
     """
+    if name is not None:
+        _show_one(api.board(name), json_path)
+        return
     known = api.boards()
     write_json(
-        {"schema": "penstock.boards/1", "boards": [_to_json(board) for board in known]}, json_path
+        {"schema": "penstock.boards/1", "boards": [summarize_board(board) for board in known]},
+        json_path,
     )
     if json_path != STANDARD_OUTPUT:
         _show(known)
+
+
+def _show_one(board: Board, json_path: Path | None) -> None:
+    write_json(describe_board(board), json_path)
+    if json_path != STANDARD_OUTPUT:
+        show_board(board)
 
 
 def _show(known: Sequence[Board]) -> None:
@@ -74,26 +88,3 @@ def _regions(board: Board, *, external: bool) -> str:
         for region in board.regions
         if region.is_external is external
     )
-
-
-def _to_json(board: Board) -> dict[str, object]:
-    return {
-        "name": board.name,
-        "title": board.title,
-        "mcu": board.mcu,
-        "core": board.core.name,
-        "clock_hz": board.clock_hz,
-        "memories": [
-            {
-                "name": region.name,
-                "kind": region.kind.value,
-                "base": region.base,
-                "size_bytes": region.size_bytes,
-                "writable": region.is_writable,
-                "external": region.is_external,
-                "source": region.provenance.source,
-                "confidence": region.provenance.confidence.value,
-            }
-            for region in board.regions
-        ],
-    }
