@@ -49,7 +49,7 @@ def load_board(name: str) -> Board:
         raise InputError(
             f"there is no board '{name}'; the boards are {', '.join(names)}",
             help=f"{hint}`penstock boards` lists them; a description of your own works too: "
-            "--board my-board.toml",
+            "--board my-board.toml (docs/boards.md says how)",
         )
     text = (resources.files("penstock.boards") / "data" / f"{name}.toml").read_text("utf-8")
     return parse_board(text, name=name, where=f"{name}.toml")
