@@ -1,5 +1,6 @@
 """What a project contains, and that it depends on the plan alone."""
 
+import dataclasses
 import hashlib
 import os
 import subprocess
@@ -10,8 +11,10 @@ import pytest
 
 from penstock.boards import load_board
 from penstock.codegen import emit_project
+from penstock.codegen.project_files import ProjectManifest
+from penstock.codegen.project_layout import emit_complete_project
 from penstock.codegen.runtime_files import runtime_files
-from penstock.errors import GraphError
+from penstock.errors import GraphError, InputError
 from penstock.kernels.selection import select_kernels
 from penstock.planning import plan_execution
 from tests.codegen.tiny_models import classifier, plan_of, recurrent
@@ -126,6 +129,14 @@ def test_the_readme_says_what_the_firmware_is() -> None:
     assert b"`firmware/tiny.elf` (not made with `--no-check`) is a complete program" in readme
     assert b"an application needs neither" in readme
     assert b"firmware/" not in emit_project(plan_of(classifier()))["README.md"]
+
+
+def test_a_board_without_start_up_code_is_refused() -> None:
+    board = dataclasses.replace(load_board("stm32f746g-disco"), port="none")
+    plan = plan_execution(select_kernels(classifier()), board)
+    manifest = ProjectManifest("tiny", "tiny.tflite", board.name, None, None)
+    with pytest.raises(InputError, match="has the port 'none'; the ports are cortex_m"):
+        emit_complete_project(plan, board, manifest, b"")
 
 
 def test_names_that_would_break_c_are_made_harmless() -> None:

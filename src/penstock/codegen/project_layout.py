@@ -26,19 +26,28 @@ def emit_complete_project(
         board: whose start-up code and linker script to add; None adds none.
         manifest: written beside the C.
         model_content: the model file, kept so that the project can be checked against it.
+
+    Raises:
+        InputError: there is no start-up code for the board.
     """
     files = emit_project(plan, board)
     if board is not None and plan.placement is not None:
-        files |= _firmware_files(board.port)
+        files |= _firmware_files(board)
         files[LINKER_SCRIPT] = emit_linker_script(board, plan.placement).encode()
     files[MANIFEST] = manifest.to_json().encode()
     files[MODEL_COPY] = model_content
     return files
 
 
-def _firmware_files(port: str) -> dict[str, bytes]:
+def _firmware_files(board: Board) -> dict[str, bytes]:
     ports = runtime_directory() / "ports"
-    found = [ports / "harness.c", ports / "harness.h", *(ports / port).iterdir()]
+    known = sorted(entry.name for entry in ports.iterdir() if entry.is_dir())
+    if board.port not in known:
+        raise InputError(
+            f"board '{board.name}' has the port '{board.port}'; the ports are {', '.join(known)}",
+            help="correct 'port' in the board file; docs/boards.md explains its keys",
+        )
+    found = [ports / "harness.c", ports / "harness.h", *(ports / board.port).iterdir()]
     return {
         f"{FIRMWARE_FOLDER}/{item.name}": item.read_bytes()
         for item in found
