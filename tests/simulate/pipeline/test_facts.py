@@ -1,0 +1,20 @@
+"""The tables reproduce what is known about sequences of instructions."""
+
+import pytest
+
+from penstock.simulate.pipeline import load_core, sequence_cycles
+from tests.simulate.pipeline.assembly import assemble_all
+from tests.simulate.pipeline.facts import FACTS, Fact
+
+ITERATIONS = 500
+
+
+@pytest.fixture(scope="module")
+def code() -> dict[str, bytes]:
+    return assemble_all(fact.text for fact in FACTS)
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: f"{fact.core}: {fact.source}")
+def test_fact(fact: Fact, code: dict[str, bytes]) -> None:
+    cycles = sequence_cycles(load_core(fact.core), code[fact.text], ITERATIONS)
+    assert cycles == pytest.approx(fact.cycles, abs=0.05)
