@@ -41,8 +41,8 @@ bodies = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12)
 
 @pytest.fixture(scope="module")
 def code() -> dict[str, bytes]:
-    pairs = ["ldr r0, [r8]; ldr r1, [r9, #4]", "ldr r0, [r8]; str r1, [r9]", "bl 1b", "bx lr"]
-    return assemble_all([*WORDS, BACK, DOT_PRODUCT, *PREDICTIONS, *MASKS, *pairs])
+    blocks = [DOT_PRODUCT, "subs r7, #1; bne 1b"]
+    return assemble_all([*WORDS, BACK, *blocks, *PREDICTIONS, *MASKS])
 
 
 def loop(code: dict[str, bytes], body: list[str]) -> bytes:
@@ -141,6 +141,16 @@ def test_a_wide_unaligned_target_costs_one_more_on_m4(code: dict[str, bytes]) ->
 
     assert cycles(wide, 0x200) == cycles(narrow, 0x200) == cycles(narrow, 0x202) == 3
     assert cycles(wide, 0x202) == 4
+
+
+def test_the_outcome_of_a_branch_is_paid_by_the_edge(code: dict[str, bytes]) -> None:
+    """Cortex-M33, JNK: behind what sets flags a branch takes 2 cycles taken, 0 not taken."""
+    core = load_core("cortex-m33")
+    head = decode_block(code["subs r7, #1; bne 1b"], 0x100)
+    word = code["adds r2, r2, #1"]
+    assert edge_cost(core, None, head).cycles == 1
+    assert edge_cost(core, head, decode_block(word, 0x200)).cycles == 2 + 1
+    assert edge_cost(core, head, decode_block(word, head.end)).cycles == 0 + 1
 
 
 MASKS = {

@@ -71,7 +71,8 @@ def test_unknown_cores_are_refused() -> None:
         ('"bitfield", ', "", "describes bitfield"),
         ("any = 14", "all = 14", "has the unknown key 'all'"),
         ('source = "compendium"', 'source = "hearsay"', r"\[sources\] has no 'hearsay'"),
-        ('confidence = "guess"', 'confidence = "sure"', "confidence 'sure' is none of"),
+        ('confidence = "guess"', 'confidence = "sure"', "'sure' is none of"),
+        ('"same_memory"', '"same_bank"', r"\[memory\]: 'same_bank' is none of always, other_bank"),
         ("[sources]", "[sources", "is no TOML"),
     ],
 )

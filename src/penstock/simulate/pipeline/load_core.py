@@ -2,9 +2,10 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from functools import lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock.boards import Confidence
 from penstock.errors import InputError, UnsupportedError
@@ -24,6 +25,7 @@ from penstock.simulate.pipeline.instruction import Kind, Role
 
 Table = Mapping[str, Any]
 Groups = Mapping[str, Sequence[str]]
+_Choice = TypeVar("_Choice", bound=Enum)
 
 _FILES = {
     "cortex-m3": "cortex-m4",  # the same pipeline, without floating point
@@ -39,7 +41,7 @@ _KIND_KEYS = ("kinds", "cycles", "cycles_per_register", "flags_cycles", "result"
 _GAP_KEYS = ("after", "before", "cycles", "reaches_all", "is_load_wait", *_PROVENANCE)
 _FOLD_KEYS = ("kinds", "behind", "outcome", "needs_narrow", "needs_narrow_before",
               "needs_no_flags_before", *_PROVENANCE)  # fmt: skip
-_FORBIDDEN_KEYS = ("kinds", "others", "order", *_PROVENANCE)
+_FORBIDDEN_KEYS = ("kinds", "others", "only_in_this_order", *_PROVENANCE)
 
 
 def core_names() -> tuple[str, ...]:
@@ -133,7 +135,7 @@ class _Loader:
             flags_cycles=entry.get("flags_cycles", 0),
             result=result,
             early_result=self.latencies(early, place) if early else result,
-            early_slot=EarlySlot(entry.get("early_slot", "none")),
+            early_slot=self.choice(EarlySlot, entry.get("early_slot", "none"), place),
             update=update,
             younger=younger,
         )
@@ -156,8 +158,9 @@ class _Loader:
             others = self.set_of(self.need(rule, "others", "[[pairing.forbidden]]"), "[pairing]")
             for kind in kinds:
                 pairs[kind] -= others
-            for kind in others if rule.get("order") != "older" else ():
-                pairs[kind] -= kinds
+            if not rule.get("only_in_this_order", False):
+                for kind in others:
+                    pairs[kind] -= kinds
         return {kind: frozenset(allowed) for kind, allowed in pairs.items()}
 
     def gap(self, entry: Table) -> Gap:
@@ -176,7 +179,7 @@ class _Loader:
         return Fold(
             kinds=self.set_of(self.need(entry, "kinds", "[[fold]]"), "[[fold]]"),
             behind=self.set_of(self.need(entry, "behind", "[[fold]]"), "[[fold]]"),
-            outcome=Outcome(outcome) if outcome else None,
+            outcome=self.choice(Outcome, outcome, "[[fold]]") if outcome else None,
             needs_narrow=entry.get("needs_narrow", False),
             needs_narrow_before=entry.get("needs_narrow_before", False),
             needs_no_flags_before=entry.get("needs_no_flags_before", False),
@@ -191,7 +194,8 @@ class _Loader:
         keys = tuple(AccessTiming.__dataclass_fields__)
         self.provenance(entry, (*keys, *_PROVENANCE), "[memory]")
         values = {key: self.number(entry, key, "[memory]") for key in keys}
-        return AccessTiming(**{**values, "pair_rule": PairRule(values["pair_rule"])})
+        rule = self.choice(PairRule, values["pair_rule"], "[memory]")
+        return AccessTiming(**{**values, "pair_rule": rule})
 
     def latencies(self, entry: Table, place: str) -> Latencies:
         names = [role.name.lower() for role in Role]
@@ -227,6 +231,12 @@ class _Loader:
         self.provenance(value, ("value", *_PROVENANCE), f"{place} {key}")
         return self.need(value, "value", f"{place} {key}")
 
+    def choice(self, choices: type[_Choice], value: str, place: str) -> _Choice:
+        names = [choice.value for choice in choices]
+        if value not in names:
+            raise self.wrong(f"{place}: '{value}' is none of {', '.join(names)}")
+        return choices(value)
+
     def need(self, entry: Table, key: str, place: str) -> Any:
         if key not in entry:
             raise self.wrong(f"{place} lacks '{key}'")
@@ -236,9 +246,7 @@ class _Loader:
         self.check(entry, (*keys, *_PROVENANCE), place)
         if self.need(entry, "source", place) not in self.sources:
             raise self.wrong(f"{place}: [sources] has no '{entry['source']}'")
-        known = [confidence.value for confidence in Confidence]
-        if self.need(entry, "confidence", place) not in known:
-            raise self.wrong(f"{place}: confidence '{entry['confidence']}' is none of {known}")
+        self.choice(Confidence, self.need(entry, "confidence", place), place)
 
     def check(self, entry: Table, keys: Sequence[str], place: str) -> None:
         for key in entry:
