@@ -1,7 +1,7 @@
 """The verbs as functions: each chains the stages and does nothing else."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,6 @@ from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.pipeline import (
     DEFAULT_OPTIONS,
-    HOST,
     CompileOptions,
     Lowered,
     OpenMachine,
@@ -41,16 +40,22 @@ from penstock.pipeline import (
 )
 from penstock.planning import plan_execution
 from penstock.report.inspection import Inspection, describe_tensor, graph_totals, operator_rows
+from penstock.report.program import ProgramResult, summarize_program
 from penstock.report.results import CompileResult, RunResult
-from penstock.report.summary import memory_use, summarize_compile, summarize_run
+from penstock.report.summary import HOST, memory_use, summarize_compile, summarize_run
 from penstock.simulate.footprint import memory_footprint
+from penstock.simulate.program import simulate_program
+from penstock.simulate.program_options import DEFAULT_PROGRAM_OPTIONS, ProgramOptions
 from penstock.simulate.verification import as_array
 from penstock.toolchain import find_target_compiler
 
 __all__ = [
     "Array",
+    "DEFAULT_PROGRAM_OPTIONS",
     "CompileOptions",
     "Inspection",
+    "ProgramOptions",
+    "ProgramResult",
     "RunOutcome",
     "Tensor",
     "board",
@@ -61,6 +66,7 @@ __all__ = [
     "inspect",
     "load_model",
     "run",
+    "simulate",
 ]
 
 CHECK_SEED = 0
@@ -249,22 +255,49 @@ def _run_once(
 ) -> RunOutcome:
     """Run one inference on a machine and sum it up."""
     started = time.perf_counter()
-    outputs, counts = execute(lowered.plan, opened.machine, values, progress)
+    outputs, simulation = execute(lowered.plan, opened.machine, values, progress)
     run_seconds = time.perf_counter() - started
     tensors = tuple(lowered.original.tensors[name] for name in lowered.original.outputs)
     result = summarize_run(
         lowered.original,
         lowered.plan,
         model_name=lowered.manifest.model,
-        board_name=HOST if opened.board is None else opened.board.name,
+        board=opened.board,
         memory=memory_use(lowered.plan, opened.board, opened.footprint),
         verified=True if verified else None,
-        counts=counts,
+        simulation=simulation,
         input_origin=values.origin,
         compiler=opened.origin,
         run_seconds=run_seconds,
     )
     return RunOutcome(result, tuple(map(as_array, outputs, tensors)), tensors)
+
+
+def simulate(
+    file: str | Path,
+    *,
+    board: str,
+    options: ProgramOptions = DEFAULT_PROGRAM_OPTIONS,
+    on_output: Callable[[bytes], None] | None = None,
+    progress: Progress = _silent,
+) -> ProgramResult:
+    """Run firmware that somebody else linked on a virtual board, and count it.
+
+    Args:
+        file: an ELF, Intel HEX or raw binary image.
+        board: a board's name, or the path of a board's .toml file.
+        options: what to run and what to count.
+        on_output: given what the program prints, as it comes.
+        progress: told what is going on.
+
+    Raises:
+        PenstockError: the image is damaged or not for the board, or its program faults or never
+            ends.
+    """
+    target = load_board(board)
+    progress("running", None)
+    run = simulate_program(Path(file), target, options, on_output=on_output)
+    return summarize_program(Path(file).name, target, run)
 
 
 def _open_project(

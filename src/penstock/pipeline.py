@@ -23,9 +23,9 @@ from penstock.ir.tensor import Array
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_execution, validate_plan
-from penstock.report.results import InstructionCounts
+from penstock.report.summary import HOST
 from penstock.simulate.footprint import memory_footprint
-from penstock.simulate.simulation import run_inference
+from penstock.simulate.simulation import Simulation, run_inference
 from penstock.simulate.verification import Machine, verify_outputs, verify_steps
 from penstock.simulate.virtual_board import VirtualBoard
 from penstock.toolchain import (
@@ -38,7 +38,6 @@ from penstock.toolchain import (
 )
 from penstock.units import format_count
 
-HOST = "host"
 BOARD_SUFFIX = ".toml"
 
 Progress = Callable[[str, float | None], None]
@@ -214,13 +213,10 @@ def _step_progress(plan: ExecutionPlan, progress: Progress) -> Callable[[int, in
 
 def execute(
     plan: ExecutionPlan, machine: HostModel | VirtualBoard, values: ModelInputs, progress: Progress
-) -> tuple[Sequence[Array | bytes], InstructionCounts | None]:
-    """Run one inference; return outputs, and counts where the machine counts."""
+) -> tuple[Sequence[Array | bytes], Simulation | None]:
+    """Run one inference; return outputs, and what was counted where the machine counts."""
     progress("running", None)
     if isinstance(machine, HostModel):
         return machine.run(values.arrays), None
     simulation = run_inference(machine, values.arrays, on_progress=_step_progress(plan, progress))
-    counts = InstructionCounts(
-        simulation.instructions, simulation.operator_instructions, simulation.stack_bytes_peak
-    )
-    return simulation.outputs, counts
+    return simulation.outputs, simulation

@@ -108,7 +108,13 @@ def test_a_virtual_board_gives_the_bytes_of_the_host(tmp_path: Path) -> None:
     assert all(count > 0 for count in counted)
     assert sum(counted) <= result["instructions"] < sum(counted) * 1.01
     assert result["instructions"] > result["macs"], "a scalar core needs more than one per MAC"
-    assert result["cycles"] is None
+    timed = [row["cycles"] for row in result["operators"]]
+    assert sum(timed) <= result["cycles"] < sum(timed) * 1.01
+    assert result["latency_ms"] == pytest.approx(result["cycles"] / 216e3)
+    assert result["cycles"] > result["instructions"] / 2, "two instructions a cycle at most"
+    assert sum(result["stalls"].values()) < result["cycles"]
+    assert sum(row["stalls"]["load_use"] for row in result["operators"]) > 0
+    assert result["traffic_bytes"]["dtcm"]["read"] > result["macs"]
 
 
 def test_json_can_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,8 +68,8 @@ def test_run_says_what_each_table_shows(capsys: pytest.CaptureFixture[str]) -> N
     assert penstock("run", MODEL, "--board", BOARD) == 0
     printed = capsys.readouterr().out
     assert "(i8 1×10): the 5 largest of 10 values\n" in printed
-    assert "\n10 of 34 operators, sorted by instructions:\n" in printed
-    table = printed.split("sorted by instructions:\n")[1].split("stack:")[0]
+    assert "\n10 of 34 operators, sorted by cycles:\n" in printed
+    table = printed.split("sorted by cycles:\n")[1].split("stack:")[0]
     assert "24 others" in table
     total = table.splitlines()[-1].split()
     assert total[:2] == ["all", "operators"]

@@ -15,11 +15,22 @@ from penstock.cli.tables import (
     show_memory,
 )
 from penstock.report.outputs import dequantized
-from penstock.report.results import OperatorResult, RunResult, Truth
+from penstock.report.results import OperatorResult, RunResult, RunTime, Truth
 from penstock.units import format_bytes, format_count
 
 TOP_COUNT = 5
 OPERATORS_SHOWN = 10
+
+_CAUSES = {
+    "load_use": "a register that a load fills",
+    "branch": "the target of a branch foreseen wrongly",
+    "fetch": "instructions",
+    "alignment": "unaligned accesses, bank conflicts",
+    "internal": "data from internal memory",
+    "external": "data from external memory",
+    "store_buffer": "room in the store buffer",
+    "dma_wait": "a DMA transfer, asleep",
+}
 
 
 def show_run(outcome: api.RunOutcome, labels: Sequence[str] | None) -> None:
@@ -36,7 +47,7 @@ def show_run(outcome: api.RunOutcome, labels: Sequence[str] | None) -> None:
         _show_answer(tensor, values, labels if is_named else None)
     show_memory(result.memory)
     if result.truth is Truth.SIMULATE:
-        _show_instructions(result)
+        _show_cost(result)
         reserved = sum(use.contents.get("stack", 0) for use in result.memory.values())
         stdout.print(
             f"stack: at most {format_bytes(result.stack_bytes or 0)} used "
@@ -74,52 +85,101 @@ def _selection(count: int) -> str:
     return "the only value" if count == 1 else f"all {count} values, the largest first"
 
 
-def _show_instructions(result: RunResult) -> None:
-    total = result.instructions or 0
+def _show_cost(result: RunResult) -> None:
+    """Print what the virtual board counted, in all and by operator."""
     executed = sum(row.macs for row in result.operators)
-    stdout.print(
-        f"\n[bold]Simulated: {format_count(total)} instructions[/]{_per_mac(total, executed)}"
-    )
-    stdout.print("(cycles, time and energy are not modelled yet)")
+    stdout.print(f"\n[bold]Simulated: {_headline(result)}[/]")
+    stdout.print(_details(result, executed), soft_wrap=True)
     if executed != result.macs:
         stdout.print(
             f"MACs executed: {format_count(executed)} of the model's {format_count(result.macs)}; "
             "the rest was removed by the passes"
         )
+    if result.time is not None:
+        show_stalls(result.time)
+        show_traffic(result.time)
     count = len(result.operators)
     shown = min(count, OPERATORS_SHOWN)
     cut = f"{shown} of {count} operators" if shown < count else f"{count} operators"
-    stdout.print(f"{cut}, sorted by instructions:")
-    _show_costs(result.operators, total)
+    what = "instructions" if result.time is None else "cycles"
+    stdout.print(f"\n{cut}, sorted by {what}:")
+    _show_operators(result)
 
 
-def _show_costs(operators: Sequence[OperatorResult], total: int) -> None:
-    ranked = sorted(operators, key=lambda row: -(row.instructions or 0))
+def _headline(result: RunResult) -> str:
+    if result.time is None:
+        return f"{format_count(result.instructions or 0)} instructions"
+    time = result.time
+    return (
+        f"{time.latency_ms:.4g} ms at {time.clock_hz / 1e6:g} MHz, "
+        f"{format_count(time.cycles)} cycles"
+    )
+
+
+def _details(result: RunResult, executed: int) -> str:
+    instructions = result.instructions or 0
+    if result.time is None:
+        per_mac = f"{instructions / executed:.2f} per MAC executed; " if executed else ""
+        return f"{per_mac}the board's file does not say how long accesses take"
+    parts = [f"{format_count(instructions)} instructions"]
+    if result.cycles_per_mac is not None:
+        parts.append(f"{result.cycles_per_mac:.2f} cycles per MAC of the model")
+    return ", ".join(parts)
+
+
+def show_stalls(time: RunTime) -> None:
+    """Print what the core waited for, in cycles."""
+    waited = sum(time.stalls.values())
+    table = plain_table()
+    add_columns(table, ("waiting for",), ("waiting for", "cycles", "share"))
+    for cause, cycles in sorted(time.stalls.items(), key=lambda item: -item[1]):
+        if cycles:
+            share = format_share(cycles, time.cycles)
+            table.add_row(_CAUSES[cause], format_count(cycles), share)
+    stdout.print(f"\nStalls: {format_share(waited, time.cycles)} of the cycles")
+    stdout.print(table)
+
+
+def show_traffic(time: RunTime) -> None:
+    """Print the bytes moved, by memory."""
+    table = plain_table()
+    add_columns(table, ("memory",), ("memory", "read", "written", "instructions"))
+    for name, moved in time.traffic_bytes.items():
+        if any(moved.values()):
+            cells = [format_bytes(size) if size else "" for size in moved.values()]
+            table.add_row(name, *cells)
+    stdout.print("\nBytes moved between memories and the core or its caches")
+    stdout.print(table)
+
+
+def _show_operators(result: RunResult) -> None:
+    timed = result.time is not None
+    ranked = sorted(result.operators, key=lambda row: -_cost(row))
     table = plain_table(has_totals=True)
-    headings = ("step", "operator", "output", "MACs", "instructions", "share")
+    costs = ("cycles", "per MAC") if timed else ("instructions",)
+    headings = ("step", "operator", "output", "MACs", *costs, "share")
     add_columns(table, ("operator", "output"), headings)
+    total = sum(_cost(row) for row in ranked)
     for row in ranked[:OPERATORS_SHOWN]:
         shape = format_shape(row.shape)
-        table.add_row(str(row.index), row.kind, shape, *_costs([row], total))
+        table.add_row(str(row.index), row.kind, shape, *_cells([row], total, timed))
     if rest := ranked[OPERATORS_SHOWN:]:
-        table.add_row("", f"{len(rest)} others", "", *_costs(rest, total))
-    footers = ("", "all operators", "", *_costs(ranked, total))
+        table.add_row("", f"{len(rest)} others", "", *_cells(rest, total, timed))
+    footers = ("", "all operators", "", *_cells(ranked, total, timed))
     for column, footer in zip(table.columns, footers, strict=True):
         column.footer = footer
     stdout.print(table)
 
 
-def _costs(rows: Iterable[OperatorResult], total: int) -> tuple[str, str, str]:
-    """Return MACs, instructions and their share of the run's for a few operators together."""
+def _cost(row: OperatorResult) -> int:
+    return row.instructions or 0 if row.cycles is None else row.cycles
+
+
+def _cells(rows: Iterable[OperatorResult], total: int, timed: bool) -> list[str]:
+    """Return the figures of a few operators together."""
     listed = list(rows)
     macs = sum(row.macs for row in listed)
-    instructions = sum(row.instructions or 0 for row in listed)
-    return (
-        format_count(macs) if macs else "",
-        format_count(instructions),
-        format_share(instructions, total),
-    )
-
-
-def _per_mac(instructions: int, macs: int) -> str:
-    return f", {instructions / macs:.2f} per MAC executed" if macs else ""
+    cost = sum(_cost(row) for row in listed)
+    per_mac = [f"{cost / macs:.2f}" if macs else ""] if timed else []
+    count = format_count(macs) if macs else ""
+    return [count, format_count(cost), *per_mac, format_share(cost, total)]

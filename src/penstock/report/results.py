@@ -34,21 +34,6 @@ class MemoryUse:
 
 
 @dataclass(frozen=True, slots=True)
-class InstructionCounts:
-    """What a virtual board counts during one inference.
-
-    Attributes:
-        instructions: all that were executed.
-        operator_instructions: those of each step.
-        stack_bytes: most stack in use since the reset.
-    """
-
-    instructions: int
-    operator_instructions: Mapping[int, int]
-    stack_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class OperatorResult:
     """What one step of the program did.
 
@@ -60,6 +45,8 @@ class OperatorResult:
         shape: shape of that tensor.
         macs: multiply-accumulates executed.
         instructions: executed on the virtual board; None elsewhere.
+        cycles: that they took; None where they are not known.
+        stalls: cycles among them that the core waited, by cause; None where not known.
     """
 
     index: int
@@ -69,6 +56,31 @@ class OperatorResult:
     shape: tuple[int, ...]
     macs: int
     instructions: int | None
+    cycles: int | None
+    stalls: Mapping[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunTime:
+    """How long an inference takes on the board, as simulated.
+
+    Attributes:
+        cycles: of the core, with caches that were cold at first.
+        clock_hz: of the core.
+        stalls: cycles among them that the core waited, by cause.
+        traffic_bytes: what moved between each memory and the core or its caches: ``read``,
+            ``written`` and ``fetched``.
+    """
+
+    cycles: int
+    clock_hz: int
+    stalls: Mapping[str, int]
+    traffic_bytes: Mapping[str, Mapping[str, int]]
+
+    @property
+    def latency_ms(self) -> float:
+        """Milliseconds of one inference."""
+        return self.cycles / self.clock_hz * 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +104,7 @@ class RunResult:
             None when that was not asked for. A difference is an error, never a result.
         macs: of the original model.
         instructions: of one inference; None on the host.
+        time: of one inference; None on the host, and for boards without timing.
         stack_bytes: most stack ever used; None on the host.
         memory: use by region.
         operators: one per step.
@@ -107,6 +120,7 @@ class RunResult:
     verified: bool | None
     macs: int
     instructions: int | None
+    time: RunTime | None
     stack_bytes: int | None
     memory: Mapping[str, MemoryUse]
     operators: Sequence[OperatorResult]
@@ -114,6 +128,11 @@ class RunResult:
     input_origin: str
     compiler: str
     run_seconds: float
+
+    @property
+    def cycles_per_mac(self) -> float | None:
+        """Cycles for each MAC of the original model; None where either is not known."""
+        return self.time.cycles / self.macs if self.time is not None and self.macs else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``penstock.run/1`` form; what this stage cannot know is null."""
@@ -125,10 +144,15 @@ class RunResult:
             "verified": self.verified,
             "macs": self.macs,
             "instructions": self.instructions,
-            "cycles": None,
-            "cycles_per_mac": None,
-            "latency_ms": None,
+            "cycles": None if self.time is None else self.time.cycles,
+            "cycles_per_mac": self.cycles_per_mac,
+            "clock_hz": None if self.time is None else self.time.clock_hz,
+            "latency_ms": None if self.time is None else self.time.latency_ms,
             "energy_mj": None,
+            "stalls": None if self.time is None else dict(self.time.stalls),
+            "traffic_bytes": None
+            if self.time is None
+            else {name: dict(moved) for name, moved in self.time.traffic_bytes.items()},
             "stack_bytes": self.stack_bytes,
             "memory_bytes": memory_to_json(self.memory),
             "operators": [_operator_to_json(operator) for operator in self.operators],
@@ -163,8 +187,8 @@ def _operator_to_json(operator: OperatorResult) -> dict[str, Any]:
         "shape": list(operator.shape),
         "macs": operator.macs,
         "instructions": operator.instructions,
-        "cycles": None,
-        "stalls": None,
+        "cycles": operator.cycles,
+        "stalls": None if operator.stalls is None else dict(operator.stalls),
     }
 
 

@@ -9,13 +9,18 @@ from penstock.ir.macs import graph_macs
 from penstock.planning import ExecutionPlan
 from penstock.report.results import (
     CompileResult,
-    InstructionCounts,
     MemoryUse,
     OperatorResult,
     OutputInfo,
     RunResult,
+    RunTime,
     Truth,
 )
+from penstock.simulate.simulation import Simulation
+from penstock.simulate.timing import CycleCounts, Traffic
+
+HOST = "host"
+"""What results call this computer."""
 
 
 def memory_use(
@@ -87,26 +92,27 @@ def summarize_run(
     plan: ExecutionPlan,
     *,
     model_name: str,
-    board_name: str,
+    board: Board | None,
     memory: Mapping[str, MemoryUse],
     verified: bool | None,
-    counts: InstructionCounts | None,
+    simulation: Simulation | None,
     input_origin: str,
     compiler: str,
     run_seconds: float,
 ) -> RunResult:
-    """Return what a run found; ``counts`` is None on the host."""
+    """Return what a run found; ``board`` and ``simulation`` are None on the host."""
     outputs = [original.tensors[name] for name in original.outputs]
     return RunResult(
         model=model_name,
-        board=board_name,
-        truth=Truth.HOST if counts is None else Truth.SIMULATE,
+        board=HOST if board is None else board.name,
+        truth=Truth.HOST if simulation is None else Truth.SIMULATE,
         verified=verified,
         macs=graph_macs(original),
-        instructions=None if counts is None else counts.instructions,
-        stack_bytes=None if counts is None else counts.stack_bytes,
+        instructions=None if simulation is None else simulation.instructions,
+        time=None if board is None or simulation is None else run_time(board, simulation.time, simulation.traffic),
+        stack_bytes=None if simulation is None else simulation.stack_bytes_peak,
         memory=memory,
-        operators=_operator_results(plan, counts),
+        operators=_operator_results(plan, simulation),
         outputs=[OutputInfo(tensor.name, tensor.shape, tensor.dtype.value) for tensor in outputs],
         input_origin=input_origin,
         compiler=compiler,
@@ -114,14 +120,35 @@ def summarize_run(
     )
 
 
-def _operator_results(
-    plan: ExecutionPlan, counts: InstructionCounts | None
-) -> list[OperatorResult]:
+def run_time(
+    board: Board, time: CycleCounts | None, traffic: Mapping[str, Traffic]
+) -> RunTime | None:
+    """Return time and traffic of a stretch on a board; None where time was not counted."""
+    if time is None:
+        return None
+    return RunTime(
+        cycles=time.cycles,
+        clock_hz=board.clock_hz,
+        stalls=time.stalls,
+        traffic_bytes={
+            name: {
+                "read": moved.read_bytes,
+                "written": moved.written_bytes,
+                "fetched": moved.fetched_bytes,
+            }
+            for name, moved in traffic.items()
+        },
+    )
+
+
+def _operator_results(plan: ExecutionPlan, simulation: Simulation | None) -> list[OperatorResult]:
     graph = plan.program.graph
     results = []
     for step, call in enumerate(plan.program.calls):
         operator = graph.operators[call.operator]
         tensor = graph.tensors[operator.outputs[0]]
+        counted = None if simulation is None else simulation.operator_instructions.get(step, 0)
+        time = None if simulation is None else simulation.operator_times.get(step)
         results.append(
             OperatorResult(
                 index=step,
@@ -130,7 +157,9 @@ def _operator_results(
                 output=tensor.name,
                 shape=tensor.shape,
                 macs=call.macs,
-                instructions=None if counts is None else counts.operator_instructions.get(step, 0),
+                instructions=counted,
+                cycles=None if time is None else time.cycles,
+                stalls=None if time is None else time.stalls,
             )
         )
     return results

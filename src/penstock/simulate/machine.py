@@ -2,7 +2,7 @@
 
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +10,9 @@ from penstock.boards.board import Core
 from penstock.errors import SimulationError, ToolError, UnsupportedError
 from penstock.simulate.firmware import Firmware
 from penstock.simulate.memory import BoardMemory
-from penstock.simulate.monitor import Monitor
+from penstock.simulate.monitor import Monitor, load_native
+from penstock.simulate.pipeline import core_names, load_core
+from penstock.simulate.timing import Timing
 
 UNICORN_VERSION = "2.1.3"
 """The only version accepted: 2.1.4 loads wrong values in IT blocks when hooks are set."""
@@ -71,6 +73,12 @@ def _processor(unicorn: ModuleType, core: Core) -> Any:
     return processor
 
 
+def _is_timed(memory: BoardMemory) -> bool:
+    """Return whether both the core and all memories have timing."""
+    board = memory.board
+    return board.core.name in core_names() and all(region.timing for region in board.regions)
+
+
 class Machine:
     """A core with memories and callbacks; knows nothing of models."""
 
@@ -89,7 +97,8 @@ class Machine:
             memory: mapped at all of its windows.
             core: which processor.
             watches_accesses: whether each access is watched for the alignment faults that
-                Unicorn does not raise, and for a stack that grows into other memory; costs time.
+                Unicorn does not raise, for a stack that grows into other memory, and for the
+                time that it takes, if the board says how long accesses take; is slower.
 
         Raises:
             ToolError: Unicorn or a C compiler is missing.
@@ -104,10 +113,20 @@ class Machine:
         self._memory = memory  # the engine holds addresses of its buffers
         self._map(memory)
         self.monitor = Monitor(firmware, memory.board.peripherals, uclib)
+        self.timing = self._attach_timing(core) if watches_accesses and _is_timed(memory) else None
         for callback, kind in _HOOKS.items():
             self._hook(callback, kind)
         if watches_accesses:
             self._hook("on_access", _HOOK_READ | _HOOK_WRITE)
+
+    def _attach_timing(self, core: Core) -> Timing:
+        memory, slots = self._memory, self.monitor.slot_count
+        timing = Timing(memory.board, load_core(core.name), memory, slots, load_native())
+        read_write = _PROTECTION_READ | _PROTECTION_WRITE
+        for base, host_address in timing.register_pages.items():
+            self._uc.mem_map_ptr(base, PAGE_BYTES, read_write, host_address)
+        self.monitor.record.timing = ctypes.addressof(timing.record)
+        return timing
 
     def _map(self, memory: BoardMemory) -> None:
         for window in memory.windows:
@@ -119,19 +138,34 @@ class Machine:
             )
 
     def _hook(self, callback: str, kind: int) -> None:
-        """Register a native callback by address; begin above end means everywhere."""
+        """Register one of the monitor's callbacks; begin above end means everywhere."""
+        self._add_hook(self.monitor.callback(callback), self.monitor.record, kind, 1, 0)
+
+    def _add_hook(
+        self, callback: int, state: ctypes.Structure, kind: int, begin: int, end: int
+    ) -> None:
         handle = ctypes.c_size_t()
         status = self._engine.uc_hook_add(
             self._uc._uch,
             ctypes.byref(handle),
             ctypes.c_int(kind),
-            ctypes.c_void_p(self.monitor.callback(callback)),
-            ctypes.c_void_p(ctypes.addressof(self.monitor.record)),
-            ctypes.c_uint64(1),
-            ctypes.c_uint64(0),
+            ctypes.c_void_p(callback),
+            ctypes.c_void_p(ctypes.addressof(state)),
+            ctypes.c_uint64(begin),
+            ctypes.c_uint64(end),
         )
         if status != 0:
             raise SimulationError(f"the emulator refused a callback: status {status}")
+
+    def watch_reads(self, callback: int, state: ctypes.Structure, addresses: range) -> None:
+        """Call a native function before each read of the addresses; the caller keeps ``state``."""
+        self._add_hook(callback, state, _HOOK_READ, addresses.start, addresses.stop - 1)
+
+    def engine_function(self, name: str) -> int:
+        """Return the address of one of the emulator's own functions, for native callbacks."""
+        address = ctypes.cast(getattr(self._engine, name), ctypes.c_void_p).value
+        assert address is not None
+        return address
 
     @property
     def pc(self) -> int:
@@ -147,6 +181,31 @@ class Machine:
     def lr(self) -> int:
         """The link register."""
         return int(self._uc.reg_read(self._registers.UC_ARM_REG_LR))
+
+    def register(self, number: int) -> int:
+        """Return one of r0 to r12."""
+        return int(self._uc.reg_read(self._registers.UC_ARM_REG_R0 + number))
+
+    def set_register(self, number: int, value: int) -> None:
+        """Set one of r0 to r12."""
+        self._uc.reg_write(self._registers.UC_ARM_REG_R0 + number, value)
+
+    def prepare_call(self, stack_top: int, return_address: int, arguments: Sequence[int]) -> None:
+        """Set the registers as a caller does that passes at most four arguments."""
+        self._uc.reg_write(self._registers.UC_ARM_REG_SP, stack_top)
+        self._uc.reg_write(self._registers.UC_ARM_REG_LR, return_address | 1)
+        for number, value in enumerate(arguments):
+            self.set_register(number, value)
+
+    def stop_before(self, addresses: Sequence[int]) -> None:
+        """From now on stop before the instructions at these addresses, and at no others.
+
+        Blocks end there, so that what is counted ends there too. A run that begins at one of them
+        stops at once.
+        """
+        self._uc.ctl_exits_enabled(True)
+        self._uc.ctl_set_exits(list(addresses))
+        self._uc.ctl_flush_tb()  # blocks that were translated before run past the address
 
     def reset(self, stack_top: int) -> None:
         """Set the stack pointer as the core does from the vector table."""
@@ -194,3 +253,5 @@ class Machine:
         """Release the engine, then the callbacks' memory."""
         self._uc = None
         self.monitor.close()
+        if self.timing is not None:
+            self.timing.close()

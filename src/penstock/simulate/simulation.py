@@ -7,6 +7,7 @@ from pathlib import Path
 
 from penstock.boards.board import Board
 from penstock.ir.tensor import Array
+from penstock.simulate.timing import CycleCounts, Traffic
 from penstock.simulate.virtual_board import INSTRUCTION_LIMIT, VirtualBoard
 
 Progress = Callable[[int, int], None]
@@ -25,6 +26,9 @@ class Simulation:
             ``instructions`` belongs to the loop over the steps and to the harness.
         operator_names: kinds of the steps.
         function_instructions: by function, callees not included, most first.
+        time: cycles of the inference, with cold caches; None where they were not counted.
+        operator_times: by index of the step, callees included; empty where not counted.
+        traffic: bytes moved, by memory; empty where not counted.
         stack_bytes_peak: the most stack in use since reset.
         stack_bytes: the stack that there is.
         wall_seconds: time that the simulation of the inference took.
@@ -35,6 +39,9 @@ class Simulation:
     operator_instructions: Mapping[int, int]
     operator_names: tuple[str, ...]
     function_instructions: Mapping[str, int]
+    time: CycleCounts | None
+    operator_times: Mapping[int, CycleCounts]
+    traffic: Mapping[str, Traffic]
     stack_bytes_peak: int
     stack_bytes: int
     wall_seconds: float
@@ -56,8 +63,8 @@ def simulate_model(
         board: whose memories and core there are.
         inputs: contents of the model's inputs, in order.
         instruction_limit: most instructions of one command before it counts as runaway.
-        watches_accesses: whether accesses are watched for alignment faults and for a stack that
-            grows into other memory; off is up to seven times faster.
+        watches_accesses: whether accesses are watched for alignment faults, for a stack that grows
+            into other memory, and for their time; off is up to seven times faster.
         on_progress: told about ten times a second how far the run is.
 
     Raises:
@@ -82,6 +89,10 @@ def run_inference(
     virtual.write_inputs(inputs)
     monitor = virtual.monitor
     monitor.clear_counts()
+    timing = virtual.timing
+    if timing is not None:
+        timing.chill()
+        timing.clear_counts()
     if on_progress is not None:
         report = on_progress
         virtual.on_poll = lambda m: report(m.current_operator or 0, m.instructions)
@@ -95,6 +106,9 @@ def run_inference(
         operator_instructions=monitor.operator_instructions(),
         operator_names=virtual.model.operator_names,
         function_instructions=monitor.function_instructions(),
+        time=None if timing is None else timing.total(),
+        operator_times={} if timing is None else timing.by_operator(),
+        traffic={} if timing is None else timing.traffic(),
         stack_bytes_peak=virtual.stack_bytes_peak(),
         stack_bytes=virtual.stack.top - virtual.stack.limit,
         wall_seconds=wall_seconds,

@@ -138,6 +138,7 @@ class TimingRecord(ctypes.Structure):
         ("zone_of_page", ctypes.POINTER(ctypes.c_uint8)),
         ("zones", ZoneRecord * ZONES_MAX),
         ("memories", ctypes.POINTER(MemoryRecord)),
+        ("memory_count", ctypes.c_uint64),
         ("counters", ctypes.POINTER(CountersRecord)),
         ("system_page", ctypes.c_void_p),
         ("trace_page", ctypes.c_void_p),

@@ -20,8 +20,9 @@ from penstock.simulate.faults import (
 from penstock.simulate.firmware import Firmware, read_firmware
 from penstock.simulate.machine import Machine
 from penstock.simulate.memory import BoardMemory
-from penstock.simulate.monitor import Monitor
+from penstock.simulate.monitor import STOP_TIMING, Monitor
 from penstock.simulate.target_model import TargetModel, TargetTensor, read_target_model
+from penstock.simulate.timing import Timing
 
 INSTRUCTION_LIMIT = 20_000_000_000
 """Default for the instructions of one command; MobileNetV2 needs about a tenth."""
@@ -61,8 +62,8 @@ class VirtualBoard:
             elf: firmware linked for the board, with the harness.
             board: whose memories and core there are.
             instruction_limit: most instructions of one command before it counts as runaway.
-            watches_accesses: whether accesses are watched for alignment faults and for a stack
-                that grows into other memory; off is faster.
+            watches_accesses: whether accesses are watched for alignment faults, for a stack that
+                grows into other memory, and for their time; off is faster, and counts no cycles.
 
         Raises:
             InputError: the file is no firmware with the harness.
@@ -102,6 +103,11 @@ class VirtualBoard:
     def close(self) -> None:
         """Release everything; no other method may be called afterwards."""
         self._machine.close()
+
+    @property
+    def timing(self) -> Timing | None:
+        """The clock; None where accesses are not watched or the board has no timing."""
+        return self._machine.timing
 
     @property
     def monitor(self) -> Monitor:
@@ -178,10 +184,13 @@ class VirtualBoard:
         on_poll = self.on_poll
         poll = None if on_poll is None else lambda: on_poll(self.monitor)
         self._machine.run(address, self._instruction_limit, poll)
-        if breakpoint_number(self._machine, self.memory) != BKPT_READY:
+        stopped_for_timing = self.monitor.record.reason == STOP_TIMING
+        if not stopped_for_timing and breakpoint_number(self._machine, self.memory) != BKPT_READY:
             raise explain_stop(
                 self._machine, self.memory, self.firmware, self.stack, self._operator_names
             )
+        if self.timing is not None:
+            self.timing.raise_failure()
 
     def _read_mailbox(self, offset_bytes: int) -> int:
         return self.memory.read_word(self._mailbox + offset_bytes)

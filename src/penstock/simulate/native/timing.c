@@ -43,6 +43,38 @@ void ps_timing_close(ps_timing *t) {
   memset(t, 0, sizeof *t);
 }
 
+static void forget_lines(ps_accelerator *a) {
+  if (a->line_count != 0u) {
+    memset(a->present, 0, ACCELERATOR_SLOTS * sizeof *a->present);
+    memset(a->order, 0, a->line_count * sizeof *a->order);
+  }
+  a->next = 0;
+  a->prefetched_line = 0;
+}
+
+void ps_timing_chill(ps_timing *t) {
+  uint64_t index;
+  for (index = 1; index < t->block_count; ++index) {
+    t->blocks[index].predictor =
+        t->blocks[index].branch == PS_BRANCH_CONDITIONAL ? COUNTER_START : 0u;
+  }
+  for (index = 0; index < t->memory_count; ++index) {
+    memset(t->memories[index].open_rows, 0, sizeof t->memories[index].open_rows);
+    t->memories[index].continues_at = 0;
+    t->memories[index].free_at = t->now;
+  }
+  ps_cache_invalidate_all(&t->instruction_cache);
+  ps_cache_invalidate_all(&t->data_cache);
+  t->instruction_cache.random = 1;
+  t->data_cache.random = 1;
+  forget_lines(&t->instruction_accelerator);
+  forget_lines(&t->data_accelerator);
+  memset(t->stores, 0, sizeof t->stores);
+  t->last_store = 0;
+  t->store_run_bytes = 0;
+  t->previous = 0;
+}
+
 void ps_stall(ps_timing *t, ps_cause cause, uint64_t ticks) {
   t->now += ticks;
   t->counters[t->slot].ticks += ticks;

@@ -117,6 +117,7 @@ typedef struct ps_timing {
   uint8_t *zone_of_page; /* PS_PAGE_COUNT entries */
   ps_zone zones[PS_ZONES_MAX];
   ps_memory *memories;
+  uint64_t memory_count;
   ps_counters *counters; /* by operator slot */
   uint8_t *system_page;  /* 0xE000E000 */
   uint8_t *trace_page;   /* 0xE0001000 */
@@ -157,6 +158,9 @@ typedef struct ps_timing {
 /* Prepares what has no memory yet; 0 when there is none left. */
 int ps_timing_open(ps_timing *t);
 void ps_timing_close(ps_timing *t);
+
+/* Forgets all that earlier runs left in caches and predictors; what is enabled stays enabled. */
+void ps_timing_chill(ps_timing *t);
 
 /* Returns the number of a block, new or known. 0 means that it could not be described. */
 uint32_t ps_timing_describe(ps_timing *t, uint32_t address, uint32_t size_bytes);

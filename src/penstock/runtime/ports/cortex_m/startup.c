@@ -1,6 +1,6 @@
 /* Start-up of an ARMv7-M core: vector table, FPU, memory attributes, data, then main().
  *
- * Clocks, caches and external memories are the integrator's: define ps_port_init(). The empty
+ * Clocks and external memories are the integrator's: define ps_port_init(). The empty
  * default is enough for the virtual board, whose memories answer from reset, and for models that
  * live in internal memory; a real board with weights in QSPI flash or an arena in SDRAM needs the
  * memory controllers brought up there. */
@@ -26,6 +26,19 @@
 #define PS_MPU_RASR 0xE000EDA0u
 /* Normal memory, write-back, write-allocate (TEX=1, C=1, B=1), read-write, no execution. */
 #define PS_MPU_RASR_NORMAL ((1u << 28) | (3u << 24) | (1u << 19) | (1u << 17) | (1u << 16) | 1u)
+
+/* Caches of a Cortex-M7, ARMv7-M architecture reference manual B2.2.7, B3.2.8 and B4.8; a core
+ * without them reads zero from PS_CLIDR. */
+#define PS_CCR 0xE000ED14u
+#define PS_CCR_DATA_CACHE (1u << 16)
+#define PS_CCR_INSTRUCTION_CACHE (1u << 17)
+#define PS_CLIDR 0xE000ED78u
+#define PS_CLIDR_HAS_CACHES 7u
+#define PS_CCSIDR 0xE000ED80u
+#define PS_CSSELR 0xE000ED84u
+#define PS_CSSELR_DATA_CACHE 0u
+#define PS_ICIALLU 0xE000EF50u
+#define PS_DCISW 0xE000EF60u
 
 typedef struct ps_copy_entry {
   const uint32_t *load;
@@ -92,6 +105,40 @@ static void configure_memory_attributes(void) {
   }
 }
 
+/* What is in a cache at reset is anything: it must not be taken for memory. */
+static void invalidate_data_cache(void) {
+  uint32_t geometry;
+  uint32_t line_shift;
+  uint32_t way_count;
+  uint32_t way_shift = 32u;
+  uint32_t set;
+  uint32_t way;
+  PS_REGISTER(PS_CSSELR) = PS_CSSELR_DATA_CACHE;
+  PS_BARRIER();
+  geometry = PS_REGISTER(PS_CCSIDR);
+  line_shift = (geometry & 7u) + 4u;
+  way_count = ((geometry >> 3) & 0x3FFu) + 1u;
+  for (way = 1u; way < way_count; way *= 2u) {
+    --way_shift;
+  }
+  for (set = 0; set <= ((geometry >> 13) & 0x7FFFu); ++set) {
+    for (way = 0; way < way_count; ++way) {
+      PS_REGISTER(PS_DCISW) = (way_shift < 32u ? way << way_shift : 0u) | (set << line_shift);
+    }
+  }
+}
+
+static void enable_caches(void) {
+  if ((PS_REGISTER(PS_CLIDR) & PS_CLIDR_HAS_CACHES) == 0u) {
+    return;
+  }
+  PS_REGISTER(PS_ICIALLU) = 0u;
+  invalidate_data_cache();
+  PS_BARRIER();
+  PS_REGISTER(PS_CCR) |= PS_CCR_INSTRUCTION_CACHE | PS_CCR_DATA_CACHE;
+  PS_BARRIER();
+}
+
 static void initialize_memory(void) {
   uint32_t entry;
   uint32_t word;
@@ -116,6 +163,7 @@ void Reset_Handler(void) {
   PS_BARRIER();
   ps_port_init();
   configure_memory_attributes();
+  enable_caches();
   initialize_memory();
   (void)main();
   for (;;) {

@@ -1,0 +1,361 @@
+"""The virtual board's clock: what the native half is told, and what it has counted."""
+
+import ctypes
+import mmap
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from penstock.boards.board import Board, MemoryKind, MemoryRegion
+from penstock.boards.costs import RegionCosts, region_costs
+from penstock.boards.timing import Accelerator, Cache
+from penstock.errors import SimulationError, UnsupportedError
+from penstock.simulate.attributes import Attributes, Mpu
+from penstock.simulate.memory import BoardMemory
+from penstock.simulate.pipeline import (
+    Block,
+    BranchKind,
+    CoreTiming,
+    PairRule,
+    branch_cost,
+    decode_block,
+    edge_cost,
+)
+from penstock.simulate.timing_records import (
+    ZONES_MAX,
+    AcceleratorRecord,
+    BlockRecord,
+    CacheRecord,
+    Cause,
+    CountersRecord,
+    DescribeBlock,
+    DescribeEdge,
+    EdgeRecord,
+    MemoryRecord,
+    OnAttributes,
+    TimingRecord,
+    ZoneRecord,
+)
+
+TICKS_PER_CYCLE = 256
+PAGE_BYTES = 4096
+_PAGE_COUNT = 1 << 20
+SYSTEM_PAGE, TRACE_PAGE = 0xE000_E000, 0xE000_1000
+"""System control space and data watchpoint unit: ARMv7-M ARM (DDI0403) B3.2 and C1.8."""
+
+_CPUID = struct.Struct("<I")
+_CPUID_AT, _CLIDR_AT = 0xD00, 0xD78
+_CPUIDS = {
+    "cortex-m3": 0x412F_C231,
+    "cortex-m4": 0x410F_C241,
+    "cortex-m7": 0x411F_C271,
+    "cortex-m33": 0x410F_D213,
+}
+"""The CPUID of the revision that STM32 parts carry: Technical Reference Manuals of the cores."""
+
+_CLIDR_SEPARATE_CACHES = 0x0900_0003
+"""Level 1 has an instruction and a data cache: Cortex-M7 TRM (DDI0489), 4.5.5."""
+
+_WORD_BYTES, _LINE_BYTES = 4, 32
+_BRANCHES = (
+    BranchKind.NONE,
+    BranchKind.CONDITIONAL,
+    BranchKind.DIRECT,
+    BranchKind.INDIRECT,
+    BranchKind.RETURN,
+)
+"""In the order of ``ps_branch``."""
+
+_PAIR_RULES = {PairRule.ALWAYS: 0, PairRule.OTHER_BANK: 1, PairRule.SAME_MEMORY: 2}
+_REGISTERS = 0
+"""Number of the memory that is none."""
+
+
+if TYPE_CHECKING:
+    from ctypes import _Pointer as Pointer
+
+
+@dataclass(frozen=True, slots=True)
+class CycleCounts:
+    """Time of a stretch of execution.
+
+    Attributes:
+        cycles: of the core.
+        stalls: cycles among them that the core waited, by cause.
+    """
+
+    cycles: int
+    stalls: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bytes that moved between a memory and the core or its caches."""
+
+    read_bytes: int
+    written_bytes: int
+    fetched_bytes: int
+
+
+class Timing:
+    """The clock of one virtual board."""
+
+    def __init__(
+        self, board: Board, core: CoreTiming, memory: BoardMemory, slots: int, native: ctypes.CDLL
+    ) -> None:
+        """Start at time 0 with cold, disabled caches.
+
+        Args:
+            board: whose memories and caches there are.
+            core: how its core executes.
+            memory: where code is read.
+            slots: how many counters there are.
+            native: the compiled callbacks.
+
+        Raises:
+            SimulationError: a memory of the board has no timing.
+        """
+        self._native, self._board, self._core, self._memory = native, board, core, memory
+        self.failure: BaseException | None = None
+        self._code: list[Block | None] = [None]
+        self._mpu = Mpu()
+        self._memories = _memory_records(board)
+        self._counters = (CountersRecord * slots)()
+        self._pages = {base: mmap.mmap(-1, PAGE_BYTES) for base in (SYSTEM_PAGE, TRACE_PAGE)}
+        self._identify()
+        self.record = self._build_record()
+        if not native.ps_timing_open(ctypes.byref(self.record)):
+            raise MemoryError
+        self._zone_of_page = np.ctypeslib.as_array(self.record.zone_of_page, (_PAGE_COUNT,))
+        self._set_zones()
+
+    def _build_record(self) -> TimingRecord:
+        board, core = self._board, self._core
+        flash = next((r for r in board.regions if r.accelerator is not None), None)
+        accelerator = None if flash is None else flash.accelerator
+        has_unified_cache = board.data_cache is None and board.instruction_cache is not None
+        record = TimingRecord(
+            describe_block=DescribeBlock(self._describe_block),
+            describe_edge=DescribeEdge(self._describe_edge),
+            on_attributes=OnAttributes(self._on_attributes),
+            memories=self._memories,
+            memory_count=len(self._memories),
+            counters=self._counters,
+            system_page=self.register_pages[SYSTEM_PAGE],
+            trace_page=self.register_pages[TRACE_PAGE],
+            instruction_cache=_cache_record(board.instruction_cache),
+            data_cache=_cache_record(board.data_cache),
+            instruction_accelerator=_accelerator_record(accelerator, "instruction"),
+            data_accelerator=_accelerator_record(accelerator, "data"),
+            unaligned_load=_ticks(core.memory.unaligned_load_cycles),
+            unaligned_store=_ticks(core.memory.unaligned_store_cycles),
+            subword_store=_ticks(core.memory.subword_store_cycles),
+            pair_rule=_PAIR_RULES[core.memory.pair_rule],
+            predicts_branches=core.branch.is_predicted,
+            fetch_bytes=core.memory.fetch_bytes,
+            store_entries=core.memory.store_buffer_entries,
+            has_unified_cache=has_unified_cache,
+        )
+        # Vendors' start-up code leaves such a cache on; it is not one of the core's.
+        record.instruction_cache.is_enabled = has_unified_cache
+        return record
+
+    def _identify(self) -> None:
+        """Fill the registers that say which core this is and what caches it has."""
+        page = self._pages[SYSTEM_PAGE]
+        _CPUID.pack_into(page, _CPUID_AT, _CPUIDS.get(self._board.core.name, 0))
+        if self._board.data_cache is not None:
+            _CPUID.pack_into(page, _CLIDR_AT, _CLIDR_SEPARATE_CACHES)
+
+    @property
+    def register_pages(self) -> dict[int, int]:
+        """Address on the board of each page of registers, and in this process."""
+        return {
+            base: ctypes.addressof(ctypes.c_char.from_buffer(page))
+            for base, page in self._pages.items()
+        }
+
+    def _set_zones(self) -> None:
+        """Say anew what each page is: a memory, and how the core treats it."""
+        numbers: dict[tuple[int, Attributes, bool], int] = {}
+        self._zone_of_page[:] = _REGISTERS
+        for number, region in enumerate(self._board.regions, 1):
+            for base in region.bases:
+                is_accelerated = _is_accelerated(region, base)
+                ranges = self._mpu.ranges(base, base + region.size_bytes)
+                for start, end, attributes in ranges:
+                    key = (number, attributes, is_accelerated)
+                    zone = numbers.setdefault(key, len(numbers) + 1)
+                    self._zone_of_page[start // PAGE_BYTES : -(-end // PAGE_BYTES)] = zone
+        if len(numbers) >= ZONES_MAX:
+            raise SimulationError(
+                f"the MPU divides the memories into {len(numbers)} kinds, found at most "
+                f"{ZONES_MAX - 1} in other firmware",
+                help="set up fewer MPU regions",
+            )
+        for (memory, attributes, is_accelerated), zone in numbers.items():
+            self.record.zones[zone] = ZoneRecord(
+                memory,
+                attributes.is_cached,
+                attributes.is_written_back,
+                attributes.is_allocated_by_writes,
+                attributes.is_device,
+                is_accelerated,
+            )
+
+    def _describe_block(self, address: int, size_bytes: int, record: "Pointer[BlockRecord]") -> int:
+        try:
+            block = decode_block(self._memory.read(address, size_bytes), address)
+        except UnsupportedError as error:
+            # If these bytes are no code, the core will fault, which says more.
+            self.failure = self.failure or error
+            self._code.append(None)
+            return 0
+        except BaseException as error:
+            return self._fail(error)
+        branch = branch_cost(self._core, block)
+        record.contents.branch = _BRANCHES.index(branch.kind)
+        record.contents.mispredict_cycles = branch.mispredict_cycles
+        self._code.append(block)
+        return 0
+
+    def _describe_edge(self, previous: int, block: int, record: "Pointer[EdgeRecord]") -> int:
+        try:
+            after = self._code[block]
+            if after is None:
+                return 0
+            cost = edge_cost(self._core, self._code[previous], after)
+        except BaseException as error:
+            return self._fail(error)
+        record.contents.cycles = cost.cycles
+        record.contents.load_use_cycles = cost.load_use_cycles
+        record.contents.pair_mask = cost.pair_mask
+        return 0
+
+    def _on_attributes(self, offset: int, value: int) -> None:
+        try:
+            self._mpu.write(offset, value)
+            self._set_zones()
+        except BaseException as error:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> int:
+        """Keep an error that cannot cross the emulator; the controlling thread raises it."""
+        self.failure = self.failure or error
+        self.record.has_failed = 1
+        return 1
+
+    def raise_failure(self) -> None:
+        """Raise what went wrong when the native half last asked, if anything."""
+        if self.failure is not None:
+            raise self.failure
+
+    def chill(self) -> None:
+        """Forget what earlier runs left in caches and predictors."""
+        self._native.ps_timing_chill(ctypes.byref(self.record))
+
+    def clear_counts(self) -> None:
+        """Count from zero again; the clock and the caches stay as they are."""
+        ctypes.memset(self._counters, 0, ctypes.sizeof(self._counters))
+        for memory in self._memories:
+            memory.bytes_read = memory.bytes_written = memory.bytes_fetched = 0
+
+    @property
+    def cycles(self) -> int:
+        """Core cycles since reset."""
+        return int(self.record.now) // TICKS_PER_CYCLE
+
+    def total(self) -> CycleCounts:
+        """Return the time since counting began."""
+        return _counts(list(self._counters))
+
+    def by_operator(self) -> dict[int, CycleCounts]:
+        """Return times by index of the operator; those that did not run are left out."""
+        counters = list(self._counters)[1:]
+        return {index: _counts([c]) for index, c in enumerate(counters) if c.ticks}
+
+    def traffic(self) -> dict[str, Traffic]:
+        """Return what moved between each memory and the core or its caches."""
+        records = self._memories[1:]
+        return {
+            region.name: Traffic(m.bytes_read, m.bytes_written, m.bytes_fetched)
+            for region, m in zip(self._board.regions, records, strict=True)
+        }
+
+    def close(self) -> None:
+        """Release native memory."""
+        self._native.ps_timing_close(ctypes.byref(self.record))
+
+
+def _counts(records: Sequence[CountersRecord]) -> CycleCounts:
+    ticks = sum(record.ticks for record in records)
+    stalls = {
+        cause.name.lower(): sum(record.stalls[cause] for record in records) // TICKS_PER_CYCLE
+        for cause in Cause
+    }
+    return CycleCounts(ticks // TICKS_PER_CYCLE, stalls)
+
+
+def _ticks(cycles: float) -> int:
+    return round(cycles * TICKS_PER_CYCLE)
+
+
+def _memory_records(board: Board) -> "ctypes.Array[MemoryRecord]":
+    records = [MemoryRecord(), *(_memory_record(region, board) for region in board.regions)]
+    return (MemoryRecord * len(records))(*records)
+
+
+def _memory_record(region: MemoryRegion, board: Board) -> MemoryRecord:
+    costs = region_costs(region, board)
+    return MemoryRecord(
+        word_read=costs.word_read,
+        word_write=costs.word_write,
+        line_read=costs.line_read,
+        line_write=costs.line_write,
+        fetch=costs.fetch,
+        sequential_read=costs.sequential_read,
+        sequential_word=_sequential_word(costs, board),
+        row_miss=costs.row_miss,
+        row_shift=costs.row_bytes.bit_length() - 1 if costs.row_bytes else 0,
+        bank_count=max(costs.bank_count, 1),
+        is_tightly_coupled=region.kind in (MemoryKind.TCM_DATA, MemoryKind.TCM_INSTRUCTION),
+        is_external=region.is_external,
+    )
+
+
+def _cache_record(cache: Cache | None) -> CacheRecord:
+    if cache is None:
+        return CacheRecord()
+    return CacheRecord(
+        line_shift=cache.line_bytes.bit_length() - 1,
+        set_count=cache.size_bytes // (cache.line_bytes * cache.ways),
+        way_count=cache.ways,
+    )
+
+
+def _accelerator_record(accelerator: Accelerator | None, kind: str) -> AcceleratorRecord:
+    if accelerator is None:
+        return AcceleratorRecord()
+    lines = accelerator.instruction_lines if kind == "instruction" else accelerator.data_lines
+    return AcceleratorRecord(
+        line_shift=accelerator.line_bytes.bit_length() - 1,
+        line_count=lines,
+        prefetches=accelerator.prefetches and kind == "instruction",
+    )
+
+
+def _is_accelerated(region: MemoryRegion, base: int) -> bool:
+    accelerator = region.accelerator
+    return accelerator is not None and (not accelerator.bases or base in accelerator.bases)
+
+
+def _sequential_word(costs: RegionCosts, board: Board) -> int:
+    """Return the cost of a word that continues a read; a line's share where that is cheaper."""
+    if costs.sequential_read >= costs.line_read:
+        return costs.word_read
+    cache = board.data_cache or board.instruction_cache
+    line_bytes = _LINE_BYTES if cache is None else cache.line_bytes
+    return costs.sequential_read * _WORD_BYTES // line_bytes
