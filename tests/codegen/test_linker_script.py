@@ -125,6 +125,15 @@ def test_impossible_placements_are_refused(placement: Placement, message: str) -
         emit_linker_script(load_board("stm32f746g-disco"), placement)
 
 
+def test_an_mpu_of_another_form_is_refused() -> None:
+    board = load_board("stm32f746g-disco")
+    other = replace(board, core=replace(board.core, name="cortex-m33"))
+    with pytest.raises(InputError, match=r"'sdram' at 0xc0000000 .* cortex-m33; .* of ARMv7-M"):
+        emit_linker_script(other, EXTERNAL)
+    internal = replace(EXTERNAL, arena="sram1")
+    assert "ps_mpu_count = .; LONG(0)" in emit_linker_script(other, internal)
+
+
 @pytest.mark.parametrize(
     ("base", "size_bytes", "message", "remedy"),
     [

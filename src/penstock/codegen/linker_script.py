@@ -11,6 +11,9 @@ DEFAULT_STACK_BYTES = STACK_BYTES - _STATIC_DATA_BYTES
 
 
 _CACHE_LINE_BYTES = 32
+_ARMV8M_CORES = ("cortex-m23", "cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85")
+"""Their MPU has registers of another form than the start-up code writes."""
+
 _DEVICE_SPACE = range(0xA000_0000, 0xE000_0000)
 """Addresses that an ARMv7-M core treats as device memory unless its MPU says otherwise."""
 
@@ -55,7 +58,7 @@ def emit_linker_script(
         stack_bytes=f"{stack_bytes:#x}",
         line=_CACHE_LINE_BYTES,
         copy_table=_copy_table(weights),
-        mpu_table=_mpu_table({region.name: region for region in (weights, arena, stack)}),
+        mpu_table=_mpu_table({r.name: r for r in (weights, arena, stack)}, board.core.name),
     )
 
 
@@ -84,8 +87,14 @@ def _copy_table(weights: MemoryRegion) -> str:
     return "\n".join(lines)
 
 
-def _mpu_table(used: dict[str, MemoryRegion]) -> str:
+def _mpu_table(used: dict[str, MemoryRegion], core: str) -> str:
     regions = [r for r in used.values() if r.is_writable and r.base in _DEVICE_SPACE]
+    if regions and core in _ARMV8M_CORES:
+        raise InputError(
+            f"memory '{regions[0].name}' at {regions[0].base:#010x} must be declared as normal "
+            f"memory, found a {core}; the start-up code knows the MPU of ARMv7-M cores only",
+            help="place arena, state and stack in memory outside 0xA0000000 to 0xDFFFFFFF",
+        )
     lines = [f"    ps_mpu_count = .; LONG({len(regions)})", "    ps_mpu_table = .;"]
     lines += [f"    LONG({r.base:#x}) LONG({_mpu_size_log2(r)})" for r in regions]
     return "\n".join(lines)
