@@ -48,7 +48,7 @@ def test_the_first_part_of_the_example_is_enough() -> None:
     optional = r"^\[(?:memory\.\w+|instruction_cache|data_cache|\[dma\]|power)\]\n(?:[^\[\n].*\n)+"
     shortened = re.sub(optional, "", EXAMPLE, flags=re.MULTILINE)
     board = parse_board(shortened, name="weir", where="weir.toml")
-    assert board.power is board.data_cache is board.region("flash").timing is None
+    assert (board.power, board.data_cache, board.region("flash").timing) == (None, None, None)
     assert board.dma_controllers == ()
 
 
