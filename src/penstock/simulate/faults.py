@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from penstock.errors import SimulationError
+from penstock.errors import InputError, SimulationError
 from penstock.simulate.firmware import Firmware
 from penstock.simulate.machine import Machine
 from penstock.simulate.memory import BoardMemory
@@ -10,6 +10,7 @@ from penstock.simulate.monitor import (
     STOP_ACCESS,
     STOP_EXCEPTION,
     STOP_LIMIT,
+    STOP_NONE,
     STOP_STACK,
     STOP_UNALIGNED,
 )
@@ -36,6 +37,8 @@ _EXCEPTIONS = {
     17: "used a coprocessor that is not there or not enabled",
     18: "left the Thumb state: it jumped to an even address",
 }
+_WFI_BYTES = b"\x30\xbf"
+_COUNT_LESS = "end the count before it with --to, or call single functions with --call"
 _READS = {16, 19, 23}
 _WRITES = {17, 20, 22}
 STACK_REACH_BYTES = 1 << 16
@@ -77,6 +80,38 @@ def explain_stop(
         hint = "give the linker script a larger stack, or the function smaller local arrays"
     where = describe_place(machine, firmware, operator_names)
     return SimulationError(f"the firmware {what}; {where}", help=hint)
+
+
+def explain_program_stop(machine: Machine, memory: BoardMemory, firmware: Firmware) -> InputError:
+    """Return the error for somebody else's program that neither exits nor comes where it should."""
+    number = breakpoint_number(machine, memory)
+    if number == BKPT_READY:
+        return InputError(
+            f"{firmware.path.name} waits for commands, as firmware of `penstock compile` does",
+            help="run the project with `penstock run DIR`, or functions of it with --call",
+        )
+    if machine.monitor.record.reason == STOP_NONE:
+        what, hint = _sleep(machine, memory)
+    else:
+        what, hint = _what(machine, memory, number)
+    place = _place_in_code(machine, firmware)
+    return InputError(f"{firmware.path.name} {what}; {place}", help=hint or _hint(machine, memory))
+
+
+def _sleep(machine: Machine, memory: BoardMemory) -> tuple[str, str]:
+    before = machine.pc - 2
+    is_wfi = memory.window_at(before) is not None and memory.read(before, 2) == _WFI_BYTES
+    what = "went to sleep (WFI)" if is_wfi else "stopped"
+    return f"{what} with nothing to wake it: interrupts are not modelled", _COUNT_LESS
+
+
+def _hint(machine: Machine, memory: BoardMemory) -> str:
+    record = machine.monitor.record
+    if record.reason == STOP_ACCESS and 0x4000_0000 <= record.address < 0x6000_0000:
+        return "registers are not modelled: --peripherals ignore lets them behave as memory"
+    if record.reason == STOP_EXCEPTION and record.access == _EXCEPTION_BKPT:
+        return _COUNT_LESS
+    return f"the program would fault on {memory.board.name} too, unless it is for another board"
 
 
 def _is_overflow(machine: Machine, stack: StackBounds) -> bool:
@@ -141,18 +176,22 @@ def _neighbor(memory: BoardMemory, address: int) -> str:
 
 def describe_place(machine: Machine, firmware: Firmware, operator_names: tuple[str, ...]) -> str:
     """Return function, line and operator of the stop, as far as they are known."""
-    record = machine.monitor.record
-    function = firmware.function_at(record.pc)
-    address = record.pc if function else record.last_block
-    function = function or firmware.function_at(address)
-    if function is None:
-        place = f"in no known function, at {record.pc:#010x}"
-    else:
-        line = firmware.source_line(address)
-        name = function.name.partition(".")[0]  # GCC numbers its clones: name.constprop.0
-        place = f"in {name} ({f'{line}, ' if line else ''}{address:#010x})"
+    place = _place_in_code(machine, firmware)
     operator = machine.monitor.current_operator
     if operator is None:
         return f"{place}, outside all operators"
     kind = operator_names[operator] if operator < len(operator_names) else "unknown kind"
     return f"{place}, operator {operator} ({kind})"
+
+
+def _place_in_code(machine: Machine, firmware: Firmware) -> str:
+    record = machine.monitor.record
+    function = firmware.function_at(record.pc)
+    address = record.pc if function else record.last_block
+    function = function or firmware.function_at(address)
+    if function is None:
+        return f"in no known function, at {address:#010x}"
+    line = firmware.source_line(address)
+    name = function.name.partition(".")[0]  # GCC numbers its clones: name.constprop.0
+    offset = f"+{address - function.start:#x}" if address > function.start else ""
+    return f"in {name}{offset} ({f'{line}, ' if line else ''}{address:#010x})"

@@ -1,0 +1,69 @@
+"""Registers that are not modelled: which may be accessed, and loops that wait for them."""
+
+import ctypes
+
+from penstock.boards.board import Board, PeripheralRange
+from penstock.boards.provenance import Confidence, Provenance
+from penstock.simulate.machine import Machine
+from penstock.simulate.monitor import load_native
+
+_ARCHITECTURE = Provenance(
+    "Arm DDI0403, ARMv7-M architecture reference manual, system address map (B3.1)",
+    Confidence.PRIMARY,
+)
+_SYSTEM = range(0xE000_0000, 0xE010_0000)
+_PERIPHERAL = range(0x4000_0000, 0x6000_0000)
+
+
+def _range(name: str, addresses: range) -> PeripheralRange:
+    return PeripheralRange(name, addresses.start, len(addresses), _ARCHITECTURE)
+
+
+def reachable_peripherals(board: Board, *, ignores: bool) -> tuple[PeripheralRange, ...]:
+    """Return the registers that behave as memory.
+
+    The core's own are always among them. With ``ignores`` so are the board's and the whole
+    peripheral space of the architecture.
+    """
+    system = _range("private_peripheral_bus", _SYSTEM)
+    if not ignores:
+        return (system,)
+    return (system, _range("peripherals", _PERIPHERAL), *board.peripherals)
+
+
+class _PollingRecord(ctypes.Structure):
+    """``polling`` of native/polling.c."""
+
+    _fields_ = (
+        ("read_memory", ctypes.c_void_p),
+        ("write_memory", ctypes.c_void_p),
+        ("address", ctypes.c_uint64),
+        ("size_bytes", ctypes.c_uint64),
+        ("count", ctypes.c_uint64),
+        ("original", ctypes.c_uint32),
+        ("random", ctypes.c_uint32),
+        ("invented_count", ctypes.c_uint64),
+    )
+
+
+class SpinBreaker:
+    """Ends loops that poll a register which nothing changes, such as "clock ready" flags.
+
+    A register that is read many times in a row, with no other between, begins to answer with
+    other values: first with its complement, then with a fixed pseudo-random sequence.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        """Watch the peripheral space of a machine, which must not outlive this object."""
+        self._record = _PollingRecord(
+            read_memory=machine.engine_function("uc_mem_read"),
+            write_memory=machine.engine_function("uc_mem_write"),
+        )
+        callback = ctypes.cast(load_native().ps_polling_on_read, ctypes.c_void_p).value
+        assert callback is not None
+        machine.watch_reads(callback, self._record, _PERIPHERAL)
+
+    @property
+    def invented_count(self) -> int:
+        """Reads that were answered with another value than the register's."""
+        return int(self._record.invented_count)
