@@ -13,7 +13,7 @@ from penstock.boards.board import Board, MemoryKind, MemoryRegion
 from penstock.boards.costs import RegionCosts, region_costs
 from penstock.boards.timing import Accelerator, Cache
 from penstock.errors import SimulationError, UnsupportedError
-from penstock.simulate.attributes import Attributes, Mpu
+from penstock.simulate.attributes import UNCACHED, Attributes, Mpu
 from penstock.simulate.memory import BoardMemory
 from penstock.simulate.pipeline import (
     Block,
@@ -54,11 +54,12 @@ _CPUIDS = {
     "cortex-m7": 0x411F_C271,
     "cortex-m33": 0x410F_D213,
 }
-"""The CPUID of the revision that STM32 parts carry: Technical Reference Manuals of the cores."""
+"""CPUID by core, of revisions that are on the market: Technical Reference Manuals."""
 
 _CLIDR_SEPARATE_CACHES = 0x0900_0003
 """Level 1 has an instruction and a data cache: Cortex-M7 TRM (DDI0489), 4.5.5."""
 
+_CODE_BUS_END = 0x2000_0000
 _WORD_BYTES, _LINE_BYTES = 4, 32
 _BRANCHES = (
     BranchKind.NONE,
@@ -186,8 +187,9 @@ class Timing:
             for base in region.bases:
                 is_accelerated = _is_accelerated(region, base)
                 ranges = self._mpu.ranges(base, base + region.size_bytes)
+                has_cache = not is_accelerated and self._reaches_cache(base)
                 for start, end, attributes in ranges:
-                    key = (number, attributes, is_accelerated)
+                    key = (number, attributes if has_cache else UNCACHED, is_accelerated)
                     zone = numbers.setdefault(key, len(numbers) + 1)
                     self._zone_of_page[start // PAGE_BYTES : -(-end // PAGE_BYTES)] = zone
         if len(numbers) >= ZONES_MAX:
@@ -205,6 +207,10 @@ class Timing:
                 attributes.is_device,
                 is_accelerated,
             )
+
+    def _reaches_cache(self, base: int) -> bool:
+        """Return whether a cache is on the way: one without a data cache is on the code bus."""
+        return self._board.data_cache is not None or base < _CODE_BUS_END
 
     def _describe_block(self, address: int, size_bytes: int, record: "Pointer[BlockRecord]") -> int:
         try:
