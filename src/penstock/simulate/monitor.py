@@ -24,6 +24,7 @@ from penstock.toolchain import cached_shared_library
 
 _SOURCES = (
     "monitor.c",
+    "polling.c",
     "thumb.c",
     "timing.c",
     "access.c",
