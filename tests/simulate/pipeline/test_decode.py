@@ -189,6 +189,12 @@ def test_what_is_no_instruction_is_refused() -> None:
         decode_block(b"\x00\xbf" + b"\xff" * 4, 0x0800_0100)
 
 
+def test_registers_of_larger_cores_are_refused() -> None:
+    vldr_d16 = bytes.fromhex("d0ed000b")
+    with pytest.raises(UnsupportedError, match=r"'vldr d16, \[r0\]' at 0x00000100"):
+        decode_block(vldr_d16, 0x100)
+
+
 def test_capstone_missing_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     decode._disassembler.cache_clear()
     monkeypatch.setitem(sys.modules, "capstone", None)

@@ -32,6 +32,7 @@ from penstock.simulate.pipeline.operands import (
 
 _IF_THEN = re.compile("it[te]{0,3}$")
 _IMMEDIATE = re.compile(r"#(-?)(0x[0-9a-f]+|\d+)$")
+_NO_REGISTER = re.compile(r"\bd(?:1[6-9]|[23]\d)\b|\bq\d")  # of application cores only
 _SHIFTABLE = (Kind.ADD, Kind.ALU)
 _DOUBLE_TRANSFERS = {Kind.FP_LOAD: Kind.FP_LOAD_DOUBLE, Kind.FP_STORE: Kind.FP_STORE_DOUBLE}
 _SINGLE_TRANSFERS = (Kind.LOAD, Kind.LOAD_NARROW, Kind.STORE, Kind.STORE_INDEXED)
@@ -96,7 +97,7 @@ def _instruction(
     if _IF_THEN.match(name):
         return Instruction(address, size, text, Kind.IF_THEN)
     mnemonic = parse_mnemonic(name)
-    if mnemonic is None:
+    if mnemonic is None or _NO_REGISTER.search(operands):
         raise _unknown(address, f"'{text}'")
     is_constant_shifted = size == 4 and _is_shifted_constant(raw, operands)
     kind = _kind(mnemonic, name, operands, is_constant_shifted)

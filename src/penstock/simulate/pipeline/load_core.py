@@ -34,8 +34,8 @@ _FILES = {
     "cortex-m33": "cortex-m33",
 }
 _PROVENANCE = ("source", "confidence")
-_TOP = ("name", "issue_width", "sources", "groups", "kind", "update", "pairing", "early_shifter",
-        "gap", "fold", "branch", "memory")  # fmt: skip
+_TOP = ("name", "issue_width", "sources", "groups", "kind", "update", "not_awaited", "pairing",
+        "early_shifter", "gap", "fold", "branch", "memory")  # fmt: skip
 _KIND_KEYS = ("kinds", "cycles", "cycles_per_register", "flags_cycles", "result", "early_result",
               "early_slot", *_PROVENANCE)  # fmt: skip
 _GAP_KEYS = ("after", "before", "cycles", "reaches_all", "is_load_wait", *_PROVENANCE)
@@ -87,6 +87,7 @@ class _Loader:
         self.check(table, _TOP, "the file")
         self.sources: dict[str, str] = dict(self.need(table, "sources", "the file"))
         self.groups: Groups = table.get("groups", {})
+        self.not_awaited = self.roles(table.get("not_awaited"))
 
     def core(self) -> CoreTiming:
         table = self.table
@@ -201,7 +202,22 @@ class _Loader:
         names = [role.name.lower() for role in Role]
         self.check(entry, ("any", *names), place)
         default = self.need(entry, "any", place)
-        return tuple(entry.get(name, default) for name in names)
+        return tuple(
+            entry.get(role.name.lower(), 0 if role in self.not_awaited else default)
+            for role in Role
+        )
+
+    def roles(self, entry: Table | None) -> frozenset[Role]:
+        """Return the roles whose operands never have to wait, unless a kind says otherwise."""
+        if entry is None:
+            return frozenset()
+        self.provenance(entry, ("roles",), "[not_awaited]")
+        names = {role.name.lower(): role for role in Role}
+        wanted = self.need(entry, "roles", "[not_awaited]")
+        for name in wanted:
+            if name not in names:
+                raise self.wrong(f"[not_awaited]: '{name}' is none of {', '.join(names)}")
+        return frozenset(names[name] for name in wanted)
 
     def list_of(self, names: Sequence[str], place: str) -> list[Kind]:
         """Return the kinds of a list of kinds and groups; ``all`` is all, ``-x`` takes away."""
