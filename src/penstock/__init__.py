@@ -9,6 +9,7 @@
 from penstock.api import (
     CompileOptions,
     Inspection,
+    ProgramOptions,
     RunOutcome,
     boards,
     compile,  # noqa: A004 - the verb that the field uses
@@ -16,6 +17,7 @@ from penstock.api import (
     inspect,
     load_model,
     run,
+    simulate,
 )
 from penstock.errors import PenstockError
 
@@ -23,6 +25,7 @@ __all__ = [
     "CompileOptions",
     "Inspection",
     "PenstockError",
+    "ProgramOptions",
     "RunOutcome",
     "boards",
     "compile",
@@ -30,4 +33,5 @@ __all__ = [
     "inspect",
     "load_model",
     "run",
+    "simulate",
 ]

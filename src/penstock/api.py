@@ -48,10 +48,11 @@ from penstock.simulate.program import simulate_program
 from penstock.simulate.program_options import DEFAULT_PROGRAM_OPTIONS, ProgramOptions
 from penstock.simulate.verification import as_array
 from penstock.toolchain import find_target_compiler
+from penstock.units import format_count
 
 __all__ = [
-    "Array",
     "DEFAULT_PROGRAM_OPTIONS",
+    "Array",
     "CompileOptions",
     "Inspection",
     "ProgramOptions",
@@ -295,8 +296,13 @@ def simulate(
             ends.
     """
     target = load_board(board)
-    progress("running", None)
-    run = simulate_program(Path(file), target, options, on_output=on_output)
+    run = simulate_program(
+        Path(file),
+        target,
+        options,
+        on_output=on_output,
+        on_progress=lambda count: progress(f"running: {format_count(count)} instructions", None),
+    )
     return summarize_program(Path(file).name, target, run)
 
 

@@ -12,6 +12,7 @@ from penstock.cli.compile import compile_command
 from penstock.cli.console import stderr
 from penstock.cli.inspect import inspect_command
 from penstock.cli.run import run
+from penstock.cli.simulate import simulate_command
 from penstock.cli.usage import explain_usage
 from penstock.errors import (
     InputError,
@@ -47,6 +48,7 @@ that C on a virtual board before there is a real one.
 penstock inspect MODEL.tflite                      what is in it, what it needs
 penstock compile MODEL.tflite --board NAME -o DIR  make a C project
 penstock run DIR --input photo.jpg                 run it on the virtual board
+penstock simulate FIRMWARE.elf --board NAME        run and count anybody's firmware
 """
 
 
@@ -65,6 +67,7 @@ def cli(context: click.Context) -> None:
 
 cli.add_command(compile_command)
 cli.add_command(run)
+cli.add_command(simulate_command)
 cli.add_command(inspect_command)
 cli.add_command(boards)
 

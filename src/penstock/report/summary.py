@@ -109,7 +109,9 @@ def summarize_run(
         verified=verified,
         macs=graph_macs(original),
         instructions=None if simulation is None else simulation.instructions,
-        time=None if board is None or simulation is None else run_time(board, simulation.time, simulation.traffic),
+        time=None
+        if board is None or simulation is None
+        else run_time(board, simulation.time, simulation.traffic),
         stack_bytes=None if simulation is None else simulation.stack_bytes_peak,
         memory=memory,
         operators=_operator_results(plan, simulation),
