@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock.boards.board import Core
 from penstock.errors import SimulationError, ToolError, UnsupportedError
+from penstock.simulate.dma import Dma
 from penstock.simulate.firmware import Firmware
 from penstock.simulate.memory import BoardMemory
 from penstock.simulate.monitor import Monitor, load_native
@@ -113,6 +114,7 @@ class Machine:
         self._memory = memory  # the engine holds addresses of its buffers
         self._map(memory)
         self.monitor = Monitor(firmware, memory.board.peripherals, uclib)
+        self.dma: Dma | None = None
         self.timing = self._attach_timing(core) if watches_accesses and _is_timed(memory) else None
         for callback, kind in _HOOKS.items():
             self._hook(callback, kind)
@@ -126,6 +128,9 @@ class Machine:
         for base, host_address in timing.register_pages.items():
             self._uc.mem_map_ptr(base, PAGE_BYTES, read_write, host_address)
         self.monitor.record.timing = ctypes.addressof(timing.record)
+        self.dma = Dma(memory.board, memory, timing.record, load_native())
+        for base, host_address in self.dma.register_pages.items():
+            self._uc.mem_map_ptr(base, PAGE_BYTES, read_write, host_address)
         return timing
 
     def _map(self, memory: BoardMemory) -> None:
@@ -253,5 +258,7 @@ class Machine:
         """Release the engine, then the callbacks' memory."""
         self._uc = None
         self.monitor.close()
+        if self.dma is not None:
+            self.dma.close()
         if self.timing is not None:
             self.timing.close()

@@ -31,6 +31,12 @@ _SOURCES = (
     "fetch.c",
     "system.c",
     "cache.c",
+    "dma.c",
+    "dma_stream.c",
+    "dma_mdma.c",
+    "dma_gpdma.c",
+    "interrupts.c",
+    "sanitizer.c",
 )
 
 ELSEWHERE = "(elsewhere)"

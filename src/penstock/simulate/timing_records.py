@@ -172,4 +172,7 @@ class TimingRecord(ctypes.Structure):
         ("store_run_end", ctypes.c_uint32),
         ("store_run_bytes", ctypes.c_uint32),
         ("cycle_base", ctypes.c_uint32),
+        ("next_event", ctypes.c_uint64),
+        ("dma", ctypes.c_void_p),
+        ("sanitizer", ctypes.c_void_p),
     )

@@ -1,10 +1,10 @@
 /* What data accesses cost: memories, data cache, store buffer. */
-#include "timing.h"
+#include "sanitizer.h"
 
 enum { STREAM_LINES = 3 }; /* consecutive written lines after which misses stop allocating */
 
 /* Returns the cost of opening the row of an address, and leaves it open. */
-static int64_t open_row(ps_memory *memory, uint32_t address) {
+int64_t ps_open_row(ps_memory *memory, uint32_t address) {
   uint32_t row;
   uint32_t *open;
   if (memory->row_shift == 0u) {
@@ -30,7 +30,7 @@ uint64_t ps_read_line(ps_memory *memory, uint32_t line, uint32_t line_bytes, uin
   const int is_next = memory->continues_at == (uint64_t)line && memory->sequential_read != 0;
   const int64_t cost = is_next ? memory->sequential_read : memory->line_read;
   memory->continues_at = (uint64_t)line + line_bytes;
-  return occupy(memory, now, cost + open_row(memory, line)) - now;
+  return occupy(memory, now, cost + ps_open_row(memory, line)) - now;
 }
 
 /* Puts a store that is done at a time into the buffer; returns the wait for room. */
@@ -45,7 +45,7 @@ static uint64_t buffer_store(ps_timing *t, uint64_t done_at) {
 
 static uint64_t buffer_write(ps_timing *t, ps_memory *memory, uint32_t address, int64_t cost) {
   const uint64_t begin = t->now > t->last_store ? t->now : t->last_store;
-  return buffer_store(t, occupy(memory, begin, cost + open_row(memory, address)));
+  return buffer_store(t, occupy(memory, begin, cost + ps_open_row(memory, address)));
 }
 
 static ps_memory *home_of(ps_timing *t, uint32_t address) {
@@ -55,6 +55,9 @@ static ps_memory *home_of(ps_timing *t, uint32_t address) {
 void ps_write_line(ps_timing *t, uint32_t line) {
   ps_memory *home = home_of(t, line);
   home->bytes_written += 1u << t->data_cache.line_shift;
+  if (t->sanitizer != 0) {
+    ps_sanitize_clean(t, line);
+  }
   ps_stall(t, PS_CAUSE_STORE_BUFFER, buffer_write(t, home, line, home->line_write));
 }
 
@@ -75,7 +78,11 @@ static uint32_t *fill_line(ps_timing *t, ps_cache *cache, ps_memory *memory, uin
     const uint32_t written = victim & ~(uint32_t)PS_LINE_FLAGS;
     ps_memory *home = home_of(t, written);
     home->bytes_written += 1u << cache->line_shift;
-    (void)occupy(home, t->now + *stall, home->line_write + open_row(home, written));
+    (void)occupy(home, t->now + *stall, home->line_write + ps_open_row(home, written));
+  }
+  if (t->sanitizer != 0 && cache == &t->data_cache) {
+    ps_sanitize_drop(t, victim);
+    ps_sanitize_fill(t, tag, line);
   }
   *tag = line | PS_LINE_VALID;
   return tag;
@@ -96,6 +103,13 @@ static uint64_t write_fast(ps_timing *t, uint32_t size_bytes) {
                                                   : (uint64_t)PS_TICKS_PER_CYCLE));
 }
 
+static void make_dirty(ps_timing *t, uint32_t *tag, uint32_t address, uint32_t size_bytes) {
+  *tag |= PS_LINE_DIRTY;
+  if (t->sanitizer != 0) {
+    ps_sanitize_dirty(t, tag, address, size_bytes);
+  }
+}
+
 /* A store never waits for its line: it waits in the store buffer. */
 static uint64_t write_cached(ps_timing *t, const ps_zone *zone, uint32_t address,
                              uint32_t size_bytes) {
@@ -105,11 +119,11 @@ static uint64_t write_cached(ps_timing *t, const ps_zone *zone, uint32_t address
   const int is_streaming = t->store_run_bytes >= (uint32_t)STREAM_LINES << cache->line_shift;
   uint64_t fill;
   if (tag != 0 && zone->is_written_back) {
-    *tag |= PS_LINE_DIRTY;
+    make_dirty(t, tag, address, size_bytes);
     return write_fast(t, size_bytes);
   }
   if (tag == 0 && zone->is_allocated_by_writes && !is_streaming) {
-    *fill_line(t, cache, memory, address, &fill) |= PS_LINE_DIRTY;
+    make_dirty(t, fill_line(t, cache, memory, address, &fill), address, size_bytes);
     return buffer_store(t, t->now + fill);
   }
   memory->bytes_written += size_bytes;
@@ -124,7 +138,7 @@ static uint64_t write_uncached(ps_timing *t, const ps_zone *zone, uint32_t addre
 }
 
 static void write_device(ps_timing *t, ps_memory *memory, uint32_t address, uint32_t size_bytes) {
-  const int64_t cost = memory->word_write + open_row(memory, address);
+  const int64_t cost = memory->word_write + ps_open_row(memory, address);
   memory->bytes_written += size_bytes;
   ps_stall(t, cause_of(memory), occupy(memory, t->now, cost) - t->now);
 }
@@ -133,7 +147,7 @@ static uint64_t read_word(ps_memory *memory, uint32_t address, uint32_t size_byt
   const int64_t cost = memory->continues_at == (uint64_t)address ? memory->sequential_word
                                                                  : memory->word_read;
   memory->continues_at = (uint64_t)address + size_bytes;
-  return occupy(memory, now, cost + open_row(memory, address)) - now;
+  return occupy(memory, now, cost + ps_open_row(memory, address)) - now;
 }
 
 static void read_uncached(ps_timing *t, const ps_zone *zone, uint32_t address,

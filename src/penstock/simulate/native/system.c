@@ -2,7 +2,8 @@
  * Numbers from the ARMv7-M architecture reference manual B2.2.7, B3.2, B3.5 and C1.8. */
 #include <string.h>
 
-#include "timing.h"
+#include "dma.h"
+#include "sanitizer.h"
 
 enum { PAGE_MASK = 0xFFF };
 static const uint32_t SYSTEM_PAGE = 0xE000E000u;
@@ -13,6 +14,8 @@ enum {
   SYSTICK_CONTROL = 0x010, /* of the system page, like the following */
   SYSTICK_RELOAD = 0x014,
   SYSTICK_VALUE = 0x018,
+  INTERRUPTS_FIRST = 0x100, /* set-enable to clear-pending */
+  INTERRUPTS_LAST = 0x2FF,
   CCR = 0xD14,
   CCSIDR = 0xD80,
   CSSELR = 0xD84,
@@ -47,6 +50,9 @@ static void maintain(ps_timing *t, uint32_t *tag, int cleans, int invalidates) {
     *tag &= ~(uint32_t)PS_LINE_DIRTY;
   }
   if (invalidates) {
+    if (t->sanitizer != 0) {
+      ps_sanitize_drop(t, *tag);
+    }
     *tag = 0;
   }
 }
@@ -119,10 +125,15 @@ static void write_system(ps_timing *t, uint32_t offset, uint32_t value) {
   }
 }
 
-void ps_system_access(ps_timing *t, uint32_t address, int is_write, uint32_t value) {
+void ps_system_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int is_write,
+                      uint32_t value) {
   const uint32_t page = address & ~(uint32_t)PAGE_MASK;
   const uint32_t offset = address & PAGE_MASK;
-  if (page == SYSTEM_PAGE && is_write) {
+  if (page == SYSTEM_PAGE && offset >= INTERRUPTS_FIRST && offset <= INTERRUPTS_LAST) {
+    if (t->dma != 0) {
+      ps_interrupt_access(t, offset, is_write, value);
+    }
+  } else if (page == SYSTEM_PAGE && is_write) {
     write_system(t, offset, value);
   } else if (page == SYSTEM_PAGE && offset == SYSTICK_VALUE) {
     count_down(t);
@@ -133,5 +144,7 @@ void ps_system_access(ps_timing *t, uint32_t address, int is_write, uint32_t val
     } else {
       write_page(t->trace_page, CYCLE_COUNTER, cycles + t->cycle_base);
     }
+  } else if (t->dma != 0) {
+    ps_dma_access(t, address, size_bytes, is_write, value);
   }
 }

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dma.h"
+#include "sanitizer.h"
+
 enum { ACCELERATOR_SLOTS = 4096 };
 enum { EDGES_SEARCHED = 3 };
 enum { PREDICTED_TAKEN = 2, COUNTER_MAX = 3, COUNTER_START = 2 };
@@ -19,6 +22,7 @@ static int open_accelerator(ps_accelerator *a) {
 int ps_timing_open(ps_timing *t) {
   t->zone_of_page = calloc(PS_PAGE_COUNT, 1);
   t->previous = 0;
+  t->next_event = UINT64_MAX;
   t->block_count = 1; /* block 0 is none */
   t->block_capacity = 1024;
   t->blocks = calloc(t->block_capacity, sizeof *t->blocks);
@@ -163,6 +167,9 @@ void ps_timing_block(ps_timing *t, uint32_t number, uint64_t slot) {
   ps_counters *counters = &t->counters[slot];
   uint64_t ticks;
   t->slot = slot;
+  if (t->next_event <= t->now) {
+    ps_dma_advance(t);
+  }
   if (edge == NULL) {
     t->has_failed = 1;
     return;
@@ -204,8 +211,14 @@ void ps_timing_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int i
   t->last_address = address;
   t->last_memory = zone->memory;
   if (zone->memory == 0u) {
-    ps_system_access(t, address, is_write, value);
+    ps_system_access(t, address, size_bytes, is_write, value);
     return;
+  }
+  if (t->next_event <= t->now) {
+    ps_dma_advance(t);
+  }
+  if (t->sanitizer != NULL) {
+    ps_sanitize_access(t, address, size_bytes, is_write);
   }
   if ((address & (size_bytes - 1u) & 3u) != 0u) {
     const int64_t penalty = is_write ? t->unaligned_store : t->unaligned_load;

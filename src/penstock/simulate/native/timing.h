@@ -153,6 +153,9 @@ typedef struct ps_timing {
   uint32_t store_run_end; /* where consecutive stores would go on */
   uint32_t store_run_bytes;
   uint32_t cycle_base; /* what the cycle counter reads at time 0 */
+  uint64_t next_event; /* of a DMA controller; UINT64_MAX for none */
+  struct ps_dma *dma;
+  struct ps_sanitizer *sanitizer; /* a null pointer for none */
 } ps_timing;
 
 /* Prepares what has no memory yet; 0 when there is none left. */
@@ -171,12 +174,14 @@ void ps_timing_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int i
 
 /* Parts of the above. */
 void ps_stall(ps_timing *t, ps_cause cause, uint64_t ticks);
+int64_t ps_open_row(ps_memory *memory, uint32_t address);
 uint64_t ps_read_line(ps_memory *memory, uint32_t line, uint32_t line_bytes, uint64_t now);
 void ps_write_line(ps_timing *t, uint32_t line);
 void ps_data_access(ps_timing *t, const ps_zone *zone, uint32_t address, uint32_t size_bytes,
                     int is_write);
 void ps_fetch(ps_timing *t, const ps_block *block, uint32_t cycles);
 uint64_t ps_accelerated(ps_accelerator *a, const ps_memory *memory, uint32_t address, uint64_t now);
-void ps_system_access(ps_timing *t, uint32_t address, int is_write, uint32_t value);
+void ps_system_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int is_write,
+                      uint32_t value);
 
 #endif

@@ -1,0 +1,222 @@
+"""DMA controllers of a virtual board: what the native half is told of them."""
+
+import ctypes
+import mmap
+from dataclasses import dataclass
+
+from penstock.boards.board import Board, MemoryKind, MemoryRegion
+from penstock.boards.timing import (
+    DmaController,
+    DmaKind,
+    InternalTiming,
+    QspiTiming,
+    SdramTiming,
+)
+from penstock.simulate.dma_records import (
+    CHANNELS_MAX,
+    ControllerRecord,
+    DmaRecord,
+    PortRecord,
+    WindowRecord,
+)
+from penstock.simulate.memory import BoardMemory
+from penstock.simulate.timing_records import TimingRecord
+
+TICKS_PER_CYCLE = 256
+PAGE_BYTES = 4096
+
+_KINDS = {DmaKind.STREAM: 0, DmaKind.MDMA: 1, DmaKind.GPDMA: 2}
+"""Of the controllers whose registers are modelled: ``ps_dma_kind``."""
+
+_NO_INTERRUPT = 511
+"""Beyond the interrupts of any core."""
+
+_SERIAL_FIFO_BYTES = 32
+"""What a QUADSPI or OCTOSPI reads ahead: ST RM0385, QUADSPI functional description."""
+
+_WORD_BYTES, _LINE_BYTES = 4, 32
+_TCM = (MemoryKind.TCM_DATA, MemoryKind.TCM_INSTRUCTION)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A finished transfer; times are core cycles since reset.
+
+    Attributes:
+        controller: name of the controller.
+        channel: its number there.
+        source: first address.
+        destination: first address.
+        size_bytes: what it moved.
+        operator: index of the operator that started it; None outside all operators.
+        started: when it was started.
+        ended: when its last byte had arrived.
+    """
+
+    controller: str
+    channel: int
+    source: int
+    destination: int
+    size_bytes: int
+    operator: int | None
+    started: float
+    ended: float
+
+
+class Dma:
+    """The DMA controllers of one virtual board, and what they see of its memories."""
+
+    def __init__(
+        self, board: Board, memory: BoardMemory, timing: TimingRecord, native: ctypes.CDLL
+    ) -> None:
+        """Attach idle controllers to a clock.
+
+        Args:
+            board: whose controllers there are; those of unknown register layout are left out.
+            memory: what they copy.
+            timing: the clock; kept by the caller.
+            native: the compiled callbacks.
+        """
+        self._native = native
+        self.controllers = tuple(c for c in board.dma_controllers if c.kind in _KINDS)
+        self._pages: dict[int, mmap.mmap] = {}
+        self._windows = _window_records(board, memory, self.controllers)
+        ports = [PortRecord(), *(_port_record(region, board) for region in board.regions)]
+        self._ports = (PortRecord * len(ports))(*ports)
+        records = [self._controller_record(n, board) for n in range(len(self.controllers))]
+        self._controllers = (ControllerRecord * max(len(records), 1))(*records)
+        self.record = DmaRecord(
+            windows=self._windows,
+            window_count=len(self._windows),
+            ports=self._ports,
+            controllers=self._controllers,
+            controller_count=len(records),
+        )
+        native.ps_dma_open(ctypes.byref(self.record), ctypes.byref(timing))
+
+    @property
+    def register_pages(self) -> dict[int, int]:
+        """Address on the board of each page of registers, and in this process."""
+        return {base: _host_address(page) for base, page in self._pages.items()}
+
+    @property
+    def windows(self) -> "ctypes.Array[WindowRecord]":
+        """Where memories are seen."""
+        return self._windows
+
+    def transfers(self) -> list[Transfer]:
+        """Return the transfers that have finished since reset, oldest first."""
+        records = (self.record.records[index] for index in range(self.record.record_count))
+        return [
+            Transfer(
+                controller=self.controllers[r.controller].name,
+                channel=r.channel,
+                source=r.source,
+                destination=r.destination,
+                size_bytes=r.size_bytes,
+                operator=r.slot - 1 if r.slot else None,
+                started=r.started_at / TICKS_PER_CYCLE,
+                ended=r.ended_at / TICKS_PER_CYCLE,
+            )
+            for r in records
+        ]
+
+    def _controller_record(self, number: int, board: Board) -> ControllerRecord:
+        controller = self.controllers[number]
+        clock = board.clock_hz / controller.clock_hz * TICKS_PER_CYCLE
+        enable = controller.clock_enable_address
+        interrupts = controller.interrupts or (_NO_INTERRUPT,) * controller.channel_count
+        return ControllerRecord(
+            kind=_KINDS[controller.kind],
+            base=controller.base,
+            channel_count=min(controller.channel_count, CHANNELS_MAX),
+            copies_memory=controller.memory_to_memory,
+            items_max=controller.items_max,
+            fifo_bytes=controller.fifo_bytes,
+            clock=round(clock),
+            item=round(clock * max(controller.item_cycles, 1)),
+            page=self._page(controller.base),
+            clock_enable=None if enable is None else self._page(enable) + enable % PAGE_BYTES,
+            clock_enable_mask=1 << controller.clock_enable_bit,
+            number=number,
+            interrupts=(ctypes.c_uint32 * CHANNELS_MAX)(*interrupts[:CHANNELS_MAX]),
+        )
+
+    def _page(self, address: int) -> int:
+        base = address - address % PAGE_BYTES
+        if base not in self._pages:
+            self._pages[base] = mmap.mmap(-1, PAGE_BYTES)
+        return _host_address(self._pages[base])
+
+    def close(self) -> None:
+        """Release native memory."""
+        self._native.ps_dma_close(ctypes.byref(self.record))
+
+
+def _host_address(page: mmap.mmap) -> int:
+    return ctypes.addressof(ctypes.c_char.from_buffer(page))
+
+
+def _window_records(
+    board: Board, memory: BoardMemory, controllers: tuple[DmaController, ...]
+) -> "ctypes.Array[WindowRecord]":
+    numbers = {region.name: number for number, region in enumerate(board.regions, 1)}
+    records = [
+        WindowRecord(
+            base=window.base,
+            size_bytes=window.region.size_bytes,
+            memory=numbers[window.region.name],
+            is_writable=window.region.is_writable,
+            is_tightly_coupled=window.region.kind in _TCM,
+            controllers=sum(
+                1 << number
+                for number, controller in enumerate(controllers)
+                if _reaches(controller, window.region, window.base)
+            ),
+            bytes=window.host_address,
+        )
+        for window in memory.windows
+    ]
+    return (WindowRecord * len(records))(*records)
+
+
+def _reaches(controller: DmaController, region: MemoryRegion, base: int) -> bool:
+    """The addresses at which an accelerator works are on a bus that belongs to the core."""
+    is_core_bus = region.accelerator is not None and base in region.accelerator.bases
+    return region.name in controller.reaches and not is_core_bus
+
+
+def _port_record(region: MemoryRegion, board: Board) -> PortRecord:
+    """Return what a DMA controller pays; a bus clock for each item comes from the controller."""
+    match region.timing:
+        case SdramTiming() as sdram:
+            return _sdram_port(sdram, board.clock_hz)
+        case QspiTiming() as serial:
+            return _serial_port(serial, board.clock_hz)
+        case InternalTiming() as internal if not region.is_writable:
+            line = internal.line_read_cycles * TICKS_PER_CYCLE
+            return PortRecord(word_read=round(line * _WORD_BYTES / _LINE_BYTES))
+    return PortRecord()
+
+
+def _sdram_port(timing: SdramTiming, clock_hz: int) -> PortRecord:
+    ticks = clock_hz / timing.clock_hz * TICKS_PER_CYCLE
+    word = _WORD_BYTES * 8 / timing.width_bits * ticks
+    return PortRecord(
+        burst_read=round((timing.cas_clocks + timing.line_controller_clocks) * ticks),
+        single_read=round((timing.cas_clocks + timing.word_controller_clocks) * ticks),
+        word_read=round(word),
+        word_write=round(word / timing.write_share),
+    )
+
+
+def _serial_port(timing: QspiTiming, clock_hz: int) -> PortRecord:
+    ticks = clock_hz / timing.clock_hz * TICKS_PER_CYCLE
+    word = _WORD_BYTES * 8 / timing.bits_per_clock / timing.stream_share
+    first = round((timing.setup_clocks + timing.controller_clocks) * ticks)
+    return PortRecord(
+        burst_read=first,
+        single_read=first,
+        word_read=round(word * ticks),
+        prefetch_bytes=_SERIAL_FIFO_BYTES,
+    )
