@@ -189,6 +189,12 @@ def test_what_is_no_instruction_is_refused() -> None:
         decode_block(b"\x00\xbf" + b"\xff" * 4, 0x0800_0100)
 
 
+def test_the_security_extension_is_decoded() -> None:
+    found = only(bytes.fromhex("41e840f0"))
+    assert found.text == "ttt r0, r1"
+    assert (found.kind, found.reads, found.writes) == (Kind.SYSTEM, ((L, 1),), (0,))
+
+
 def test_registers_of_larger_cores_are_refused() -> None:
     vldr_d16 = bytes.fromhex("d0ed000b")
     with pytest.raises(UnsupportedError, match=r"'vldr d16, \[r0\]' at 0x00000100"):
