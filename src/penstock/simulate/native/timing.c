@@ -120,7 +120,7 @@ static ps_edge *find_edge(ps_timing *t, uint32_t number) {
         edges[index - 1u] = found;
         return &edges[index - 1u];
       }
-      return edges;
+      return &edges[index];
     }
   }
   if (block->edge_count == block->edge_capacity) {
