@@ -22,7 +22,6 @@ POLL_SECONDS = 0.1
 PAGE_BYTES = 4096
 """Granularity of the memory map; the emulator's own 1 KiB makes its translation cache miss more."""
 
-_NOWHERE = 0xFFFF_FFFE
 _HOOK_EXCEPTION, _HOOK_BLOCK, _HOOK_INVALID_ACCESS = 1, 8, 1008
 _HOOK_UNDEFINED, _HOOK_READ, _HOOK_WRITE = 16384, 1024, 2048
 _HOOKS = {
@@ -127,7 +126,7 @@ class Machine:
         read_write = _PROTECTION_READ | _PROTECTION_WRITE
         for base, host_address in timing.register_pages.items():
             self._uc.mem_map_ptr(base, PAGE_BYTES, read_write, host_address)
-        self.monitor.record.timing = ctypes.addressof(timing.record)
+        self.monitor.record.clock = timing.clock
         self.dma = Dma(memory.board, memory, timing.record, load_native())
         for base, host_address in self.dma.register_pages.items():
             self._uc.mem_map_ptr(base, PAGE_BYTES, read_write, host_address)
@@ -244,13 +243,9 @@ class Machine:
     def _start(self, address: int, stopped: threading.Event) -> None:
         """The status is not looked at: the monitor recorded the reason before."""
         try:
-            self._engine.uc_emu_start(
-                self._uc._uch,
-                ctypes.c_uint64(address | 1),
-                ctypes.c_uint64(_NOWHERE),
-                ctypes.c_uint64(0),
-                ctypes.c_size_t(0),
-            )
+            self.monitor.run(self._uc._uch, address)
+            if self.timing is not None:
+                self.timing.settle()
         finally:
             stopped.set()
 

@@ -19,13 +19,15 @@ from penstock.toolchain import cached_shared_library
     STOP_UNALIGNED,
     STOP_STACK,
     STOP_TIMING,
-) = range(8)
+    STOP_ASLEEP,
+) = range(9)
 """``stop_reason`` of monitor.c."""
 
 _SOURCES = (
     "monitor.c",
     "polling.c",
     "thumb.c",
+    "stream.c",
     "timing.c",
     "access.c",
     "fetch.c",
@@ -65,6 +67,7 @@ class MonitorRecord(ctypes.Structure):
     """``monitor`` of monitor.c."""
 
     _fields_ = (
+        ("start", ctypes.c_void_p),
         ("stop", ctypes.c_void_p),
         ("read_memory", ctypes.c_void_p),
         ("map_memory", ctypes.c_void_p),
@@ -86,7 +89,7 @@ class MonitorRecord(ctypes.Structure):
         ("address", ctypes.c_uint64),
         ("size_bytes", ctypes.c_uint64),
         ("pc", ctypes.c_uint64),
-        ("timing", ctypes.c_void_p),
+        ("clock", ctypes.c_void_p),
         ("blocks", ctypes.c_void_p),
         ("block_capacity", ctypes.c_uint64),
         ("block_count", ctypes.c_uint64),
@@ -98,7 +101,7 @@ def load_native() -> ctypes.CDLL:
     """Return the compiled callbacks; raises ToolError without a C compiler."""
     with resources.as_file(resources.files("penstock.simulate") / "native") as folder:
         sources = [Path(folder) / name for name in _SOURCES]
-        library = cached_shared_library("monitor", sources, [Path(folder)])
+        library = cached_shared_library("monitor", sources, [Path(folder)], flags=("-pthread",))
     return ctypes.CDLL(str(library))
 
 
@@ -120,6 +123,7 @@ class Monitor:
         )
         self._operator_instructions = (ctypes.c_uint64 * self.slot_count)()
         self.record = MonitorRecord(
+            start=_address_of(engine, "uc_emu_start"),
             stop=_address_of(engine, "uc_emu_stop"),
             read_memory=_address_of(engine, "uc_mem_read"),
             map_memory=_address_of(engine, "uc_mem_map"),
@@ -134,6 +138,10 @@ class Monitor:
     def callback(self, name: str) -> int:
         """Return the address of ``ps_monitor_<name>``."""
         return _address_of(self._native, f"ps_monitor_{name}")
+
+    def run(self, engine: object, address: int) -> None:
+        """Run until something stops the core; the record says what."""
+        self._native.ps_monitor_run(engine, ctypes.c_uint64(address), ctypes.byref(self.record))
 
     def prepare(self, instruction_limit: int) -> None:
         """Forget why the firmware stopped, and allow so many further instructions."""

@@ -5,6 +5,7 @@ import mmap
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -132,6 +133,10 @@ class Timing:
             raise MemoryError
         self._zone_of_page = np.ctypeslib.as_array(self.record.zone_of_page, (_PAGE_COUNT,))
         self._set_zones()
+        native.ps_stream_open.restype = ctypes.c_void_p
+        self.clock: int | None = native.ps_stream_open(ctypes.byref(self.record))
+        if self.clock is None:
+            raise MemoryError
 
     def _build_record(self) -> TimingRecord:
         board, core = self._board, self._core
@@ -236,8 +241,8 @@ class Timing:
             cost = edge_cost(self._core, self._code[previous], after)
         except BaseException as error:
             return self._fail(error)
-        record.contents.cycles = cost.cycles
-        record.contents.load_use_cycles = cost.load_use_cycles
+        record.contents.ticks = _ticks(cost.cycles)
+        record.contents.load_use_ticks = _ticks(cost.load_use_cycles)
         record.contents.pair_mask = cost.pair_mask
         return 0
 
@@ -253,6 +258,10 @@ class Timing:
         self.failure = self.failure or error
         self.record.has_failed = 1
         return 1
+
+    def settle(self) -> None:
+        """Wait until all that the core has done is timed."""
+        self._native.ps_stream_drain(ctypes.c_void_p(self.clock))
 
     def raise_failure(self) -> None:
         """Raise what went wrong when the native half last asked, if anything."""
@@ -293,6 +302,8 @@ class Timing:
 
     def close(self) -> None:
         """Release native memory."""
+        self._native.ps_stream_close(ctypes.c_void_p(self.clock))
+        self.clock = None
         self._native.ps_timing_close(ctypes.byref(self.record))
 
 
@@ -305,7 +316,7 @@ def _counts(records: Sequence[CountersRecord]) -> CycleCounts:
     return CycleCounts(ticks // TICKS_PER_CYCLE, stalls)
 
 
-def _ticks(cycles: float) -> int:
+def _ticks(cycles: float | Fraction) -> int:
     return round(cycles * TICKS_PER_CYCLE)
 
 

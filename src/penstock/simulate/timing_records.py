@@ -76,8 +76,8 @@ class EdgeRecord(ctypes.Structure):
 
     _fields_ = (
         ("previous", ctypes.c_uint32),
-        ("cycles", ctypes.c_uint32),
-        ("load_use_cycles", ctypes.c_uint32),
+        ("ticks", ctypes.c_uint32),
+        ("load_use_ticks", ctypes.c_uint32),
         ("is_valid", ctypes.c_uint32),
         ("pair_mask", ctypes.c_uint64),
     )

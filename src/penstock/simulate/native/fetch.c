@@ -41,13 +41,12 @@ static void fetch_cached(ps_timing *t, const ps_block *block, ps_memory *memory)
   }
 }
 
-/* The block's cycles have passed already: its lines were asked for while they did. */
+/* The block's ticks have passed already: its lines were asked for while they did. */
 static void fetch_accelerated(ps_timing *t, const ps_block *block, ps_memory *memory,
-                              uint32_t cycles) {
+                              uint64_t length) {
   ps_accelerator *a = &t->instruction_accelerator;
   const uint32_t first = block->address >> a->line_shift;
   const uint32_t last = (block->address + block->size_bytes - 1u) >> a->line_shift;
-  const uint64_t length = (uint64_t)cycles << PS_TICK_SHIFT;
   const uint64_t begin = t->now - length;
   const uint64_t step = length / (last - first + 1u);
   uint64_t stall = 0;
@@ -62,7 +61,7 @@ static void fetch_accelerated(ps_timing *t, const ps_block *block, ps_memory *me
   }
 }
 
-void ps_fetch(ps_timing *t, const ps_block *block, uint32_t cycles) {
+void ps_fetch(ps_timing *t, const ps_block *block, uint64_t ticks) {
   const ps_zone *zone = &t->zones[t->zone_of_page[block->address >> PS_PAGE_SHIFT]];
   ps_memory *memory = &t->memories[zone->memory];
   if (memory->is_tightly_coupled) {
@@ -71,7 +70,7 @@ void ps_fetch(ps_timing *t, const ps_block *block, uint32_t cycles) {
   if (zone->is_cached && t->instruction_cache.is_enabled) {
     fetch_cached(t, block, memory);
   } else if (zone->is_accelerated && t->instruction_accelerator.line_count != 0u) {
-    fetch_accelerated(t, block, memory, cycles);
+    fetch_accelerated(t, block, memory, ticks);
   } else if (memory->fetch != 0) {
     const uint32_t mask = t->fetch_bytes - 1u;
     const uint32_t start = block->address & ~mask;

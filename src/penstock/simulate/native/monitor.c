@@ -2,17 +2,21 @@
  *
  * Blocks are counted, not instructions: a block is decoded once, and each later execution adds its
  * length to the totals. The structures are mirrored in monitor.py. */
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "dma.h"
 #include "thumb.h"
-#include "timing.h"
+#include "stream.h"
 
 /* UC_ARM_REG_LR, UC_ARM_REG_PC, UC_ARM_REG_SP, UC_ARM_REG_R0 */
 enum { REGISTER_LR = 10, REGISTER_PC = 11, REGISTER_SP = 12, REGISTER_R0 = 66 };
 enum { PROTECTION_READ_WRITE = 3, PAGE_BYTES = 4096 };
 enum { BLOCK_BYTES_MAX = 2048 }; /* the emulator ends a block at a page, or at 512 instructions */
 enum { NO_OPERATOR = 0 };
+static const uint64_t NOWHERE = 0xFFFFFFFEu;
+enum { WFE = 0xBF20, WFI = 0xBF30, WIDE_HINT = 0xF3AF, WIDE_WFE = 0x8002, WIDE_WFI = 0x8003 };
 enum { ACCESS_WRITE = 17 }; /* UC_MEM_WRITE */
 
 typedef enum stop_reason {
@@ -23,7 +27,8 @@ typedef enum stop_reason {
   STOP_UNDEFINED = 4, /* not an instruction */
   STOP_UNALIGNED = 5, /* an instruction that requires alignment */
   STOP_STACK = 6,     /* the stack has grown into the memory below it */
-  STOP_TIMING = 7     /* code whose cost is not known */
+  STOP_TIMING = 7,    /* code whose cost is not known, or what a sanitizer found */
+  STOP_ASLEEP = 8     /* asleep, and nothing will wake the core */
 } stop_reason;
 
 typedef struct function {
@@ -51,6 +56,7 @@ typedef struct block {
 } block;
 
 typedef struct monitor {
+  int (*start)(void *engine, uint64_t address, uint64_t end, uint64_t timeout, size_t count);
   int (*stop)(void *engine);
   int (*read_memory)(void *engine, uint64_t address, void *bytes, uint64_t size);
   int (*map_memory)(void *engine, uint64_t address, uint64_t size, uint32_t protection);
@@ -72,7 +78,7 @@ typedef struct monitor {
   uint64_t address;
   uint64_t size_bytes;
   uint64_t pc;
-  ps_timing *timing; /* a null pointer when only instructions count */
+  ps_stream *clock; /* a null pointer when only instructions count */
   block *blocks;
   uint64_t block_capacity; /* a power of two */
   uint64_t block_count;
@@ -173,7 +179,7 @@ static block *describe(monitor *m, void *engine, uint32_t address, uint32_t size
   entry->enters_operator = m->functions[entry->function].start == address
                                ? m->functions[entry->function].operator_slot
                                : NO_OPERATOR;
-  entry->timed = m->timing != NULL ? ps_timing_describe(m->timing, address, size) : 0u;
+  entry->timed = m->clock != NULL ? ps_stream_describe(m->clock, address, size) : 0u;
   return entry;
 }
 
@@ -201,9 +207,9 @@ void ps_monitor_on_block(void *engine, uint64_t address, uint32_t size, monitor 
   m->last_block = address;
   m->instructions += entry->instructions;
   m->operator_instructions[m->operator_slot] += entry->instructions;
-  if (m->timing != NULL) {
-    ps_timing_block(m->timing, (uint32_t)entry->timed, m->operator_slot);
-    if (m->timing->has_failed) {
+  if (m->clock != NULL) {
+    ps_stream_block(m->clock, (uint32_t)entry->timed, m->operator_slot);
+    if (m->clock->timing->has_failed) {
       stop(m, engine, STOP_TIMING);
     }
   }
@@ -235,7 +241,52 @@ void ps_monitor_on_exception(void *engine, uint32_t number, monitor *m) {
   stop(m, engine, STOP_EXCEPTION);
 }
 
+/* Returns the sleeping instruction that the core has just executed, or 0: the emulator stops behind
+ * it, at the end of a block. */
+static uint32_t find_hint(monitor *m, void *engine) {
+  const uint32_t pc = read_register(m, engine, REGISTER_PC);
+  const block *last = m->block_capacity == 0u
+                          ? NULL
+                          : slot_of(m->blocks, m->block_capacity, (uint32_t)m->last_block);
+  uint16_t code[2] = {0, 0};
+  if (last == NULL || last->address + last->size_bytes != pc ||
+      m->read_memory(engine, pc - sizeof code, code, sizeof code) != 0) {
+    return 0;
+  }
+  if (code[1] == WFI || code[1] == WFE) {
+    return code[1];
+  }
+  return code[0] != WIDE_HINT ? 0u : code[1] == WIDE_WFI ? WFI : code[1] == WIDE_WFE ? WFE : 0u;
+}
+
+static int sleep_until_woken(monitor *m, uint32_t hint) {
+  if (m->clock == NULL || m->clock->timing->dma == NULL) {
+    return 0;
+  }
+  ps_stream_drain(m->clock);
+  return ps_dma_sleep(m->clock->timing, hint == WFE);
+}
+
+/* Runs from an address until something stops the core for good; sleep is passed over. */
+void ps_monitor_run(void *engine, uint64_t address, monitor *m) {
+  uint64_t instructions = m->instructions;
+  uint32_t hint;
+  m->start(engine, address | 1u, NOWHERE, 0, 0);
+  while (m->reason == STOP_NONE && m->instructions != instructions &&
+         (hint = find_hint(m, engine)) != 0u) {
+    if (!sleep_until_woken(m, hint)) {
+      stop(m, engine, STOP_ASLEEP);
+      return;
+    }
+    instructions = m->instructions; /* none are added where a controlling program stops the core */
+    m->start(engine, read_register(m, engine, REGISTER_PC) | 1u, NOWHERE, 0, 0);
+  }
+}
+
 int ps_monitor_on_undefined(void *engine, monitor *m) {
+  if (find_hint(m, engine) != 0u) {
+    return 0;
+  }
   stop(m, engine, STOP_UNDEFINED);
   return 0;
 }
@@ -268,8 +319,8 @@ static void check_alignment(void *engine, int access, uint64_t address, int size
 
 void ps_monitor_on_access(void *engine, int access, uint64_t address, int size, int64_t value,
                           monitor *m) {
-  if (m->timing != NULL) {
-    ps_timing_access(m->timing, (uint32_t)address, (uint32_t)size, access == ACCESS_WRITE,
+  if (m->clock != NULL) {
+    ps_stream_access(m->clock, (uint32_t)address, (uint32_t)size, access == ACCESS_WRITE,
                      (uint32_t)value);
   }
   if (address >= m->guard_start && address < m->guard_end && m->reason == STOP_NONE &&

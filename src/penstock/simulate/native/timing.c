@@ -174,17 +174,17 @@ void ps_timing_block(ps_timing *t, uint32_t number, uint64_t slot) {
     t->has_failed = 1;
     return;
   }
-  ticks = (uint64_t)edge->cycles << PS_TICK_SHIFT;
+  ticks = edge->ticks;
   t->now += ticks;
   counters->ticks += ticks;
-  counters->stalls[PS_CAUSE_LOAD_USE] += (uint64_t)edge->load_use_cycles << PS_TICK_SHIFT;
+  counters->stalls[PS_CAUSE_LOAD_USE] += edge->load_use_ticks;
   t->pair_mask = edge->pair_mask;
   t->access_index = 0;
   if (t->predicts_branches) {
     predict(t, block);
   }
   if (t->previous != number || !t->instruction_cache.is_enabled) {
-    ps_fetch(t, block, edge->cycles);
+    ps_fetch(t, block, ticks);
   }
   t->previous = number;
 }

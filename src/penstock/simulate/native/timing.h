@@ -75,8 +75,8 @@ typedef struct ps_zone {
 
 typedef struct ps_edge {
   uint32_t previous;
-  uint32_t cycles;
-  uint32_t load_use_cycles;
+  uint32_t ticks;
+  uint32_t load_use_ticks;
   uint32_t is_valid;
   uint64_t pair_mask; /* bit k: access k is issued together with access k - 1 */
 } ps_edge;
@@ -135,7 +135,7 @@ typedef struct ps_timing {
   uint32_t fetch_bytes;
   uint32_t store_entries;
   uint32_t has_unified_cache; /* the instruction cache holds constants too */
-  uint32_t has_failed;
+  volatile uint32_t has_failed;
   /* state */
   uint64_t now;
   uint64_t slot;
@@ -179,7 +179,7 @@ uint64_t ps_read_line(ps_memory *memory, uint32_t line, uint32_t line_bytes, uin
 void ps_write_line(ps_timing *t, uint32_t line);
 void ps_data_access(ps_timing *t, const ps_zone *zone, uint32_t address, uint32_t size_bytes,
                     int is_write);
-void ps_fetch(ps_timing *t, const ps_block *block, uint32_t cycles);
+void ps_fetch(ps_timing *t, const ps_block *block, uint64_t ticks);
 uint64_t ps_accelerated(ps_accelerator *a, const ps_memory *memory, uint32_t address, uint64_t now);
 void ps_system_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int is_write,
                       uint32_t value);

@@ -6,6 +6,7 @@ itself gets its steady state.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from penstock.simulate.pipeline.core_timing import CoreTiming, Outcome
 from penstock.simulate.pipeline.decode import decode_block
@@ -28,8 +29,8 @@ class EdgeCost:
             before it; accesses behind a predicated one are not marked, since their number is open.
     """
 
-    cycles: int
-    load_use_cycles: int
+    cycles: Fraction | int
+    load_use_cycles: Fraction | int
     pair_mask: int
 
 
@@ -132,7 +133,7 @@ def _run_before(pipeline: Pipeline, previous: Block, block: Block) -> int:
 
 
 def _steady_state(core: CoreTiming, block: Block) -> EdgeCost:
-    """Return what an iteration takes once the pipeline's state repeats, rounded to cycles."""
+    """Return what an iteration takes on average once the pipeline's state repeats."""
     pipeline = Pipeline(core)
     seen: dict[tuple[object, ...], tuple[int, int, int]] = {}
     mask = 0
@@ -146,11 +147,7 @@ def _steady_state(core: CoreTiming, block: Block) -> EdgeCost:
     first, end, waited = seen.get(pipeline.signature(), (0, 0, 0))
     count = len(seen) - first
     return EdgeCost(
-        cycles=_rounded(pipeline.end - end, count),
-        load_use_cycles=_rounded(pipeline.load_wait_cycles - waited, count),
+        cycles=Fraction(pipeline.end - end, count),
+        load_use_cycles=Fraction(pipeline.load_wait_cycles - waited, count),
         pair_mask=mask,
     )
-
-
-def _rounded(total: int, count: int) -> int:
-    return (2 * total + count) // (2 * count)

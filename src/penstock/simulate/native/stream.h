@@ -1,0 +1,75 @@
+/* Lets the clock run on a second processor: what the core does is queued, and timed behind it.
+ *
+ * The clock never changes what the core computes, except where it reads a register: there, and
+ * while a DMA transfer is under way, both go in step. The result is the same either way. */
+#ifndef PS_STREAM_H
+#define PS_STREAM_H
+
+#include <pthread.h>
+
+#include "timing.h"
+
+enum { PS_BATCH_EVENTS = 8192, PS_BATCH_COUNT = 16 };
+
+typedef struct ps_stream {
+  ps_timing *timing;
+  uint64_t *filling; /* the batch that the core adds to */
+  uint32_t filled;
+  uint32_t in_step; /* nothing is queued */
+  uint64_t *events; /* PS_BATCH_COUNT batches */
+  uint32_t sizes[PS_BATCH_COUNT];
+  uint64_t sent; /* batches */
+  uint64_t done;
+  uint32_t is_closing;
+  uint32_t has_thread;
+  pthread_t thread;
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+} ps_stream;
+
+/* Returns a null pointer when there is no memory or no thread. */
+ps_stream *ps_stream_open(ps_timing *timing);
+void ps_stream_close(ps_stream *s);
+
+/* Hands over a full batch, and waits for room for the next. */
+void ps_stream_flush(ps_stream *s);
+/* Waits until all that was queued is timed. */
+void ps_stream_drain(ps_stream *s);
+
+/* As the functions of timing.h. */
+uint32_t ps_stream_describe(ps_stream *s, uint32_t address, uint32_t size_bytes);
+void ps_stream_access_register(ps_stream *s, uint32_t address, uint32_t size_bytes, int is_write,
+                               uint32_t value);
+
+/* An access has the top bit set, then whether it writes, its size and its address; a block has its
+ * counter's slot and its number. */
+static inline void ps_stream_push(ps_stream *s, uint64_t event) {
+  s->filling[s->filled++] = event;
+  if (s->filled == PS_BATCH_EVENTS) {
+    ps_stream_flush(s);
+  }
+}
+
+static inline void ps_stream_block(ps_stream *s, uint32_t number, uint64_t slot) {
+  if (s->in_step) {
+    ps_timing_block(s->timing, number, slot);
+  } else {
+    ps_stream_push(s, slot << 32 | number);
+  }
+}
+
+static inline void ps_stream_access(ps_stream *s, uint32_t address, uint32_t size_bytes,
+                                    int is_write, uint32_t value) {
+  const ps_timing *t = s->timing;
+  if (t->zones[t->zone_of_page[address >> PS_PAGE_SHIFT]].memory == 0u) {
+    ps_stream_access_register(s, address, size_bytes, is_write, value);
+  } else if (s->in_step) {
+    ps_timing_access(s->timing, address, size_bytes, is_write, value);
+    s->in_step = s->timing->next_event != UINT64_MAX;
+  } else {
+    ps_stream_push(s, 1ull << 63 | (uint64_t)(is_write != 0) << 62 | (uint64_t)size_bytes << 32 |
+                          address);
+  }
+}
+
+#endif
