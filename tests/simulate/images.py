@@ -20,8 +20,10 @@ stack_top = ORIGIN(ram) + LENGTH(ram);
 __stack = stack_top;
 SECTIONS {
   .vectors : { KEEP(*(.vectors)) } > flash
-  .text : { KEEP(*(.text .text.* .rodata .rodata.*)) KEEP(*(.init .fini .init_array .fini_array))
-            *(.ARM.* .eh_frame) . = ALIGN(4); } > flash
+  .text : { KEEP(*(.text .text.*)) *(.rodata .rodata.*) KEEP(*(.init)) KEEP(*(.fini))
+            KEEP(*(.init_array)) KEEP(*(.fini_array)) . = ALIGN(4); } > flash
+  .ARM.extab : { *(.ARM.extab*) } > flash
+  .ARM.exidx : { *(.ARM.exidx*) } > flash
   data_load = LOADADDR(.data);
   .data : { data_start = .; *(.data .data.* .tm_clone_table .jcr) . = ALIGN(4); data_end = .; }
           > ram AT > flash

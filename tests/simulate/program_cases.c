@@ -1,0 +1,109 @@
+/* A program that somebody else might have linked: it knows nothing of Penstock. */
+#include <stdint.h>
+
+#define NOINLINE __attribute__((noinline, used))
+
+extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[], stack_top[];
+
+void counted(void); /* program_cases.S */
+
+NOINLINE int32_t semihost(int32_t operation, const void *parameter) {
+  register int32_t r0 __asm__("r0") = operation;
+  register const void *r1 __asm__("r1") = parameter;
+  __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+  return r0;
+}
+
+static volatile uint32_t initialized = 0x1234u;
+volatile uint32_t cleared;
+int32_t table[64];
+volatile uint8_t inbox[16];
+
+NOINLINE int32_t work(int32_t count, int32_t step) {
+  int32_t index;
+  int32_t sum = 0;
+  for (index = 0; index < count; ++index) {
+    table[index & 63] += step;
+    sum += table[index & 63];
+  }
+  return sum;
+}
+
+NOINLINE void done(void) { cleared += 1u; }
+NOINLINE uint32_t state(void) { return initialized + cleared; }
+NOINLINE uint32_t arguments(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
+  return a + 10u * b + 100u * c + 1000u * d;
+}
+NOINLINE uint32_t sum_of_inbox(void) {
+  uint32_t sum = 0;
+  unsigned index;
+  for (index = 0; index < sizeof inbox; ++index) {
+    sum += inbox[index];
+  }
+  return sum;
+}
+NOINLINE void writes_nowhere(void) { *(volatile uint32_t *)(uintptr_t)0x30000000u = 1u; }
+NOINLINE void jumps_nowhere(void) { ((void (*)(void))(uintptr_t)0x70000001u)(); }
+NOINLINE void endless(void) {
+  for (;;) {
+    cleared = 1u;
+  }
+}
+NOINLINE void sleeps(void) { __asm__ volatile("wfi"); }
+NOINLINE void undefined(void) { __asm__ volatile("udf #0"); }
+NOINLINE void breaks(void) { __asm__ volatile("bkpt 1"); }
+NOINLINE void asks_with_a_wild_pointer(void) { semihost(4, (const void *)(uintptr_t)0x70000000u); }
+NOINLINE void leaves(void) {
+  const uint32_t block[2] = {0x20026u, 3u};
+  semihost(0x20, block);
+}
+/* As programs wait for a serial port, or start-up code for a clock switch. */
+NOINLINE uint32_t waits_for_clocks(void) {
+  volatile uint32_t *control = (volatile uint32_t *)(uintptr_t)0x40011000u;
+  control[0] |= 1u;
+  while ((control[0] & 2u) == 0u) {
+  }
+  control[2] = 2u;
+  while (((control[2] >> 2) & 3u) != 2u) {
+  }
+  return 1u;
+}
+
+__attribute__((noinline)) int main(void) {
+  int turn;
+  const uint32_t block[2] = {0x20026u, 7u};
+  semihost(4, "started\n");
+  for (turn = 1; turn <= 3; ++turn) {
+    work(turn, 1);
+    done();
+  }
+  counted();
+  semihost(4, "finished\n");
+  semihost(0x20, block);
+  return 0;
+}
+
+void Reset_Handler(void);
+void Reset_Handler(void) {
+  uint32_t *target = data_start;
+  const uint32_t *source = data_load;
+  while (target < data_end) {
+    *target++ = *source++;
+  }
+  for (target = bss_start; target < bss_end; ++target) {
+    *target = 0u;
+  }
+  main();
+  for (;;) {
+  }
+}
+
+typedef struct vectors {
+  uint32_t *stack;
+  void (*reset)(void);
+} vectors;
+__attribute__((section(".vectors"), used)) const vectors vector_table = {stack_top, Reset_Handler};
+__attribute__((used)) const void *const kept[] = {
+    work,    done,     state,     arguments, sum_of_inbox, writes_nowhere,           jumps_nowhere,
+    endless, sleeps,   undefined, breaks,    leaves,       asks_with_a_wild_pointer, waits_for_clocks,
+};
