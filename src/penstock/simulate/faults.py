@@ -13,6 +13,7 @@ from penstock.simulate.monitor import (
     STOP_NONE,
     STOP_STACK,
     STOP_UNALIGNED,
+    STOP_UNDEFINED,
 )
 
 BKPT_READY = 0x20
@@ -111,6 +112,8 @@ def _hint(machine: Machine, memory: BoardMemory) -> str:
         return "registers are not modelled: --peripherals ignore lets them behave as memory"
     if record.reason == STOP_EXCEPTION and record.access == _EXCEPTION_BKPT:
         return _COUNT_LESS
+    if record.reason == STOP_UNDEFINED:
+        return "the emulated cores lack double-precision floating point: compile for the single one"
     return f"the program would fault on {memory.board.name} too, unless it is for another board"
 
 
