@@ -8,9 +8,9 @@ from penstock.simulate.machine import Machine
 from penstock.simulate.memory import BoardMemory
 from penstock.simulate.monitor import (
     STOP_ACCESS,
+    STOP_ASLEEP,
     STOP_EXCEPTION,
     STOP_LIMIT,
-    STOP_NONE,
     STOP_STACK,
     STOP_UNALIGNED,
     STOP_UNDEFINED,
@@ -38,7 +38,6 @@ _EXCEPTIONS = {
     17: "used a coprocessor that is not there or not enabled",
     18: "left the Thumb state: it jumped to an even address",
 }
-_WFI_BYTES = b"\x30\xbf"
 _COUNT_LESS = "end the count before it with --to, or call single functions with --call"
 _READS = {16, 19, 23}
 _WRITES = {17, 20, 22}
@@ -91,19 +90,9 @@ def explain_program_stop(machine: Machine, memory: BoardMemory, firmware: Firmwa
             f"{firmware.path.name} waits for commands, as firmware of `penstock compile` does",
             help="run the project with `penstock run DIR`, or functions of it with --call",
         )
-    if machine.monitor.record.reason == STOP_NONE:
-        what, hint = _sleep(machine, memory)
-    else:
-        what, hint = _what(machine, memory, number)
+    what, hint = _what(machine, memory, number)
     place = _place_in_code(machine, firmware)
     return InputError(f"{firmware.path.name} {what}; {place}", help=hint or _hint(machine, memory))
-
-
-def _sleep(machine: Machine, memory: BoardMemory) -> tuple[str, str]:
-    before = machine.pc - 2
-    is_wfi = memory.window_at(before) is not None and memory.read(before, 2) == _WFI_BYTES
-    what = "went to sleep (WFI)" if is_wfi else "stopped"
-    return f"{what} with nothing to wake it: interrupts are not modelled", _COUNT_LESS
 
 
 def _hint(machine: Machine, memory: BoardMemory) -> str:
@@ -129,6 +118,12 @@ def _what(machine: Machine, memory: BoardMemory, number: int | None) -> tuple[st
     record = machine.monitor.record
     if number is not None:
         return _BKPT_REASONS.get(number, f"stopped at a breakpoint of its own ({number:#x})"), ""
+    if record.reason == STOP_ASLEEP:
+        return (
+            "sleeps for ever: no transfer is running whose end would wake it, and no other "
+            "interrupts are modelled",
+            "start the transfer before WFI or WFE, and enable its interrupt; or " + _COUNT_LESS,
+        )
     if record.reason == STOP_LIMIT:
         return (
             f"ran for {machine.monitor.instructions} instructions and was not done",
