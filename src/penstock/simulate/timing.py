@@ -337,6 +337,8 @@ def _memory_record(region: MemoryRegion, board: Board) -> MemoryRecord:
         sequential_word=_sequential_word(costs, board),
         row_miss=costs.row_miss,
         row_shift=costs.row_bytes.bit_length() - 1 if costs.row_bytes else 0,
+        # The FMC takes a bank's number from the top of the address: RM0385, 13.7.3.
+        bank_shift=(region.size_bytes // max(costs.bank_count, 1)).bit_length() - 1,
         bank_count=max(costs.bank_count, 1),
         is_tightly_coupled=region.kind in (MemoryKind.TCM_DATA, MemoryKind.TCM_INSTRUCTION),
         is_external=region.is_external,

@@ -11,7 +11,7 @@ int64_t ps_open_row(ps_memory *memory, uint32_t address) {
     return 0;
   }
   row = address >> memory->row_shift;
-  open = &memory->open_rows[row % memory->bank_count];
+  open = &memory->open_rows[(address >> memory->bank_shift) % memory->bank_count];
   if (*open == row + 1u) {
     return 0;
   }
@@ -92,6 +92,7 @@ static void read_cached(ps_timing *t, ps_cache *cache, ps_memory *memory, uint32
   uint64_t stall;
   if (ps_cache_find(cache, address) == 0) {
     (void)fill_line(t, cache, memory, address, &stall);
+    t->store_run_bytes = 0; /* stores between which lines are read are no stream */
     ps_stall(t, cause_of(memory), stall);
   }
 }
@@ -110,6 +111,21 @@ static void make_dirty(ps_timing *t, uint32_t *tag, uint32_t address, uint32_t s
   }
 }
 
+/* Buffers with several entries join what goes on in a word that still waits there. A device takes
+ * each access by itself, but the core does not wait for it either. */
+static uint64_t write_through(ps_timing *t, const ps_zone *zone, uint32_t address,
+                              uint32_t size_bytes) {
+  ps_memory *memory = &t->memories[zone->memory];
+  const int is_joined = t->store_entries > 1u && !zone->is_device && t->store_run_bytes != 0u &&
+                        (address & 3u) != 0u && t->last_store > t->now;
+  memory->bytes_written += size_bytes;
+  if (memory->word_write == 0 || is_joined) {
+    return 0;
+  }
+  return buffer_write(t, memory, address,
+                      size_bytes > 4u ? memory->word_write * 2 : memory->word_write);
+}
+
 /* A store never waits for its line: it waits in the store buffer. */
 static uint64_t write_cached(ps_timing *t, const ps_zone *zone, uint32_t address,
                              uint32_t size_bytes) {
@@ -126,21 +142,7 @@ static uint64_t write_cached(ps_timing *t, const ps_zone *zone, uint32_t address
     make_dirty(t, fill_line(t, cache, memory, address, &fill), address, size_bytes);
     return buffer_store(t, t->now + fill);
   }
-  memory->bytes_written += size_bytes;
-  return buffer_write(t, memory, address, memory->word_write * (int64_t)size_bytes / 4);
-}
-
-static uint64_t write_uncached(ps_timing *t, const ps_zone *zone, uint32_t address,
-                               uint32_t size_bytes) {
-  ps_memory *memory = &t->memories[zone->memory];
-  memory->bytes_written += size_bytes;
-  return memory->word_write == 0 ? 0 : buffer_write(t, memory, address, memory->word_write);
-}
-
-static void write_device(ps_timing *t, ps_memory *memory, uint32_t address, uint32_t size_bytes) {
-  const int64_t cost = memory->word_write + ps_open_row(memory, address);
-  memory->bytes_written += size_bytes;
-  ps_stall(t, cause_of(memory), occupy(memory, t->now, cost) - t->now);
+  return write_through(t, zone, address, size_bytes);
 }
 
 static uint64_t read_word(ps_memory *memory, uint32_t address, uint32_t size_bytes, uint64_t now) {
@@ -179,11 +181,8 @@ static void write_data(ps_timing *t, const ps_zone *zone, uint32_t address, uint
     stall = write_fast(t, size_bytes);
   } else if (zone->is_cached && t->data_cache.is_enabled) {
     stall = write_cached(t, zone, address, size_bytes);
-  } else if (zone->is_device && memory->word_write != 0) {
-    write_device(t, memory, address, size_bytes);
-    return;
   } else {
-    stall = write_uncached(t, zone, address, size_bytes);
+    stall = write_through(t, zone, address, size_bytes);
   }
   if (stall != 0) {
     ps_stall(t, PS_CAUSE_STORE_BUFFER, stall);

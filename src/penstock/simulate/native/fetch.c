@@ -72,8 +72,10 @@ void ps_fetch(ps_timing *t, const ps_block *block, uint64_t ticks) {
   } else if (zone->is_accelerated && t->instruction_accelerator.line_count != 0u) {
     fetch_accelerated(t, block, memory, ticks);
   } else if (memory->fetch != 0) {
+    const ps_block *from = &t->blocks[t->previous];
     const uint32_t mask = t->fetch_bytes - 1u;
-    const uint32_t start = block->address & ~mask;
+    const int goes_on = from->address + from->size_bytes == block->address;
+    const uint32_t start = (goes_on ? block->address + mask : block->address) & ~mask;
     const uint32_t end = (block->address + block->size_bytes + mask) & ~mask;
     memory->bytes_fetched += end - start;
     ps_stall(t, PS_CAUSE_FETCH, (uint64_t)memory->fetch * ((end - start) / t->fetch_bytes));

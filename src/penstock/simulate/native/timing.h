@@ -52,9 +52,11 @@ typedef struct ps_memory {
   int64_t sequential_word; /* an uncached read that continues the previous one */
   int64_t row_miss;        /* further cost of opening a row */
   uint32_t row_shift;      /* log2 of a row's bytes; 0 for memories without rows */
+  uint32_t bank_shift;     /* log2 of a bank's: its number is above that of the row */
   uint32_t bank_count;
   uint32_t is_tightly_coupled;
   uint32_t is_external;
+  uint32_t reserved;
   uint64_t free_at; /* when its port is idle again */
   uint64_t continues_at;
   uint32_t open_rows[PS_BANKS_MAX];
