@@ -106,7 +106,7 @@ def test_a_line_of_flash_costs_what_published_latencies_imply() -> None:
 
 
 def test_sdram_lines_take_what_was_derived_for_the_boards() -> None:
-    """222, 157 and 170 ns less the pipeline's share, which the core spends on the words."""
+    """222, 157 and 170 ns, less the 12 of 121 cycles that the STM32H723 spent on the words."""
     for name, nanoseconds in (
         ("stm32f746g-disco", 222),
         ("stm32f769i-disco", 157),
@@ -114,4 +114,4 @@ def test_sdram_lines_take_what_was_derived_for_the_boards() -> None:
     ):
         board = load_board(name)
         cycles = region_costs(board.region("sdram"), board).line_read / TICKS_PER_CYCLE
-        assert cycles * 1e9 / board.clock_hz == pytest.approx(nanoseconds, rel=0.12)
+        assert cycles * 1e9 / board.clock_hz == pytest.approx(nanoseconds - 25, rel=0.05)
