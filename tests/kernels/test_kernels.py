@@ -14,16 +14,24 @@ from penstock.ir.graph import Graph
 from penstock.ir.interpreter import run
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
+from penstock.ir.verify import verify
 from penstock.kernels.catalogue import CATALOGUE
 from penstock.kernels.selection import select_kernels
 from tests.kernels.cases import CASES
-from tests.kernels.comparison import check_case
-from tests.kernels.driver import Program, load_library
+from tests.kernels.comparison import check_case, check_graph
+from tests.kernels.driver import Program, call_function, load_library, pack_struct
+from tests.kernels.one_of_each import ONE_OF_EACH
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_kernel_computes_what_the_interpreter_does(name: str) -> None:
     check_case(CASES[name], 25)
+
+
+@pytest.mark.parametrize("kernel", ONE_OF_EACH)
+def test_each_kernel_computes_what_the_interpreter_does(kernel: str) -> None:
+    verify(ONE_OF_EACH[kernel])
+    check_graph(ONE_OF_EACH[kernel], seed=1)
 
 
 @pytest.mark.fuzz
@@ -69,6 +77,32 @@ def test_scaling_wide_sums_rounds_the_double_product(value: int, factor: float) 
     wide.argtypes = [ctypes.c_int64, ctypes.c_int64, ctypes.c_int32]
     found = wide(value, int(fraction * 2**53), exponent - 53)
     assert found == _rounded_product(value, factor)
+
+
+def test_sums_of_32_bits_wrap() -> None:
+    """As fixed_point.h promises, beyond what any model of ours asks for."""
+    fields = {"count": 2, "input_offset": 1, "multiplier": 1 << 30, "shift": 0}
+    limits = {"output_offset": 0, "output_min": -32768, "output_max": 32767}
+    params = pack_struct(list({**fields, **limits}.items()))
+    source, output = np.array([2**31 - 1, 10], np.int32), np.zeros(2, np.int16)
+    call_function("ps_quantize_s32_s16", [array.ctypes.data for array in (params, source, output)])
+    assert output.tolist() == [-32768, 6]
+
+
+@pytest.mark.parametrize("columns", [255, 256, 300, 511, 512, 600])
+def test_softmax_of_many_equal_elements(columns: int) -> None:
+    """Up to 511 equal elements have a probability that rounds to one step of 1/256, not to none."""
+    quantizations = {"x": (0.1, 0), "y": (1 / 256, -128)}
+    tensors = [
+        Tensor(name, (1, columns), DType.INT8, QuantizationParameters.per_tensor(*quantization))
+        for name, quantization in quantizations.items()
+    ]
+    graph = Graph.build("rows", tensors, [ops.Softmax(input="x", output="y")], ["x"], ["y"])
+    row = np.full((1, columns), 5, np.int8)
+    (expected,) = run(graph, [row])
+    (found,) = Program(select_kernels(graph)).run([row])
+    np.testing.assert_array_equal(found, expected)
+    assert (found == (-127 if columns < 512 else -128)).all()
 
 
 def _real_graph(operator: ops.Operator, columns: int, output: DType) -> Graph:

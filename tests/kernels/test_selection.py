@@ -1,10 +1,10 @@
 """What selection promises: names, order, determinism, sharing, aliases, and clear refusals."""
 
+import contextlib
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +29,7 @@ from penstock.kernels.selection import select_kernels
 from penstock.kernels.selection.views import RANK_MAX, dense_strides, merge_dimensions
 from tests.kernels.cases import CASES
 from tests.kernels.driver import include_directory
+from tests.kernels.one_of_each import ONE_OF_EACH
 
 DOCS_PAGE = Path(__file__).parents[2] / "docs" / "kernels.md"
 UNIT = QuantizationParameters.per_tensor(1.0, 0)
@@ -245,48 +246,64 @@ def _offsets(extents: Sequence[int], strides: Sequence[int]) -> list[int]:
     ]
 
 
-def _prototypes() -> dict[str, list[str]]:
+def _prototypes(headers: str) -> dict[str, list[str]]:
     """Return the parameters of every function that the public headers declare."""
-    found = {}
-    for header in (include_directory() / "penstock").glob("*.h"):
-        for name, parameters in re.findall(r"^void (ps_\w+)\(([^)]*)\);", header.read_text(), re.M):
-            found[name] = [" ".join(part.split()) for part in parameters.split(",")]
-    return found
+    return {
+        name: [" ".join(part.split()) for part in parameters.split(",")]
+        for name, parameters in re.findall(r"^void (ps_\w+)\(([^)]*)\);", headers, re.M)
+    }
 
 
-def test_arguments_match_the_declarations_in_c() -> None:
-    """Structures have the type and the members, in order, that the header declares."""
-    prototypes = _prototypes()
-    headers = "\n".join(
-        header.read_text() for header in (include_directory() / "penstock").glob("*.h")
+@pytest.fixture(scope="module")
+def headers() -> str:
+    """Return the text of all public headers."""
+    return "\n".join(
+        header.read_text() for header in sorted((include_directory() / "penstock").glob("*.h"))
     )
-    seen = set()
 
-    def check(graph: Graph) -> None:
-        try:
-            calls = select_kernels(graph).calls
-        except UnsupportedError:
-            return
-        for call in calls:
-            declared = prototypes[call.kernel.name]
-            assert len(declared) == len(call.arguments), call.kernel.name
-            for parameter, argument in zip(declared, call.arguments, strict=True):
-                is_const = parameter.startswith("const ")
-                if isinstance(argument, TensorArgument):
-                    assert argument.is_written is not is_const
-                    assert argument.ctype in parameter
-                else:
-                    assert is_const
-                if isinstance(argument, StructArgument):
-                    assert argument.ctype in parameter
-                    assert [name for name, _ in argument.fields] == _members(
-                        headers, argument.ctype
-                    )
-            seen.add(call.kernel.name)
 
-    for case in CASES.values():
-        _for_examples(case, check)
-    assert seen == set(CATALOGUE)
+def _check_arguments(graph: Graph, headers: str) -> set[str]:
+    """Compare each call with the C declaration; return the kernels that were called."""
+    prototypes = _prototypes(headers)
+    calls = select_kernels(graph).calls
+    for call in calls:
+        declared = prototypes[call.kernel.name]
+        assert len(declared) == len(call.arguments), call.kernel.name
+        for parameter, argument in zip(declared, call.arguments, strict=True):
+            is_const = parameter.startswith("const ")
+            if isinstance(argument, TensorArgument):
+                assert argument.is_written is not is_const
+                assert argument.ctype in parameter
+            else:
+                assert is_const
+            if isinstance(argument, StructArgument):
+                assert argument.ctype in parameter
+                assert [name for name, _ in argument.fields] == _members(headers, argument.ctype)
+    return {call.kernel.name for call in calls}
+
+
+def test_every_kernel_has_a_graph_that_calls_it() -> None:
+    assert set(ONE_OF_EACH) == set(CATALOGUE)
+
+
+@pytest.mark.parametrize("kernel", ONE_OF_EACH)
+def test_arguments_of_each_kernel_match_its_declaration(kernel: str, headers: str) -> None:
+    """Structures have the type and the members, in order, that the header declares."""
+    assert _check_arguments(ONE_OF_EACH[kernel], headers) == {kernel}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_arguments_match_the_declarations_in_c(name: str, headers: str) -> None:
+    @settings(
+        max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        graph = CASES[name](data.draw)
+        with contextlib.suppress(UnsupportedError):
+            _check_arguments(graph, headers)
+
+    check()
 
 
 def _members(headers: str, ctype: str) -> list[str]:
@@ -294,17 +311,6 @@ def _members(headers: str, ctype: str) -> list[str]:
     assert match, ctype
     body = re.sub(r"/\*.*?\*/", "", match.group(1), flags=re.S)
     return re.findall(r"(?:int32_t|float) (\w+)(?:\[PS_RANK_MAX\])?;", body)
-
-
-def _for_examples(case: Callable[[Any], Graph], check: Callable[[Graph], None]) -> None:
-    @settings(
-        max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )
-    @given(st.data())
-    def run(data: st.DataObject) -> None:
-        check(case(data.draw))
-
-    run()
 
 
 def test_documentation_lists_the_catalogue(update_docs: bool) -> None:
