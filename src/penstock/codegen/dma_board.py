@@ -1,0 +1,73 @@
+"""What the DMA drivers of runtime/ports need to know of a board, as a C header."""
+
+from penstock.boards.board import Board, MemoryKind
+from penstock.boards.timing import DmaController, DmaKind
+
+PORTS = {
+    DmaKind.STREAM: "stm32_dma_stream",
+    DmaKind.MDMA: "stm32_mdma",
+    DmaKind.GPDMA: "stm32_gpdma",
+}
+"""Folder of runtime/ports/dma for each register layout that has a driver."""
+
+MEMCPY_PORT = "memcpy"
+
+_CHANNELS_MAX = 8
+_DEEP_CHANNELS = slice(12, 16)
+"""Of a GPDMA: those with the longer FIFO; ST RM0456."""
+
+_TCM = (MemoryKind.TCM_DATA, MemoryKind.TCM_INSTRUCTION)
+
+
+def dma_controller(board: Board) -> DmaController | None:
+    """Return the controller that copies between memories; None where no driver knows one."""
+    for controller in board.dma_controllers:
+        is_known = controller.kind in PORTS and controller.clock_enable_address is not None
+        if is_known and controller.memory_to_memory and controller.interrupts:
+            return controller
+    return None
+
+
+def dma_sources(board: Board) -> tuple[str, ...]:
+    """Return the files below runtime/ports that implement ps_dma.h on a board."""
+    controller = dma_controller(board)
+    if controller is None:
+        return (f"dma/{MEMCPY_PORT}/ps_dma.c",)
+    return ("dma/ps_dma.c", "dma/ps_cache.c", f"dma/{PORTS[controller.kind]}/ps_dma_engine.c")
+
+
+def emit_dma_board(board: Board) -> str:
+    """Return ps_dma_board.h; ``memcpy/`` needs none, and has one channel for all.
+
+    The interrupts are those of the channels that the driver uses.
+    """
+    controller = dma_controller(board)
+    channels = slice(0, _CHANNELS_MAX)
+    line_bytes = 0 if board.data_cache is None else board.data_cache.line_bytes
+    macros = {"PS_CACHE_LINE_BYTES": f"{line_bytes}u"}
+    if controller is None:
+        macros["PS_DMA_CHANNEL_COUNT"] = "1u"
+    else:
+        if controller.kind is DmaKind.GPDMA:
+            channels = _DEEP_CHANNELS
+        numbers = controller.interrupts[channels]
+        macros |= {
+            "PS_DMA_CHANNEL_COUNT": f"{len(numbers)}u",
+            "PS_DMA_BASE": f"{controller.base:#010x}u",
+            "PS_DMA_CLOCK_ENABLE": f"{controller.clock_enable_address:#010x}u",
+            "PS_DMA_CLOCK_ENABLE_BIT": f"{controller.clock_enable_bit}u",
+            "PS_DMA_INTERRUPTS": "{" + ", ".join(f"{number}u" for number in numbers) + "}",
+            "PS_DMA_ITEMS_MAX": f"{controller.items_max}u",
+            "PS_DMA_TCM_RANGES": _tcm_ranges(board),
+        }
+    guard = "PENSTOCK_PS_DMA_BOARD_H"
+    lines = [f"/* DMA of {board.title}. */", f"#ifndef {guard}", f"#define {guard}", ""]
+    lines += [f"#define {name} {value}" for name, value in macros.items()]
+    return "\n".join([*lines, "", "#endif", ""])
+
+
+def _tcm_ranges(board: Board) -> str:
+    """Return an initializer of base addresses and sizes in bytes."""
+    regions = [region for region in board.regions if region.kind in _TCM]
+    ranges = [f"{{{r.base:#010x}u, {r.size_bytes}u}}" for r in regions]
+    return "{" + ", ".join(ranges or ["{0u, 0u}"]) + "}"
