@@ -26,7 +26,7 @@ OUTPUT = bytes(
 
 @pytest.fixture
 def virtual(elf: Path, board: Board) -> Iterator[VirtualBoard]:
-    with VirtualBoard(elf, board, instruction_limit=10_000_000) as opened:
+    with VirtualBoard(elf, board, instruction_limit=10_000_000, checks=None) as opened:
         opened.init()
         yield opened
 

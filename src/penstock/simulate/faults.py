@@ -175,18 +175,27 @@ def _neighbor(memory: BoardMemory, address: int) -> str:
 def describe_place(machine: Machine, firmware: Firmware, operator_names: tuple[str, ...]) -> str:
     """Return function, line and operator of the stop, as far as they are known."""
     place = _place_in_code(machine, firmware)
-    operator = machine.monitor.current_operator
+    return f"{place}, {describe_operator(machine.monitor.current_operator, operator_names)}"
+
+
+def describe_operator(operator: int | None, operator_names: tuple[str, ...]) -> str:
+    """Return index and kind of an operator; None is outside of all."""
     if operator is None:
-        return f"{place}, outside all operators"
+        return "outside all operators"
     kind = operator_names[operator] if operator < len(operator_names) else "unknown kind"
-    return f"{place}, operator {operator} ({kind})"
+    return f"operator {operator} ({kind})"
 
 
 def _place_in_code(machine: Machine, firmware: Firmware) -> str:
     record = machine.monitor.record
     function = firmware.function_at(record.pc)
     address = record.pc if function else record.last_block
-    function = function or firmware.function_at(address)
+    return describe_code(firmware, address)
+
+
+def describe_code(firmware: Firmware, address: int) -> str:
+    """Return function and line of an address, as far as they are known."""
+    function = firmware.function_at(address)
     if function is None:
         return f"in no known function, at {address:#010x}"
     line = firmware.source_line(address)

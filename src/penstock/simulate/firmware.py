@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,14 @@ class Firmware:
         segments: what to load.
         symbols: address of each global or local symbol; the lowest bit of functions is cleared.
         functions: sorted, disjoint.
+        sizes: extent in bytes of each symbol that has one.
     """
 
     path: Path
     segments: tuple[Segment, ...]
     symbols: Mapping[str, int]
     functions: tuple[Function, ...]
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     def symbol(self, name: str) -> int:
         """Return a symbol's address.
@@ -113,6 +115,7 @@ def read_firmware(path: Path) -> Firmware:
                 segments=tuple(_segments(elf)),
                 symbols={name: value for name, value, _, _ in symbols},
                 functions=_functions(symbols),
+                sizes={name: size for name, _, size, _ in symbols if size},
             )
     except (OSError, ELFError) as error:
         raise InputError(f"{path} cannot be read as an ELF file: {error}") from error

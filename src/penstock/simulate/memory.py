@@ -2,6 +2,7 @@
 
 import mmap
 from bisect import bisect_right
+from collections.abc import Callable
 from ctypes import addressof, c_char, memmove, string_at
 from dataclasses import dataclass
 
@@ -48,6 +49,8 @@ class BoardMemory:
             for base in region.bases
         ]
         self.windows = tuple(sorted(windows, key=lambda window: window.base))
+        self.on_write: Callable[[int, int], None] | None = None
+        """Told address and extent of what :meth:`write` changes."""
 
     def _host_address(self, region: MemoryRegion) -> int:
         return addressof(c_char.from_buffer(self._buffers[region.name]))
@@ -69,6 +72,8 @@ class BoardMemory:
         for host, size in self._pieces(address, len(content)):
             memmove(host, content[position : position + size], size)
             position += size
+        if self.on_write is not None:
+            self.on_write(address, len(content))
 
     def read_word(self, address: int) -> int:
         """Return a little-endian word."""

@@ -38,6 +38,8 @@ class ActorRecord(ctypes.Structure):
         ("is_write", ctypes.c_uint32),
         ("address", ctypes.c_uint32),
         ("size_bytes", ctypes.c_uint32),
+        ("block", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
         ("time", ctypes.c_uint64),
         ("slot", ctypes.c_uint64),
         ("ended_at", ctypes.c_uint64),

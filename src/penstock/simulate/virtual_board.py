@@ -1,6 +1,6 @@
 """A board that exists only in memory: runs the firmware that would be flashed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,17 +10,28 @@ import numpy as np
 from penstock.boards.board import Board, MemoryKind
 from penstock.errors import InputError, SimulationError
 from penstock.ir.tensor import Array
+from penstock.simulate.dma import Dma
 from penstock.simulate.faults import (
     BKPT_READY,
     STACK_REACH_BYTES,
     StackBounds,
     breakpoint_number,
+    describe_code,
+    describe_operator,
     explain_stop,
 )
 from penstock.simulate.firmware import Firmware, read_firmware
 from penstock.simulate.machine import Machine
 from penstock.simulate.memory import BoardMemory
-from penstock.simulate.monitor import STOP_TIMING, Monitor
+from penstock.simulate.monitor import (
+    STOP_ACCESS,
+    STOP_STACK,
+    STOP_TIMING,
+    STOP_UNALIGNED,
+    Monitor,
+    load_native,
+)
+from penstock.simulate.sanitizers import Checks, Sanitizers
 from penstock.simulate.target_model import TargetModel, TargetTensor, read_target_model
 from penstock.simulate.timing import Timing
 
@@ -31,6 +42,9 @@ _MAGIC = 0x504E5354
 _COMMAND_INIT, _COMMAND_RUN = 1, 2
 _MAGIC_AT, _MODEL_AT, _COMMAND_AT, _FIRST_AT, _LAST_AT, _STATUS_AT = range(0, 24, 4)
 _STATUS_TEXTS = {1: "the model is not initialized", 2: "an index is out of range"}
+_STOPS_AT_ACCESSES = (STOP_ACCESS, STOP_UNALIGNED)
+_ALL_CHECKS = Checks()
+_DRIVER_PREFIX = "ps_dma_"
 _PAINT = b"\xa5"
 _BKPT_BYTES = 2
 
@@ -55,6 +69,7 @@ class VirtualBoard:
         *,
         instruction_limit: int = INSTRUCTION_LIMIT,
         watches_accesses: bool = True,
+        checks: Checks | None = _ALL_CHECKS,
     ) -> None:
         """Load the firmware, reset the core, and run until main waits for a command.
 
@@ -64,6 +79,8 @@ class VirtualBoard:
             instruction_limit: most instructions of one command before it counts as runaway.
             watches_accesses: whether accesses are watched for alignment faults, for a stack that
                 grows into other memory, and for their time; off is faster, and counts no cycles.
+            checks: which sanitizers watch, where accesses are watched and the board has timing;
+                None for none.
 
         Raises:
             InputError: the file is no firmware with the harness.
@@ -83,11 +100,14 @@ class VirtualBoard:
         )
         self._machine.monitor.guard(self.stack.limit - STACK_REACH_BYTES, self.stack.limit)
         self.memory.write(self.stack.limit, _PAINT * (self.stack.top - self.stack.limit))
+        self._sanitizers = self._attach_sanitizers(checks)
         self._start()
         if self._read_mailbox(_MAGIC_AT) != _MAGIC:
             raise SimulationError(f"{elf.name} stopped before its main filled the mailbox")
         self.model: TargetModel = read_target_model(self.memory, self._read_mailbox(_MODEL_AT))
         self._operator_names = self.model.operator_names
+        if self._sanitizers is not None:
+            self._sanitizers.allow(self._model_ranges())
 
     def __enter__(self) -> Self:
         return self
@@ -102,7 +122,34 @@ class VirtualBoard:
 
     def close(self) -> None:
         """Release everything; no other method may be called afterwards."""
+        if self._sanitizers is not None:
+            self._sanitizers.close()
         self._machine.close()
+
+    def _attach_sanitizers(self, checks: Checks | None) -> Sanitizers | None:
+        dma, timing = self._machine.dma, self.timing
+        if checks is None or dma is None or timing is None:
+            return None
+        sanitizers = Sanitizers(self.memory, dma, timing.record, load_native(), checks)
+        for segment in self.firmware.segments:
+            sanitizers.mark_written(segment.address, len(segment.content))
+        return sanitizers
+
+    def _model_ranges(self) -> Iterator[tuple[int, int]]:
+        """Yield what operators may touch: stack, what is programmed, the model's objects."""
+        yield self.stack.limit, self.stack.top - self.stack.limit
+        for segment in self.firmware.segments:
+            window = self.memory.window_at(segment.address)
+            if window is not None and not window.region.is_writable:
+                yield segment.address, len(segment.content)
+        for name, size_bytes in self.firmware.sizes.items():
+            if name.startswith((f"{self.model.name}_", _DRIVER_PREFIX)):
+                yield self.firmware.symbol(name), size_bytes
+
+    @property
+    def dma(self) -> Dma | None:
+        """The DMA controllers; None where there is no clock."""
+        return self._machine.dma
 
     @property
     def timing(self) -> Timing | None:
@@ -184,6 +231,7 @@ class VirtualBoard:
         on_poll = self.on_poll
         poll = None if on_poll is None else lambda: on_poll(self.monitor)
         self._machine.run(address, self._instruction_limit, poll)
+        self._raise_fault()
         stopped_for_timing = self.monitor.record.reason == STOP_TIMING
         if not stopped_for_timing and breakpoint_number(self._machine, self.memory) != BKPT_READY:
             raise explain_stop(
@@ -191,6 +239,20 @@ class VirtualBoard:
             )
         if self.timing is not None:
             self.timing.raise_failure()
+
+    def _raise_fault(self) -> None:
+        """Raise what a sanitizer found, unless the core has stopped at that very access."""
+        sanitizers, record = self._sanitizers, self.monitor.record
+        if sanitizers is None or not sanitizers.has_fault:
+            return
+        stops_there = record.reason in _STOPS_AT_ACCESSES and sanitizers.is_fault_at(record.address)
+        if stops_there or record.reason == STOP_STACK:
+            return
+        block = sanitizers.fault_block
+        place = "" if block is None else describe_code(self.firmware, block)
+        raise sanitizers.explain(
+            lambda operator: describe_operator(operator, self._operator_names), place
+        )
 
     def _read_mailbox(self, offset_bytes: int) -> int:
         return self.memory.read_word(self._mailbox + offset_bytes)

@@ -88,6 +88,7 @@ static ps_actor core_actor(const ps_timing *t, uint32_t address, uint32_t size_b
   actor.is_write = is_write != 0;
   actor.address = address;
   actor.size_bytes = size_bytes;
+  actor.block = t->blocks[t->previous].address;
   actor.time = t->now;
   actor.slot = t->slot;
   return actor;

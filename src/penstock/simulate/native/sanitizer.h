@@ -36,6 +36,8 @@ typedef struct ps_actor {
   uint32_t is_write;
   uint32_t address; /* of the access, or a transfer's first byte */
   uint32_t size_bytes;
+  uint32_t block; /* of code that the core is in */
+  uint32_t reserved;
   uint64_t time;
   uint64_t slot;
   uint64_t ended_at; /* of a transfer; 0 while it runs */
