@@ -243,6 +243,7 @@ class Timing:
             return self._fail(error)
         record.contents.ticks = _ticks(cost.cycles)
         record.contents.load_use_ticks = _ticks(cost.load_use_cycles)
+        record.contents.step_ticks = _ticks(cost.cycles / max(after.access_count, 1))
         record.contents.pair_mask = cost.pair_mask
         return 0
 

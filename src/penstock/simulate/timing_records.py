@@ -80,7 +80,7 @@ class EdgeRecord(ctypes.Structure):
         ("previous", ctypes.c_uint32),
         ("ticks", ctypes.c_uint32),
         ("load_use_ticks", ctypes.c_uint32),
-        ("is_valid", ctypes.c_uint32),
+        ("step_ticks", ctypes.c_uint32),
         ("pair_mask", ctypes.c_uint64),
     )
 
@@ -168,6 +168,8 @@ class TimingRecord(ctypes.Structure):
         ("last_memory", ctypes.c_uint32),
         ("access_index", ctypes.c_uint32),
         ("pair_mask", ctypes.c_uint64),
+        ("step", ctypes.c_uint64),
+        ("ahead", ctypes.c_uint64),
         ("stores", ctypes.c_uint64 * STORES_MAX),
         ("last_store", ctypes.c_uint64),
         ("next_store", ctypes.c_uint32),

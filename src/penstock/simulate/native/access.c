@@ -36,15 +36,22 @@ uint64_t ps_read_line(ps_memory *memory, uint32_t line, uint32_t line_bytes, uin
 /* Puts a store that is done at a time into the buffer; returns the wait for room. */
 static uint64_t buffer_store(ps_timing *t, uint64_t done_at) {
   uint64_t *entry = &t->stores[t->next_store];
-  const uint64_t stall = *entry > t->now ? *entry - t->now : 0;
+  const uint64_t here = ps_here(t);
+  const uint64_t stall = *entry > here ? *entry - here : 0;
   t->last_store = done_at;
   *entry = done_at;
   t->next_store = t->next_store + 1u == t->store_entries ? 0u : t->next_store + 1u;
   return stall;
 }
 
+/* Stores leave the buffer in order. */
+static uint64_t begin_of_store(const ps_timing *t) {
+  const uint64_t here = ps_here(t);
+  return here > t->last_store ? here : t->last_store;
+}
+
 static uint64_t buffer_write(ps_timing *t, ps_memory *memory, uint32_t address, int64_t cost) {
-  const uint64_t begin = t->now > t->last_store ? t->now : t->last_store;
+  const uint64_t begin = begin_of_store(t);
   return buffer_store(t, occupy(memory, begin, cost + ps_open_row(memory, address)));
 }
 
@@ -72,13 +79,13 @@ static uint32_t *fill_line(ps_timing *t, ps_cache *cache, ps_memory *memory, uin
   const uint32_t line = address >> cache->line_shift << cache->line_shift;
   uint32_t *tag = ps_cache_victim(cache, address);
   const uint32_t victim = *tag;
-  *stall = ps_read_line(memory, line, 1u << cache->line_shift, t->now);
+  *stall = ps_read_line(memory, line, 1u << cache->line_shift, ps_here(t));
   memory->bytes_read += 1u << cache->line_shift;
   if ((victim & PS_LINE_DIRTY) != 0u) {
     const uint32_t written = victim & ~(uint32_t)PS_LINE_FLAGS;
     ps_memory *home = home_of(t, written);
     home->bytes_written += 1u << cache->line_shift;
-    (void)occupy(home, t->now + *stall, home->line_write + ps_open_row(home, written));
+    (void)occupy(home, ps_here(t) + *stall, home->line_write + ps_open_row(home, written));
   }
   if (t->sanitizer != 0 && cache == &t->data_cache) {
     ps_sanitize_drop(t, victim);
@@ -97,11 +104,17 @@ static void read_cached(ps_timing *t, ps_cache *cache, ps_memory *memory, uint32
   }
 }
 
+static int is_unaligned(uint32_t address, uint32_t size_bytes) {
+  return (address & (size_bytes - 1u) & 3u) != 0u;
+}
+
 /* Into what answers at once; parts of words need a read first. */
-static uint64_t write_fast(ps_timing *t, uint32_t size_bytes) {
-  const uint64_t begin = t->now > t->last_store ? t->now : t->last_store;
-  return buffer_store(t, begin + (size_bytes < 4u ? (uint64_t)t->subword_store
-                                                  : (uint64_t)PS_TICKS_PER_CYCLE));
+static uint64_t write_fast(ps_timing *t, uint32_t address, uint32_t size_bytes) {
+  int64_t cost = size_bytes < 4u ? t->subword_store : PS_TICKS_PER_CYCLE;
+  if (t->store_entries > 1u && is_unaligned(address, size_bytes)) {
+    cost = t->unaligned_store;
+  }
+  return buffer_store(t, begin_of_store(t) + (uint64_t)cost);
 }
 
 static void make_dirty(ps_timing *t, uint32_t *tag, uint32_t address, uint32_t size_bytes) {
@@ -117,13 +130,15 @@ static uint64_t write_through(ps_timing *t, const ps_zone *zone, uint32_t addres
                               uint32_t size_bytes) {
   ps_memory *memory = &t->memories[zone->memory];
   const int is_joined = t->store_entries > 1u && !zone->is_device && t->store_run_bytes != 0u &&
-                        (address & 3u) != 0u && t->last_store > t->now;
+                        (address & 3u) != 0u && t->last_store > ps_here(t);
   memory->bytes_written += size_bytes;
   if (memory->word_write == 0 || is_joined) {
     return 0;
   }
-  return buffer_write(t, memory, address,
-                      size_bytes > 4u ? memory->word_write * 2 : memory->word_write);
+  if (size_bytes > 4u || is_unaligned(address, size_bytes)) {
+    return buffer_write(t, memory, address, memory->word_write * 2);
+  }
+  return buffer_write(t, memory, address, memory->word_write);
 }
 
 /* A store never waits for its line: it waits in the store buffer. */
@@ -136,11 +151,11 @@ static uint64_t write_cached(ps_timing *t, const ps_zone *zone, uint32_t address
   uint64_t fill;
   if (tag != 0 && zone->is_written_back) {
     make_dirty(t, tag, address, size_bytes);
-    return write_fast(t, size_bytes);
+    return write_fast(t, address, size_bytes);
   }
   if (tag == 0 && zone->is_allocated_by_writes && !is_streaming) {
     make_dirty(t, fill_line(t, cache, memory, address, &fill), address, size_bytes);
-    return buffer_store(t, t->now + fill);
+    return buffer_store(t, ps_here(t) + fill);
   }
   return write_through(t, zone, address, size_bytes);
 }
@@ -158,9 +173,9 @@ static void read_uncached(ps_timing *t, const ps_zone *zone, uint32_t address,
   uint64_t stall = 0;
   memory->bytes_read += size_bytes;
   if (zone->is_accelerated && t->data_accelerator.line_count != 0u) {
-    stall = ps_accelerated(&t->data_accelerator, memory, address, t->now);
+    stall = ps_accelerated(&t->data_accelerator, memory, address, ps_here(t));
   } else if (memory->word_read != 0) {
-    stall = read_word(memory, address, size_bytes, t->now);
+    stall = read_word(memory, address, size_bytes, ps_here(t));
   }
   if (stall != 0) {
     ps_stall(t, cause_of(memory), stall);
@@ -178,7 +193,7 @@ static void write_data(ps_timing *t, const ps_zone *zone, uint32_t address, uint
   note_store(t, address, size_bytes);
   if (memory->is_tightly_coupled) {
     memory->bytes_written += size_bytes;
-    stall = write_fast(t, size_bytes);
+    stall = write_fast(t, address, size_bytes);
   } else if (zone->is_cached && t->data_cache.is_enabled) {
     stall = write_cached(t, zone, address, size_bytes);
   } else {

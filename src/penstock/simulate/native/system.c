@@ -93,7 +93,7 @@ static void count_down(ps_timing *t) {
   const uint32_t period = (read_page(t->system_page, SYSTICK_RELOAD) & 0xFFFFFFu) + 1u;
   if ((read_page(t->system_page, SYSTICK_CONTROL) & 1u) != 0u) {
     write_page(t->system_page, SYSTICK_VALUE,
-               period - 1u - (uint32_t)((t->now >> PS_TICK_SHIFT) % period));
+               period - 1u - (uint32_t)((ps_here(t) >> PS_TICK_SHIFT) % period));
   }
 }
 
@@ -138,7 +138,7 @@ void ps_system_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int i
   } else if (page == SYSTEM_PAGE && offset == SYSTICK_VALUE) {
     count_down(t);
   } else if (page == TRACE_PAGE && offset == CYCLE_COUNTER) {
-    const uint32_t cycles = (uint32_t)(t->now >> PS_TICK_SHIFT);
+    const uint32_t cycles = (uint32_t)(ps_here(t) >> PS_TICK_SHIFT);
     if (is_write) {
       t->cycle_base = value - cycles;
     } else {

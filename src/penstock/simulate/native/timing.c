@@ -74,6 +74,7 @@ void ps_timing_chill(ps_timing *t) {
   forget_lines(&t->instruction_accelerator);
   forget_lines(&t->data_accelerator);
   memset(t->stores, 0, sizeof t->stores);
+  t->ahead = 0;
   t->last_store = 0;
   t->store_run_bytes = 0;
   t->previous = 0;
@@ -179,6 +180,8 @@ void ps_timing_block(ps_timing *t, uint32_t number, uint64_t slot) {
   counters->ticks += ticks;
   counters->stalls[PS_CAUSE_LOAD_USE] += edge->load_use_ticks;
   t->pair_mask = edge->pair_mask;
+  t->step = edge->step_ticks;
+  t->ahead = ticks;
   t->access_index = 0;
   if (t->predicts_branches) {
     predict(t, block);
@@ -205,6 +208,7 @@ void ps_timing_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int i
                       uint32_t value) {
   const ps_zone *zone = &t->zones[t->zone_of_page[address >> PS_PAGE_SHIFT]];
   const uint32_t index = t->access_index++;
+  t->ahead -= t->step < t->ahead ? t->step : t->ahead;
   if (index < 64u && ((t->pair_mask >> index) & 1u) != 0u) {
     check_pair(t, address, zone->memory);
   }
@@ -221,7 +225,8 @@ void ps_timing_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int i
     ps_sanitize_access(t, address, size_bytes, is_write);
   }
   if ((address & (size_bytes - 1u) & 3u) != 0u) {
-    const int64_t penalty = is_write ? t->unaligned_store : t->unaligned_load;
+    const int is_buffered = is_write && t->store_entries > 1u;
+    const int64_t penalty = is_buffered ? 0 : is_write ? t->unaligned_store : t->unaligned_load;
     if (penalty != 0) {
       ps_stall(t, PS_CAUSE_ALIGNMENT, (uint64_t)penalty);
     }

@@ -79,7 +79,7 @@ typedef struct ps_edge {
   uint32_t previous;
   uint32_t ticks;
   uint32_t load_use_ticks;
-  uint32_t is_valid;
+  uint32_t step_ticks; /* from one access to the next */
   uint64_t pair_mask; /* bit k: access k is issued together with access k - 1 */
 } ps_edge;
 
@@ -149,6 +149,8 @@ typedef struct ps_timing {
   uint32_t last_memory;
   uint32_t access_index;
   uint64_t pair_mask;
+  uint64_t step;  /* ticks from one of the block's accesses to the next */
+  uint64_t ahead; /* ticks of the block that are still to come: `now` is its end */
   uint64_t stores[PS_STORES_MAX]; /* when each will have drained */
   uint64_t last_store;
   uint32_t next_store;
@@ -175,6 +177,10 @@ void ps_timing_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int i
                       uint32_t value);
 
 /* Parts of the above. */
+
+/* Returns the time of the access that is being timed. */
+static inline uint64_t ps_here(const ps_timing *t) { return t->now - t->ahead; }
+
 void ps_stall(ps_timing *t, ps_cause cause, uint64_t ticks);
 int64_t ps_open_row(ps_memory *memory, uint32_t address);
 uint64_t ps_read_line(ps_memory *memory, uint32_t line, uint32_t line_bytes, uint64_t now);

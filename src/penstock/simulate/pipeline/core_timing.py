@@ -126,7 +126,8 @@ class AccessTiming:
 
     Attributes:
         unaligned_load_cycles: that an unaligned load takes longer, on average.
-        unaligned_store_cycles: that an unaligned store occupies the store buffer longer.
+        unaligned_store_cycles: that an unaligned store occupies the store buffer; with one entry,
+            that it takes longer.
         subword_store_cycles: that a byte or half word occupies the store buffer, where words
             need one: it is read, modified and written.
         pair_rule: what loads of one cycle, or loads that overlap, need.
