@@ -101,6 +101,12 @@ def output_size(shape, window, stride, padding):
     return height, width
 
 
+def transposed_size(shape, window, stride, padding):
+    height = (shape[1] - 1) * stride[0] + window[0] - padding.top - padding.bottom
+    width = (shape[2] - 1) * stride[1] + window[1] - padding.left - padding.right
+    return height, width
+
+
 def quantizations(dtype):
     points = st.sampled_from([-128, -128, -11, 0, 127]) if dtype is DType.INT8 else st.just(0)
     scales = SCALES if dtype is DType.INT8 else tuple(scale / 300 for scale in SCALES)
@@ -131,8 +137,26 @@ def filters(draw, shape, axis, *, depthwise=False):
 
 
 @st.composite
+def windows(draw, shape, kind):
+    """Draw kernel, size of the output and attributes of a convolution; the size may be < 1."""
+    kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    if kind is ops.TransposeConv2D:
+        # Networks of many layers must not double their images each time.
+        strides = [(1, 1), (2, 2), (1, 2)] if max(shape[1:3]) <= 6 else [(1, 1)]
+        stride, padding = draw(st.sampled_from(strides)), draw(paddings_2d(1))
+        size = transposed_size(shape, kernel, stride, padding)
+        return kernel, size, {"stride": stride, "padding": padding}
+    stride = draw(st.sampled_from([(1, 1), (2, 2), (1, 2)]))
+    padding = draw(paddings_2d(2))
+    dilation = draw(st.sampled_from([(1, 1), (1, 1), (2, 1)]))
+    window = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    size = output_size(shape, window, stride, padding)
+    return kernel, size, {"stride": stride, "padding": padding, "dilation": dilation}
+
+
+@st.composite
 def with_weights(draw, network, source, kind):
-    """Append a convolution, depthwise convolution, or fully connected layer."""
+    """Append a convolution of any kind, or a fully connected layer."""
     before = network.tensors[source]
     channels = before.shape[-1]
     attributes = {"activation": draw(ACTIVATIONS)}
@@ -141,14 +165,10 @@ def with_weights(draw, network, source, kind):
         shape, axis = (draw(st.integers(1, 5)), channels), 0
         result_shape = (before.shape[0], shape[0])
     else:
-        kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
-        attributes["stride"] = draw(st.sampled_from([(1, 1), (2, 2), (1, 2)]))
-        attributes["padding"] = draw(paddings_2d(2))
-        attributes["dilation"] = draw(st.sampled_from([(1, 1), (1, 1), (2, 1)]))
-        window = [(k - 1) * d + 1 for k, d in zip(kernel, attributes["dilation"], strict=True)]
-        size = output_size(before.shape, window, attributes["stride"], attributes["padding"])
+        kernel, size, geometry = draw(windows(before.shape, kind))
         if min(size) < 1:
             return source
+        attributes |= geometry
         count = channels * draw(st.integers(1, 2)) if depthwise else draw(st.integers(1, 6))
         shape = (1, *kernel, count) if depthwise else (count, *kernel, channels)
         axis = 3 if depthwise else 0
@@ -287,6 +307,7 @@ def networks(draw, *, dtypes=(DType.INT8, DType.INT8, DType.INT16), max_layers=7
     layers = {
         "conv": lambda s: with_weights(network, s, ops.Conv2D),
         "depthwise": lambda s: with_weights(network, s, ops.DepthwiseConv2D),
+        "transposed": lambda s: with_weights(network, s, ops.TransposeConv2D),
         "sum": lambda s: sums(network, s),
         "pad": lambda s: pads(network, s),
         "pool": lambda s: pools(network, s),

@@ -9,7 +9,7 @@ from penstock.ir import operators as ops
 from penstock.ir.dtype import DType
 from penstock.ir.tensor import Tensor
 from penstock.passes import STANDARD, FoldConstants, run_passes
-from tests.passes.cases import Q, constant_channel, dynamic_reshape, start
+from tests.passes.dead_channel_cases import Q, constant_channel, dynamic_reshape, start
 
 
 def test_every_pass_is_reported_with_its_result():
