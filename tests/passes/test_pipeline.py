@@ -9,7 +9,9 @@ from penstock.ir import operators as ops
 from penstock.ir.dtype import DType
 from penstock.ir.tensor import Tensor
 from penstock.passes import STANDARD, FoldConstants, run_passes
-from tests.passes.dead_channel_cases import Q, constant_channel, dynamic_reshape, start
+from tests.passes.building import Q, start
+from tests.passes.cases import dynamic_reshape
+from tests.passes.dead_channel_cases import constant_channel
 
 
 def test_every_pass_is_reported_with_its_result():
