@@ -113,6 +113,7 @@ class AcceleratorRecord(ctypes.Structure):
         ("order", ctypes.c_void_p),
         ("prefetched_line", ctypes.c_uint64),
         ("prefetch_ready", ctypes.c_uint64),
+        ("line_reads", ctypes.c_uint64),
     )
 
 

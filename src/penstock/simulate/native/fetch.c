@@ -20,6 +20,7 @@ uint64_t ps_accelerated(ps_accelerator *a, const ps_memory *memory, uint32_t add
     uint32_t *oldest = &a->present[(a->order[a->next] - 1u) % ACCELERATOR_SLOTS];
     *oldest = *oldest == a->order[a->next] ? 0u : *oldest;
   }
+  ++a->line_reads;
   *slot = line + 1u;
   a->order[a->next] = line + 1u;
   a->next = a->next + 1u == a->line_count ? 0u : a->next + 1u;
@@ -49,16 +50,15 @@ static void fetch_accelerated(ps_timing *t, const ps_block *block, ps_memory *me
   const uint32_t last = (block->address + block->size_bytes - 1u) >> a->line_shift;
   const uint64_t begin = t->now - length;
   const uint64_t step = length / (last - first + 1u);
+  const uint64_t reads = a->line_reads;
   uint64_t stall = 0;
   uint32_t line;
   for (line = first; line <= last; ++line) {
     const uint64_t now = begin + step * (line - first) + stall;
     stall += ps_accelerated(a, memory, line << a->line_shift, now);
   }
-  if (stall != 0) {
-    memory->bytes_fetched += (uint64_t)(last - first + 1u) << a->line_shift;
-    ps_stall(t, PS_CAUSE_FETCH, stall);
-  }
+  memory->bytes_fetched += (uint64_t)(a->line_reads - reads) << a->line_shift;
+  ps_stall(t, PS_CAUSE_FETCH, stall);
 }
 
 void ps_fetch(ps_timing *t, const ps_block *block, uint64_t ticks) {

@@ -105,6 +105,7 @@ typedef struct ps_accelerator {
   uint32_t *order;   /* ring of the lines held */
   uint64_t prefetched_line;
   uint64_t prefetch_ready;
+  uint64_t line_reads;
 } ps_accelerator;
 
 typedef struct ps_counters {
