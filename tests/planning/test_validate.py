@@ -71,6 +71,24 @@ def test_moved_tensors_are_noticed(
         validate_plan(_moved(plan, offsets))
 
 
+def test_scratch_destroys_what_waits_for_a_later_step() -> None:
+    """Scratch may lie where nothing of its own step does, and still be in the way."""
+    graph = program(
+        {"a": 16, "kept": 16, "b": 16, "end": 16},
+        [
+            call(["a"], ["kept"]),
+            call(["a"], ["b"], scratch_bytes=16),
+            call(["kept", "b"], ["end"]),
+        ],
+        ["a"],
+        ["end"],
+    )
+    good = _moved(plan_execution(graph, None), {"a": 0, "kept": 16, "b": 32, "end": 48})
+    validate_plan(_replace_arena(good, scratch_offset_bytes={1: 64}))
+    with pytest.raises(GraphError, match=r"step 2 .* needs tensor 'kept', .* overwritten"):
+        validate_plan(_replace_arena(good, scratch_offset_bytes={1: 16}))
+
+
 def _replace_arena(plan: ExecutionPlan, **changes: object) -> ExecutionPlan:
     return dataclasses.replace(plan, arena=dataclasses.replace(plan.arena, **changes))
 
