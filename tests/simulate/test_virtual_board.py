@@ -157,6 +157,19 @@ def test_weights_in_ram_are_copied_by_start_up(build: Build, board: Board) -> No
         assert virtual.read_outputs() == [OUTPUT]
 
 
+def test_start_up_lets_the_core_cache_the_sdram(virtual: VirtualBoard) -> None:
+    """Without the MPU, external RAM at these addresses is device memory, which is never cached."""
+    assert virtual.timing is not None
+    virtual.write_inputs([INPUT])
+    virtual.run_range(0, 1)
+    first = virtual.timing.traffic()["sdram"]
+    virtual.timing.clear_counts()
+    virtual.run_range(0, 1)
+    again = virtual.timing.traffic()["sdram"]
+    assert first.read_bytes >= len(INPUT)
+    assert (again.read_bytes, again.written_bytes) == (0, 0)
+
+
 def test_status_codes_of_the_model_are_errors(elf: Path, board: Board) -> None:
     with VirtualBoard(elf, board) as virtual:
         with pytest.raises(SimulationError, match="status 1: the model is not initialized"):
