@@ -12,8 +12,12 @@ import pytest
 from penstock.boards import Core
 from penstock.codegen import emit_project
 from penstock.errors import GraphError, InputError
+from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
 from penstock.ir.interpreter import initial_state, run
+from penstock.ir.operators import Maximum
+from penstock.ir.quantization import QuantizationParameters
+from penstock.ir.tensor import Tensor
 from penstock.planning import ExecutionPlan
 from penstock.planning.interpreter import run_plan
 from penstock.toolchain import (
@@ -118,6 +122,28 @@ def test_state_survives_runs_and_init_clears_it(tmp_path: Path) -> None:
             assert all(map(np.array_equal, found, expected))
         assert model.read_state(0, 16) == state["memory"].tobytes()
     assert not np.array_equal(expected[0], run(graph, sounds[1])[0])
+
+
+@pytest.mark.parametrize(("dtype", "zero_point"), [(DType.INT8, -3), (DType.INT16, 300)])
+def test_state_starts_at_its_zero_point_in_every_element(
+    tmp_path: Path, dtype: DType, zero_point: int
+) -> None:
+    """A variable that nothing writes is legal, and bytes alone cannot fill wider elements."""
+    quantization = QuantizationParameters.per_tensor(0.5, zero_point)
+    tensors = [
+        Tensor("x", (1, 5), dtype, quantization),
+        Tensor("memory", (1, 5), dtype, quantization, is_variable=True),
+        Tensor("y", (1, 5), dtype, quantization),
+    ]
+    graph = Graph.build(
+        "keeper", tensors, [Maximum(left="x", right="memory", output="y")], ["x"], ["y"]
+    )
+    inputs = [np.array([[-100, -1, 0, 1, 100]], dtype.numpy)]
+    with _load(graph, tmp_path) as model:
+        model.init()
+        (found,) = model.run(inputs)
+    assert found.tolist() == np.maximum(inputs[0], zero_point).tolist()
+    assert np.array_equal(found, run(graph, inputs)[0])
 
 
 @pytest.mark.parametrize("make", [classifier, recurrent])
