@@ -90,11 +90,15 @@ def test_compile_then_run_the_folder(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert result.keys() >= RUN_FIELDS
     assert all(row.keys() >= OPERATOR_FIELDS for row in result["operators"])
     assert (result["truth"], result["instructions"]) == ("host", None)
+    assert result["energy_mj"] is None
+    assert "virtual boards" in result["energy_reason"]
     assert int(np.argmax(np.load(answer))) == LABELS.read_text().splitlines().index("cat")
     assert "cat" in capsys.readouterr().out
 
 
-def test_a_virtual_board_gives_the_bytes_of_the_host(tmp_path: Path) -> None:
+def test_a_virtual_board_gives_the_bytes_of_the_host(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ("--input", CAT, "--verify", "--json", tmp_path / "r.json")
     assert penstock("run", MODEL, "--board", BOARD, "--output", tmp_path / "b.npy", *arguments) == 0
     assert (
@@ -115,6 +119,10 @@ def test_a_virtual_board_gives_the_bytes_of_the_host(tmp_path: Path) -> None:
     assert sum(result["stalls"].values()) < result["cycles"]
     assert sum(row["stalls"]["load_use"] for row in result["operators"]) > 0
     assert result["traffic_bytes"]["dtcm"]["read"] > result["macs"]
+    energy = result["energy_mj"]
+    assert energy["value"] == pytest.approx(0.327 * result["latency_ms"]), "no external memory"
+    assert energy["low"] < energy["value"] < energy["high"]
+    assert capsys.readouterr().out.count("\nEnergy: ") == 1
 
 
 def test_json_can_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from penstock.cli.tables import (
     plain_table,
     show_memory,
 )
+from penstock.report.energy import Energy
 from penstock.report.outputs import dequantized
 from penstock.report.results import OperatorResult, RunResult, RunTime, Truth
 from penstock.units import format_bytes, format_count
@@ -31,6 +32,10 @@ _CAUSES = {
     "store_buffer": "room in the store buffer",
     "dma_wait": "a DMA transfer, asleep",
 }
+
+
+_STATES = {"run": "running", "sleep": "asleep"}
+"""Parts of the energy that are no memories."""
 
 
 def show_run(outcome: api.RunOutcome, labels: Sequence[str] | None) -> None:
@@ -96,6 +101,7 @@ def _show_cost(result: RunResult) -> None:
             "the rest was removed by the passes"
         )
     if result.time is not None:
+        show_energy(result.energy)
         show_stalls(result.time)
         show_traffic(result.time)
     count = len(result.operators)
@@ -125,6 +131,29 @@ def _details(result: RunResult, executed: int) -> str:
     if result.cycles_per_mac is not None:
         parts.append(f"{result.cycles_per_mac:.2f} cycles per MAC of the model")
     return ", ".join(parts)
+
+
+def show_energy(energy: Energy) -> None:
+    """Print what it costs, with the band that it lies in, or why that is not known."""
+    total = energy.total
+    if total is None:
+        stdout.print(f"Energy: not known, {escape(energy.reason)}", soft_wrap=True)
+        return
+    parts = [
+        f"{_STATES.get(name, escape(name))} {_millijoules(band.value)}"
+        for name, band in energy.parts.items()
+        if band.value
+    ]
+    detail = f": {', '.join(parts)}" if len(parts) > 1 else ""
+    band = f"{_millijoules(total.low)} … {_millijoules(total.high)}"
+    stdout.print(
+        f"Energy: {_millijoules(total.value)} mJ ({band}), simulated{detail}", soft_wrap=True
+    )
+
+
+def _millijoules(value: float) -> str:
+    """Return three significant digits."""
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 def show_stalls(time: RunTime) -> None:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from penstock import api
 from penstock.cli.console import json_option, progress_bar, stdout, write_json
 from penstock.cli.parameters import STANDARD_OUTPUT, input_file, option_name
-from penstock.cli.run_tables import show_stalls, show_traffic
+from penstock.cli.run_tables import show_energy, show_stalls, show_traffic
 from penstock.cli.tables import add_columns, format_share, plain_table
 from penstock.errors import InputError
 from penstock.units import format_count
@@ -198,6 +198,7 @@ def _show(result: api.ProgramResult) -> None:
             f"{time.clock_hz / 1e6:g} MHz, {instructions}",
             soft_wrap=True,
         )
+        show_energy(result.energy)
         show_stalls(time)
         show_traffic(time)
     _show_functions(result)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.boards.board import Board
+from penstock.report.energy import Energy, spent_energy
 from penstock.report.results import RunTime, Truth
 from penstock.report.summary import run_time
 from penstock.simulate.program import ProgramRun
@@ -21,6 +22,7 @@ class ProgramResult:
         counted: the stretch that the figures are of, for people.
         instructions: of that stretch.
         time: of that stretch; None for boards without timing.
+        energy: of that stretch, or why it is not known.
         functions: instructions by function, callees not included, most first.
         exit_status: None when the program did not exit.
         return_value: r0 after the last call; None without calls.
@@ -35,6 +37,7 @@ class ProgramResult:
     counted: str
     instructions: int
     time: RunTime | None
+    energy: Energy
     functions: Mapping[str, int]
     exit_status: int | None
     return_value: int | None
@@ -57,6 +60,7 @@ class ProgramResult:
             "cycles": None if time is None else time.cycles,
             "clock_hz": None if time is None else time.clock_hz,
             "latency_ms": None if time is None else time.latency_ms,
+            **self.energy.to_json(),
             "stalls": None if time is None else dict(time.stalls),
             "traffic_bytes": traffic,
             "exit_status": self.exit_status,
@@ -77,6 +81,7 @@ def summarize_program(file: str, board: Board, run: ProgramRun) -> ProgramResult
         counted=run.counted,
         instructions=run.instructions,
         time=run_time(board, run.time, run.traffic),
+        energy=spent_energy(board, run.time, run.traffic),
         functions=run.function_instructions,
         exit_status=run.exit_status,
         return_value=run.return_value,

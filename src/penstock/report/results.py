@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from penstock.report.energy import Energy
+
 
 class Truth(Enum):
     """How figures came about; never mixed in one result."""
@@ -105,6 +107,7 @@ class RunResult:
         macs: of the original model.
         instructions: of one inference; None on the host.
         time: of one inference; None on the host, and for boards without timing.
+        energy: of one inference, or why it is not known.
         stack_bytes: most stack ever used; None on the host.
         memory: use by region.
         operators: one per step.
@@ -121,6 +124,7 @@ class RunResult:
     macs: int
     instructions: int | None
     time: RunTime | None
+    energy: Energy
     stack_bytes: int | None
     memory: Mapping[str, MemoryUse]
     operators: Sequence[OperatorResult]
@@ -148,7 +152,7 @@ class RunResult:
             "cycles_per_mac": self.cycles_per_mac,
             "clock_hz": None if self.time is None else self.time.clock_hz,
             "latency_ms": None if self.time is None else self.time.latency_ms,
-            "energy_mj": None,
+            **self.energy.to_json(),
             "stalls": None if self.time is None else dict(self.time.stalls),
             "traffic_bytes": None
             if self.time is None

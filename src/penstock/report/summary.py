@@ -7,6 +7,7 @@ from penstock.boards.board import Board
 from penstock.ir.graph import Graph
 from penstock.ir.macs import graph_macs
 from penstock.planning import ExecutionPlan
+from penstock.report.energy import Energy, spent_energy
 from penstock.report.results import (
     CompileResult,
     MemoryUse,
@@ -21,6 +22,8 @@ from penstock.simulate.timing import CycleCounts, Traffic
 
 HOST = "host"
 """What results call this computer."""
+
+_NO_ENERGY = Energy(None, {}, "only of virtual boards is the energy known")
 
 
 def memory_use(
@@ -112,6 +115,9 @@ def summarize_run(
         time=None
         if board is None or simulation is None
         else run_time(board, simulation.time, simulation.traffic),
+        energy=_NO_ENERGY
+        if board is None or simulation is None
+        else spent_energy(board, simulation.time, simulation.traffic),
         stack_bytes=None if simulation is None else simulation.stack_bytes_peak,
         memory=memory,
         operators=_operator_results(plan, simulation),
