@@ -145,7 +145,9 @@ __attribute__((noinline)) void dmacases_op_000_copy(void) {
 
 static const char *const names[] = {"COPY"};
 static const int32_t shape[] = {64};
-static const ps_tensor tensors[] = {{"in", dmacases_arena, 64, PS_INT8, 1, shape, 0.5f, 0}};
+static const ps_tensor inputs[] = {{"in", dmacases_arena, 64, PS_INT8, 1, shape, 0.5f, 0}};
+static const ps_tensor outputs[] = {
+    {"out", (void *)(uintptr_t)dmacases_weights, 64, PS_INT8, 1, shape, 0.5f, 0}};
 
 static ps_status init(void) {
   ps_dma_init();
@@ -162,5 +164,5 @@ static ps_status run_range(uint32_t first, uint32_t last) {
   return PS_OK;
 }
 
-const ps_model dmacases_model = {"dmacases", 1, 1, 1, tensors, tensors, names, init, run_range};
+const ps_model dmacases_model = {"dmacases", 1, 1, 1, inputs, outputs, names, init, run_range};
 const ps_model *const ps_harness_model = &dmacases_model;

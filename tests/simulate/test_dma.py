@@ -107,7 +107,7 @@ def test_a_core_that_reads_the_same_memory_slows_the_transfer_down() -> None:
         assert dma is not None
         virtual.run(COPY, destination, source, 4096)
         virtual.run(
-            COPY - Flag.COMPUTE | Flag.START_OTHER | Flag.WAIT_OTHER,
+            COPY & ~Flag.COMPUTE | Flag.START_OTHER | Flag.WAIT_OTHER,
             destination,
             source,
             4096,

@@ -162,7 +162,9 @@ static void write(ps_dma *d, ps_dma_controller *c, uint32_t offset, uint32_t val
     update_interrupt(d, c, number);
   } else if (index == CR) {
     write_control(d, c, number, value);
-  } else if (index != SR && (channel->registers[CR] & CR_EN) == 0u) {
+  } else if (index != SR && (channel->registers[CR] & CR_EN) != 0u) {
+    ps_dma_misuse(d, c, number, channel->registers[SAR], "an enabled channel is set up anew");
+  } else if (index != SR) {
     channel->registers[index] = value;
   }
 }

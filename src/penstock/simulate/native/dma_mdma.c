@@ -214,7 +214,9 @@ static void write(ps_dma *d, ps_dma_controller *c, uint32_t offset, uint32_t val
     update_interrupt(d, c);
   } else if (index == CCR) {
     write_control(d, c, number, value);
-  } else if (index >= CTCR && (channel->registers[CCR] & CCR_EN) == 0u) {
+  } else if (index >= CTCR && (channel->registers[CCR] & CCR_EN) != 0u) {
+    ps_dma_misuse(d, c, number, channel->registers[CSAR], "an enabled channel is set up anew");
+  } else if (index >= CTCR) {
     channel->registers[index] = value;
   }
 }

@@ -129,9 +129,11 @@ static void write_stream(ps_dma *d, ps_dma_controller *c, uint32_t channel, uint
   ps_dma_channel *stream = &c->channels[channel];
   if (number == CR) {
     write_control(d, c, channel, value);
+  } else if ((stream->registers[CR] & CR_EN) != 0u) {
+    ps_dma_misuse(d, c, channel, stream->registers[PAR], "a running stream is set up anew");
   } else if (number == FCR) {
     stream->registers[FCR] = (value & FCR_WRITABLE) | FIFO_EMPTY;
-  } else if ((stream->registers[CR] & CR_EN) == 0u) {
+  } else {
     stream->registers[number] = number == NDTR ? value & ITEMS_MASK : value;
   }
 }
