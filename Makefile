@@ -45,7 +45,7 @@ bench: $(STAMP) ## time compiling and simulating MobileNetV2-1.0-224 (needs the 
 	$(BIN)/python benchmarks/deploy.py
 
 docs: $(STAMP) ## write the generated pages of docs/ anew (needs the shared models)
-	PENSTOCK_UPDATE_DOCS=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/test_models.py tests/kernels/test_selection.py
+	PENSTOCK_UPDATE_DOCS=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/test_models.py tests/kernels/test_selection.py tests/boards/test_timing_docs.py
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
