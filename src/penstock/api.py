@@ -12,6 +12,7 @@ from penstock.codegen.project_files import (
     FILE_LIST,
     MODEL_COPY,
     check_replaceable,
+    digest_firmware,
     read_manifest,
     write_project,
 )
@@ -33,6 +34,7 @@ from penstock.pipeline import (
     execute,
     link_project,
     lower,
+    name_firmware,
     open_board,
     open_host,
     verify_machine,
@@ -179,6 +181,9 @@ def compile(  # noqa: A001 - the verb that the field uses
     lowered = lower(source, board, options)
     built = _build_and_check(lowered, progress) if options.check else Built({}, None)
     progress("writing", None)
+    firmware = built.files.get(firmware_path(lowered.original.name))
+    if firmware is not None:
+        lowered = name_firmware(lowered, digest_firmware(firmware))
     files = {**lowered.files, **built.files}
     write_project(files, directory)
     return summarize_compile(
@@ -332,7 +337,10 @@ def _open_project(
     placed = CompileOptions(manifest.weights_in, manifest.arena_in)
     described = model / board_path(manifest.board)
     target = str(described) if described.is_file() else manifest.board
-    lowered = lower(model / MODEL_COPY, target, placed, model_name=manifest.model)
+    lowered = name_firmware(
+        lower(model / MODEL_COPY, target, placed, model_name=manifest.model),
+        manifest.firmware_sha256,
+    )
     if changed := differing_files(model, lowered.files):
         raise InputError(
             f"project {str(model)!r} is not what this version of Penstock generates: "

@@ -8,7 +8,12 @@ from pathlib import Path
 
 from penstock.boards import load_board
 from penstock.boards.board import Board
-from penstock.codegen.project_files import ProjectManifest, write_project
+from penstock.codegen.project_files import (
+    MANIFEST,
+    ProjectManifest,
+    check_firmware,
+    write_project,
+)
 from penstock.codegen.project_layout import (
     board_path,
     emit_complete_project,
@@ -115,6 +120,13 @@ def lower(
     return Lowered(original, plan, target, manifest, files)
 
 
+def name_firmware(lowered: Lowered, firmware_sha256: str | None) -> Lowered:
+    """Return a project whose manifest says which firmware belongs to it."""
+    manifest = replace(lowered.manifest, firmware_sha256=firmware_sha256)
+    files = {**lowered.files, MANIFEST: manifest.to_json().encode()}
+    return replace(lowered, manifest=manifest, files=files)
+
+
 def write_temporarily(lowered: Lowered, stack: ExitStack) -> Path:
     """Write a project to a folder that goes when the stack unwinds."""
     project = _temporary_folder(stack) / "project"
@@ -158,10 +170,16 @@ def open_board(lowered: Lowered, board: Board, project: Path, stack: ExitStack) 
     """Load a project's firmware into a virtual board, until the stack unwinds.
 
     The firmware is the ELF that the project has; where it has none, it is linked.
+
+    Raises:
+        PenstockError: the ELF is not what the project was compiled with, there is no compiler, or
+            the firmware does something illegal.
     """
     elf = project / firmware_path(lowered.original.name)
     origin = f"{elf.relative_to(project)} as compiled"
-    if not elf.is_file():
+    if elf.exists():
+        check_firmware(elf, lowered.manifest)
+    else:
         compiler = find_target_compiler(board.core)
         elf = link_project(lowered, board, project, compiler, stack)
         origin = f"compiled by {compiler.version}"

@@ -9,6 +9,7 @@ import pytest
 from penstock import api, pipeline
 from penstock.cli.entry import run_command_line
 from penstock.errors import VerificationError
+from tests.mutations import mutate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MODEL = EXAMPLES / "cifar10.tflite"
@@ -172,9 +173,26 @@ def test_the_folders_own_firmware_is_what_runs(
     assert penstock("compile", MODEL, "--board", BOARD, "-o", out) == 0
     assert penstock("run", out, "--input", CAT, "--verify") == 0
     assert "firmware/cifar10.elf" in capfd.readouterr().out
-    (out / "firmware" / "cifar10.elf").write_bytes(b"not firmware")
+    elf = out / "firmware" / "cifar10.elf"
+    content = elf.read_bytes()
+    for seed in range(25):
+        elf.write_bytes(mutate(content, seed))
+        assert penstock("run", out) == 2, f"mutation {seed}"
+        shown = capfd.readouterr().err
+        assert "cifar10.elf' is not the firmware that this project was compiled with" in shown
+        assert "Traceback" not in shown
+    elf.write_bytes(content)
+    assert penstock("run", out) == 0
+
+
+def test_firmware_that_was_put_into_a_project_is_not_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "net"
+    assert penstock("compile", MODEL, "--board", BOARD, "-o", out, "--no-check") == 0
+    (out / "firmware" / "cifar10.elf").write_bytes(b"of somebody else")
     assert penstock("run", out) == 2
-    assert "ELF" in capfd.readouterr().err
+    assert "penstock.json says none" in capfd.readouterr().err
 
 
 def test_a_project_keeps_its_placement(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

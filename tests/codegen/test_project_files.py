@@ -9,7 +9,9 @@ from penstock.codegen.project_files import (
     FILE_LIST,
     MANIFEST,
     ProjectManifest,
+    check_firmware,
     check_replaceable,
+    digest_firmware,
     read_manifest,
     write_project,
 )
@@ -113,7 +115,7 @@ def test_a_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_manifest_survives_the_disk(tmp_path: Path) -> None:
-    written = ProjectManifest("net", "a b.tflite", "host", "flash", None)
+    written = ProjectManifest("net", "a b.tflite", "host", "flash", None, "0123" * 16)
     (tmp_path / MANIFEST).write_text(written.to_json())
     assert read_manifest(tmp_path) == written
 
@@ -124,13 +126,31 @@ def test_a_manifest_survives_the_disk(tmp_path: Path) -> None:
         ("{", "is damaged"),
         ("[]", "is damaged"),
         ('{"schema": "penstock.project/9"}', "has schema"),
-        ('{"schema": "penstock.project/1"}', "is damaged"),
+        ('{"schema": "penstock.project/1"}', "compile the model again"),
+        ('{"schema": "penstock.project/2"}', "is damaged"),
+        (manifest().decode().replace('"net"', "7"), "is damaged: name is 7, not a text"),
+        (manifest().decode().replace("null", "[1]"), r"is damaged: weights_in is \[1\], not a"),
     ],
 )
 def test_a_damaged_manifest_is_explained(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / MANIFEST).write_text(text)
     with pytest.raises(InputError, match=message):
         read_manifest(tmp_path)
+
+
+def test_firmware_is_known_by_its_bytes(tmp_path: Path) -> None:
+    elf = tmp_path / "net.elf"
+    elf.write_bytes(b"linked by us")
+    ours = ProjectManifest("net", "net.tflite", "b", None, None, digest_firmware(b"linked by us"))
+    check_firmware(elf, ours)
+    elf.write_bytes(b"linked by ut")
+    with pytest.raises(InputError, match=r"is [0-9a-f]{12}…, penstock\.json says [0-9a-f]{12}…"):
+        check_firmware(elf, ours)
+    unchecked = ProjectManifest("net", "net.tflite", "b", None, None)
+    with pytest.raises(InputError, match=r"penstock\.json says none\n  help: compile"):
+        check_firmware(elf, unchecked)
+    with pytest.raises(InputError, match="cannot be read: it is a folder"):
+        check_firmware(tmp_path, ours)
 
 
 def test_a_folder_that_is_no_project_is_explained(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A generated project on disk: written whole or not at all."""
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -8,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from penstock.errors import InputError
+from penstock.errors import InputError, os_reason
 
 MANIFEST = "penstock.json"
 MODEL_COPY = "model.tflite"
 FILE_LIST = "penstock-files.txt"
-_SCHEMA = "penstock.project/1"
+_SCHEMA = "penstock.project/2"
+_OPTIONAL = ("weights_in", "arena_in", "firmware_sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class ProjectManifest:
         board: board compiled for, or ``host``.
         weights_in: region asked for, or None.
         arena_in: region asked for, or None.
+        firmware_sha256: digest of the linked firmware; None where none was linked.
     """
 
     name: str
@@ -33,6 +36,7 @@ class ProjectManifest:
     board: str
     weights_in: str | None
     arena_in: str | None
+    firmware_sha256: str | None = None
 
     def to_json(self) -> str:
         """Return the text of ``penstock.json``."""
@@ -50,8 +54,11 @@ def read_manifest(directory: Path) -> ProjectManifest:
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))
         if document["schema"] != _SCHEMA:
-            raise InputError(f"{str(path)!r} has schema {document['schema']!r}, not {_SCHEMA!r}")
-        return ProjectManifest(**{key: document[key] for key in ProjectManifest.__slots__})
+            raise InputError(
+                f"{str(path)!r} has schema {document['schema']!r}, not {_SCHEMA!r}",
+                help="it is of another version of Penstock: compile the model again",
+            )
+        return ProjectManifest(**{key: _text(document, key) for key in ProjectManifest.__slots__})
     except FileNotFoundError:
         raise InputError(
             f"{str(directory)!r} is not a Penstock project: it has no {MANIFEST}",
@@ -59,6 +66,34 @@ def read_manifest(directory: Path) -> ProjectManifest:
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{str(path)!r} is damaged: {error}") from error
+
+
+def _text(document: dict[str, Any], key: str) -> Any:
+    """Return a member that is a text, or may be null; raises ValueError where it is not."""
+    value = document[key]
+    if isinstance(value, str) or (value is None and key in _OPTIONAL):
+        return value
+    raise ValueError(f"{key} is {value!r}, not a text")
+
+
+def digest_firmware(content: bytes) -> str:
+    """Return what a manifest knows a firmware file by."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def check_firmware(elf: Path, manifest: ProjectManifest) -> None:
+    """Raise InputError unless a project's firmware file is what its manifest was written with."""
+    try:
+        found = digest_firmware(elf.read_bytes())
+    except OSError as error:
+        raise InputError(f"{str(elf)!r} cannot be read: {os_reason(error)}") from error
+    if found != manifest.firmware_sha256:
+        wanted = manifest.firmware_sha256 or "none"
+        raise InputError(
+            f"{str(elf)!r} is not the firmware that this project was compiled with: its SHA-256 "
+            f"is {found[:12]}…, {MANIFEST} says {wanted[:12]}{'…' if wanted != 'none' else ''}",
+            help="compile the model again; to run any firmware, use `penstock simulate`",
+        )
 
 
 def check_replaceable(directory: Path) -> None:
