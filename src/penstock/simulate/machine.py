@@ -112,6 +112,7 @@ class Machine:
         self._uc = _processor(unicorn, core)
         self._memory = memory  # the engine holds addresses of its buffers
         self._map(memory)
+        self._shorten_lookup()
         self.monitor = Monitor(firmware, memory.board.peripherals, uclib)
         self.dma: Dma | None = None
         self.timing = self._attach_timing(core) if watches_accesses and _is_timed(memory) else None
@@ -131,6 +132,15 @@ class Machine:
         for base, host_address in self.dma.register_pages.items():
             self._uc.mem_map_ptr(base, PAGE_BYTES, read_write, host_address)
         return timing
+
+    def _shorten_lookup(self) -> bool:
+        """Make watched accesses faster, where the emulator is built as expected."""
+        try:
+            search = self.engine_function("find_memory_mapping_arm")
+        except AttributeError:
+            return False
+        shorten = load_native().ps_shorten_lookup
+        return bool(shorten(self._uc._uch, ctypes.c_void_p(search)))
 
     def _map(self, memory: BoardMemory) -> None:
         for window in memory.windows:

@@ -27,6 +27,7 @@ _SOURCES = (
     "monitor.c",
     "polling.c",
     "thumb.c",
+    "lookup.c",
     "stream.c",
     "timing.c",
     "access.c",
