@@ -126,7 +126,10 @@ def test_what_is_read(
         ([*RUN, "--output", "answer.csv"], "neither .npy nor .npz"),
         ([*RUN, "--output", "taken"], "--output 'taken' is a folder"),
         ([*RUN, "--output", "no/answer.npy"], "there is no folder 'no'"),
-        ([*RUN, "--output", "same.npy", "--json", "same.npy"], "are the same file"),
+        (
+            [*RUN, "--output", "a.npy", "--json", "./a.npy"],
+            "'a.npy' is the file of --output, which",
+        ),
         ([*RUN, "--json", "no/such/folder.json"], "there is no folder 'no/such'"),
         ([*RUN, "--json", "taken/thesis.txt/r.json"], "there is no folder 'taken/thesis.txt'"),
         ([*RUN, "--json", "a" * 300], "the name is too long"),
@@ -138,6 +141,49 @@ def test_what_is_written(
     arguments: Arguments, message: str, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     expect_refusal(folder, arguments, message, capfd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["run", "m.tflite", "--board", "host", "--json", "m.tflite"], "the model"),
+        (["run", "m.tflite", "--board", "host", "--json", "taken/../m.tflite"], "the model"),
+        (["run", "m.tflite", "--board", "host", "--json", "link.tflite"], "the model"),
+        (["run", "link.tflite", "--board", "host", "--json", "m.tflite"], "the model"),
+        ([*RUN, "--input", "in.npy", "--output", "in.npy"], "the input"),
+        ([*RUN, "--labels", "latin.txt", "--json", "latin.txt"], "the labels"),
+        (["run", "m.tflite", "--board", "mine.toml", "--json", "mine.toml"], "the board"),
+        (["run", "net", "--json", "net/penstock.json"], "a file in the model"),
+        (["compile", "m.tflite", "--board", "host", "-o", "n", "--json", "m.tflite"], "the model"),
+        ([*COMPILE, "-o", "net", "--json", "net/model.tflite"], "a file in the output folder"),
+        (["inspect", "m.tflite", "--json", "m.tflite"], "the model"),
+        (["boards", "mine.toml", "--json", "mine.toml"], "the board"),
+        (["simulate", "in.npy", "--board", BOARD, "--json", "in.npy"], "the firmware"),
+        (
+            ["simulate", "a.elf", "--board", BOARD, "--load", "in.npy@x", "--json", "in.npy"],
+            "what --load reads, in.npy@x",
+        ),
+    ],
+)
+def test_what_is_read_is_never_written(
+    arguments: Arguments, what: str, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert penstock("compile", MODEL, "--board", "host", "-o", "net", "--no-check") == 0
+    (folder / "m.tflite").write_bytes(MODEL.read_bytes())
+    (folder / "link.tflite").symlink_to("m.tflite")
+    for name in ("in.npy", "mine.toml", "a.elf"):
+        (folder / name).write_text(name)
+    kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    capfd.readouterr()
+    expect_refusal(folder, arguments, f" is {what}, which would be overwritten", capfd)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == kept
+
+
+def test_results_may_lie_in_a_project(folder: Path) -> None:
+    assert penstock("compile", MODEL, "--board", "host", "-o", "net", "--no-check") == 0
+    for _ in range(2):
+        assert penstock("run", "net", "--json", "net/result.json") == 0
+    assert (folder / "net" / "result.json").read_text().startswith("{")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from penstock import api
 from penstock.boards.board import Board
 from penstock.cli.board_table import show_board
 from penstock.cli.console import json_option, stdout, write_json
-from penstock.cli.parameters import STANDARD_OUTPUT
+from penstock.cli.parameters import STANDARD_OUTPUT, board_file, refuse_overwriting
 from penstock.cli.tables import add_columns, plain_table
 from penstock.report.boards import describe_board, summarize_board
 from penstock.units import format_bytes
@@ -31,6 +31,7 @@ def boards(name: str | None, json_path: Path | None) -> None:
     with its source and its confidence. A board of your own works too: my-board.toml, as
     docs/boards.md says.
     """
+    refuse_overwriting({"the board": board_file(name)}, {"--json": json_path})
     if name is not None:
         _show_one(api.board(name), json_path)
         return

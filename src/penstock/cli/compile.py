@@ -7,7 +7,13 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import json_option, progress_bar, stdout, write_json
-from penstock.cli.parameters import STANDARD_OUTPUT, model_file, output_folder
+from penstock.cli.parameters import (
+    STANDARD_OUTPUT,
+    board_file,
+    model_file,
+    output_folder,
+    refuse_overwriting,
+)
 from penstock.cli.tables import arena_bound, show_memory
 from penstock.report.results import CompileResult
 from penstock.units import format_bytes, format_count
@@ -53,6 +59,10 @@ def compile_command(
     The folder holds the model's C, its weights, the kernels it uses, CMakeLists.txt, a linker
     fragment and a README for whoever integrates it. It is written whole or not at all.
     """
+    refuse_overwriting(
+        {"the model": model, "the board": board_file(board), "the output folder": output},
+        {"--json": json_path},
+    )
     options = api.CompileOptions(weights_in=weights_in, arena_in=arena_in, check=check)
     with progress_bar() as progress:
         result = api.compile(model, board=board, output=output, options=options, progress=progress)

@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import json_option, stdout, write_json
-from penstock.cli.parameters import STANDARD_OUTPUT, model_file
+from penstock.cli.parameters import STANDARD_OUTPUT, model_file, refuse_overwriting
 from penstock.cli.tables import add_columns, arena_bound, format_shape, plain_table
 from penstock.report.inspection import GraphTotals
 from penstock.units import format_bytes, format_count
@@ -32,6 +32,7 @@ def inspect_command(model: Path, as_text: bool, optimized: bool, json_path: Path
     file adds up to, and what is left after the passes, which remove work and change no output
     byte.
     """
+    refuse_overwriting({"the model": model}, {"--json": json_path})
     inspection = api.inspect(model, optimized=optimized)
     write_json(inspection.to_json(), json_path)
     if json_path == STANDARD_OUTPUT:

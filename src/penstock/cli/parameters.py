@@ -5,11 +5,14 @@ nothing was, and returns it as what the verb works with.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from penstock.codegen.project_files import listed_files
 from penstock.errors import InputError
+from penstock.pipeline import BOARD_SUFFIX
 
 STANDARD_OUTPUT = Path("-")
 
@@ -107,6 +110,47 @@ def _result(parameter: click.Parameter, path: Path) -> Path:
         )
     _expect_writable(path.parent, where)
     return path
+
+
+def board_file(board: str | None) -> Path | None:
+    """Return the file that a board's name is, if it is one."""
+    return Path(board) if board is not None and board.endswith(BOARD_SUFFIX) else None
+
+
+def refuse_overwriting(
+    sources: Mapping[str, Path | None], results: Mapping[str, Path | None]
+) -> None:
+    """Refuse results that would replace what is read, or each other.
+
+    Args:
+        sources: what the command reads, by its name for people; a folder stands for the files of
+            the project in it.
+        results: what it writes, by option.
+
+    Raises:
+        InputError: two of them are the same file.
+    """
+    taken = {path.resolve(): what for what, path in sources.items() if path is not None}
+    for option, path in results.items():
+        if path is None or path == STANDARD_OUTPUT:
+            continue
+        place = path.resolve()
+        what = taken.get(place) or next(
+            (f"a file in {name}" for folder, name in taken.items() if _is_of(place, folder)), None
+        )
+        if what is not None:
+            raise InputError(
+                f"{option} {str(path)!r} is {what}, which would be overwritten",
+                help="name another file; nothing was changed",
+            )
+        taken[place] = f"the file of {option}"
+
+
+def _is_of(place: Path, folder: Path) -> bool:
+    """Return whether a file belongs to the project in a folder."""
+    return place.is_relative_to(folder) and place.relative_to(folder).as_posix() in listed_files(
+        folder
+    )
 
 
 def output_folder(_context: click.Context, parameter: click.Parameter, value: str) -> Path:

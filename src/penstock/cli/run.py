@@ -9,9 +9,11 @@ from penstock.cli.console import json_option, progress_bar, write_file, write_js
 from penstock.cli.labels import fit_labels, read_labels
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
+    board_file,
     input_file,
     model_or_project,
     parse_seed,
+    refuse_overwriting,
     result_file,
 )
 from penstock.cli.run_tables import show_run
@@ -85,8 +87,17 @@ def run(
     MODEL.tflite is compiled first; DIR is what `penstock compile` made. Shows the answer, where
     every byte lives and, on a virtual board, how many instructions each operator took.
     """
+    _check_output(output_path)
+    refuse_overwriting(
+        {
+            "the model": model,
+            "the board": board_file(board),
+            "the input": input_path,
+            "the labels": labels_path,
+        },
+        {"--output": output_path, "--json": json_path},
+    )
     labels = None if labels_path is None else read_labels(labels_path)
-    _check_output(output_path, json_path)
     options = api.CompileOptions(weights_in=weights_in, arena_in=arena_in, check=False)
     with progress_bar() as progress:
         outcome = api.run(
@@ -108,15 +119,9 @@ def run(
         show_run(outcome, labels)
 
 
-def _check_output(output_path: Path | None, json_path: Path | None) -> None:
-    if output_path is None:
-        return
-    if output_path.suffix.lower() not in (".npy", ".npz"):
+def _check_output(output_path: Path | None) -> None:
+    if output_path is not None and output_path.suffix.lower() not in (".npy", ".npz"):
         raise InputError(
             f"--output {str(output_path)!r} is neither .npy nor .npz",
             help="give it one of these suffixes",
-        )
-    if output_path == json_path:
-        raise InputError(
-            f"--output and --json are the same file {str(output_path)!r}", help="name two files"
         )

@@ -10,7 +10,13 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import json_option, progress_bar, stdout, write_json
-from penstock.cli.parameters import STANDARD_OUTPUT, input_file, option_name
+from penstock.cli.parameters import (
+    STANDARD_OUTPUT,
+    board_file,
+    input_file,
+    option_name,
+    refuse_overwriting,
+)
 from penstock.cli.run_tables import show_energy, show_stalls, show_traffic
 from penstock.cli.tables import add_columns, format_share, plain_table
 from penstock.errors import InputError
@@ -141,6 +147,10 @@ def simulate_command(
     vector table; what it prints by semihosting is shown, and its exit status. A PLACE is a symbol
     or an address, either with +OFFSET. docs/simulate.md says more.
     """
+    loaded = {f"what --load reads, {load}": Path(load.rpartition("@")[0]) for load in loads}
+    refuse_overwriting(
+        {"the firmware": file, "the board": board_file(board), **loaded}, {"--json": json_path}
+    )
     options = api.ProgramOptions(
         base=base,
         vectors=vectors,

@@ -117,12 +117,17 @@ def check_replaceable(directory: Path) -> None:
         )
 
 
+def listed_files(directory: Path) -> set[str]:
+    """Return the relative paths that a project's list says Penstock wrote; empty without a list."""
+    try:
+        return set((directory / FILE_LIST).read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError):
+        return set()
+
+
 def _foreign_files(directory: Path) -> list[str]:
     """Return what is in a folder beside the files that its list says Penstock wrote."""
-    try:
-        listed = set((directory / FILE_LIST).read_text(encoding="utf-8").splitlines())
-    except (OSError, UnicodeDecodeError):
-        listed = set()
+    listed = listed_files(directory)
     found = (path for path in directory.rglob("*") if path.is_symlink() or not path.is_dir())
     names = sorted(path.relative_to(directory).as_posix() for path in found)
     return [name for name in names if name not in listed]
