@@ -143,7 +143,7 @@ class Sanitizers:
             "overwrites what arrived",
             FaultKind.UNWRITTEN: "which nobody has written",
             FaultKind.OUTSIDE: "which is not the model's",
-        }.get(kind, f"{text}: {fault.actor.address:#010x} {self._memory_of(fault.actor.address)}")
+        }.get(kind, f"but {text}: {fault.actor.address:#010x} {self._memory_of(fault.actor.address)}")
 
     def _other(self, name_operator: Callable[[int | None], str]) -> str:
         fault = self.record.fault
