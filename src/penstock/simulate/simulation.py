@@ -7,6 +7,7 @@ from pathlib import Path
 
 from penstock.boards.board import Board
 from penstock.ir.tensor import Array
+from penstock.simulate.timeline import Timeline, record_timeline
 from penstock.simulate.timing import CycleCounts, Traffic
 from penstock.simulate.virtual_board import INSTRUCTION_LIMIT, VirtualBoard
 
@@ -29,6 +30,7 @@ class Simulation:
         time: cycles of the inference, with cold caches; None where they were not counted.
         operator_times: by index of the step, callees included; empty where not counted.
         traffic: bytes moved, by memory; empty where not counted.
+        timeline: what happened when; None where cycles were not counted.
         stack_bytes_peak: the most stack in use since reset.
         stack_bytes: the stack that there is.
         wall_seconds: time that the simulation of the inference took.
@@ -42,6 +44,7 @@ class Simulation:
     time: CycleCounts | None
     operator_times: Mapping[int, CycleCounts]
     traffic: Mapping[str, Traffic]
+    timeline: Timeline | None
     stack_bytes_peak: int
     stack_bytes: int
     wall_seconds: float
@@ -97,7 +100,7 @@ def run_inference(
         report = on_progress
         virtual.on_poll = lambda m: report(m.current_operator or 0, m.instructions)
     started = time.perf_counter()
-    virtual.run()
+    timeline = _run(virtual)
     wall_seconds = time.perf_counter() - started
     virtual.on_poll = None
     return Simulation(
@@ -109,7 +112,16 @@ def run_inference(
         time=None if timing is None else timing.total(),
         operator_times={} if timing is None else timing.by_operator(),
         traffic={} if timing is None else timing.traffic(),
+        timeline=timeline,
         stack_bytes_peak=virtual.stack_bytes_peak(),
         stack_bytes=virtual.stack.top - virtual.stack.limit,
         wall_seconds=wall_seconds,
     )
+
+
+def _run(virtual: VirtualBoard) -> Timeline | None:
+    if virtual.timing is None:
+        virtual.run()
+        return None
+    board = virtual.memory.board
+    return record_timeline(virtual.timing, virtual.dma, board, virtual.run)

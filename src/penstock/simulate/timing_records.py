@@ -180,4 +180,5 @@ class TimingRecord(ctypes.Structure):
         ("next_event", ctypes.c_uint64),
         ("dma", ctypes.c_void_p),
         ("sanitizer", ctypes.c_void_p),
+        ("timeline", ctypes.c_void_p),
     )

@@ -72,6 +72,13 @@ static int is_awake(ps_dma *d, int waits_for_event) {
   return 0;
 }
 
+static void doze(ps_timing *t, uint64_t ticks) {
+  ps_stall(t, PS_CAUSE_DMA_WAIT, ticks);
+  if (t->timeline != NULL) {
+    ps_timeline_slept(t, ticks);
+  }
+}
+
 int ps_dma_sleep(ps_timing *t, int waits_for_event) {
   if (t->next_event <= t->now) {
     ps_dma_advance(t);
@@ -80,7 +87,7 @@ int ps_dma_sleep(ps_timing *t, int waits_for_event) {
     if (t->next_event == UINT64_MAX) {
       return 0;
     }
-    ps_stall(t, PS_CAUSE_DMA_WAIT, t->next_event - t->now);
+    doze(t, t->next_event - t->now);
     ps_dma_advance(t);
     if (t->has_failed) {
       return 1;

@@ -5,6 +5,7 @@
 
 #include "dma.h"
 #include "sanitizer.h"
+#include "timeline.h"
 
 enum { ACCELERATOR_SLOTS = 4096 };
 enum { EDGES_SEARCHED = 3 };
@@ -167,6 +168,9 @@ void ps_timing_block(ps_timing *t, uint32_t number, uint64_t slot) {
   const ps_edge *edge = find_edge(t, number);
   ps_counters *counters = &t->counters[slot];
   uint64_t ticks;
+  if (t->timeline != NULL && t->slot != slot) {
+    ps_timeline_mark(t, slot);
+  }
   t->slot = slot;
   if (t->next_event <= t->now) {
     ps_dma_advance(t);
@@ -218,8 +222,8 @@ void ps_timing_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int i
     ps_system_access(t, address, size_bytes, is_write, value);
     return;
   }
-  if (t->next_event <= t->now) {
-    ps_dma_advance(t);
+  if (t->next_event != UINT64_MAX) {
+    ps_dma_contend(t, zone);
   }
   if (t->sanitizer != NULL) {
     ps_sanitize_access(t, address, size_bytes, is_write);

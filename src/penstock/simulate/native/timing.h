@@ -161,6 +161,7 @@ typedef struct ps_timing {
   uint64_t next_event; /* of a DMA controller; UINT64_MAX for none */
   struct ps_dma *dma;
   struct ps_sanitizer *sanitizer; /* a null pointer for none */
+  struct ps_timeline *timeline;   /* likewise */
 } ps_timing;
 
 /* Prepares what has no memory yet; 0 when there is none left. */
