@@ -1,0 +1,144 @@
+"""Cycles of a planned network on a board, without running anything: the analytic model.
+
+The planner and the search ask it thousands of times. It is fitted to the virtual board
+(`coefficients`), and its figures are estimates, never to be mixed with simulated ones.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from penstock.boards.board import Board, MemoryKind
+from penstock.errors import InputError
+from penstock.kernels.kernel_graph import KernelCall, KernelGraph
+from penstock.planning.estimate.accesses import Access, Role, Sweep
+from penstock.planning.estimate.coefficients import (
+    HARNESS,
+    CoreCoefficients,
+    load_coefficients,
+)
+from penstock.planning.estimate.features import call_features
+from penstock.planning.estimate.loop_accesses import call_accesses
+from penstock.planning.estimate.memory import fetch_cycles, wait_cycles
+from penstock.planning.estimate.weighted import Features
+from penstock.planning.execution_plan import ExecutionPlan, Placement
+
+ERROR_MEDIAN, ERROR_WORST = 0.05, 0.15
+"""How far estimates may be from simulations, as tests over all shared models assert."""
+
+_HARNESS_ACCESS = Access(Role.CODE, 1, (Sweep(3, 16, 64, None),), 1, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorEstimate:
+    """What one step is expected to take.
+
+    Attributes:
+        kernel: C name.
+        cycles: of the core.
+        wait_cycles: among them, waiting for memories.
+    """
+
+    kernel: str
+    cycles: float
+    wait_cycles: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a network is expected to take on a board, with cold caches.
+
+    Attributes:
+        cycles: of the core.
+        operators: by step.
+        clock_hz: of the core.
+        compiler: whose machine code the coefficients were fitted to.
+        error_median: of networks, relative to simulations.
+        error_worst: the same at worst.
+    """
+
+    cycles: int
+    operators: tuple[OperatorEstimate, ...]
+    clock_hz: int
+    compiler: str
+    error_median: float = ERROR_MEDIAN
+    error_worst: float = ERROR_WORST
+
+    @property
+    def seconds(self) -> float:
+        """How long that is."""
+        return self.cycles / self.clock_hz
+
+
+def estimate_plan(plan: ExecutionPlan, board: Board) -> Estimate:
+    """Return what a planned network is expected to take; raises as `estimate_program`.
+
+    Raises:
+        InputError: the plan is for no board.
+    """
+    if plan.placement is None:
+        raise InputError("a plan for the host has no time", help="plan for a board")
+    return estimate_program(plan.program, plan.placement, board)
+
+
+def estimate_program(program: KernelGraph, placement: Placement, board: Board) -> Estimate:
+    """Return what a program is expected to take.
+
+    Args:
+        program: kernel calls.
+        placement: where code, weights and arena are.
+        board: whose core and memories.
+
+    Raises:
+        UnsupportedError: nobody has fitted the core, or a kernel on it.
+    """
+    core = load_coefficients(board.core.name)
+    operators = []
+    known: set[str] = set()
+    for call in program.calls:
+        is_first = call.kernel.name not in known
+        known.add(call.kernel.name)
+        operators.append(_estimate_call(program, call, placement, board, core, is_first=is_first))
+    harness = _harness_cycles(core, len(operators), placement, board)
+    return Estimate(
+        cycles=round(harness + sum(operator.cycles for operator in operators)),
+        operators=tuple(operators),
+        clock_hz=board.clock_hz,
+        compiler=core.compiler,
+    )
+
+
+def _estimate_call(
+    program: KernelGraph,
+    call: KernelCall,
+    placement: Placement,
+    board: Board,
+    core: CoreCoefficients,
+    *,
+    is_first: bool,
+) -> OperatorEstimate:
+    costs = core.kernel(call.kernel.name)
+    features = call_features(program, call)
+    waits = wait_cycles(call_accesses(program, call), placement, board)
+    if _buffers_stores(placement, board):
+        waits += _weigh(costs.stores, features)
+    if is_first:
+        waits += fetch_cycles(costs.fetch_bytes, board)
+    return OperatorEstimate(call.kernel.name, waits + _weigh(costs.cycles, features), waits)
+
+
+def _harness_cycles(
+    core: CoreCoefficients, steps: int, placement: Placement, board: Board
+) -> float:
+    costs = core.kernel(HARNESS)
+    waits = wait_cycles((_HARNESS_ACCESS,), placement, board)
+    waits += fetch_cycles(costs.fetch_bytes, board)
+    return waits + _weigh(costs.cycles, {"call": 1, "any_step": int(steps > 0), "step": steps})
+
+
+def _weigh(costs: Mapping[str, float], features: Features) -> float:
+    return sum(cost * features.get(name, 0) for name, cost in costs.items())
+
+
+def _buffers_stores(placement: Placement, board: Board) -> bool:
+    """Return whether stores go to memory that answers at once, which then sets their pace."""
+    return board.data_cache is not None or board.region(placement.arena).kind is MemoryKind.TCM_DATA
