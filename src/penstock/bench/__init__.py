@@ -1,0 +1,1 @@
+"""Measuring kernels on virtual boards, and fitting the estimate to them."""

@@ -1,0 +1,13 @@
+"""All networks of the benchmark of operators."""
+
+from functools import cache
+
+from penstock.bench.elementary_cases import elementary_networks
+from penstock.bench.weighted_cases import weighted_networks
+from penstock.ir.graph import Graph
+
+
+@cache
+def fitting_networks() -> dict[str, Graph]:
+    """Return the networks that coefficients are fitted to, by name: about one for each kernel."""
+    return {graph.name: graph for graph in (*weighted_networks(), *elementary_networks())}

@@ -1,0 +1,130 @@
+"""Networks built for a board, run there once, and counted operator by operator."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from penstock.bench.cases import fitting_networks
+from penstock.boards.board import Board, MemoryKind
+from penstock.codegen.project_files import ProjectManifest
+from penstock.codegen.project_layout import emit_complete_project
+from penstock.errors import CapacityError
+from penstock.frontends.inputs import random_inputs
+from penstock.ir.graph import Graph
+from penstock.kernels.selection import select_kernels
+from penstock.pipeline import Lowered, open_board, write_temporarily
+from penstock.planning import ExecutionPlan, plan_execution
+from penstock.planning.estimate.features import call_features
+from penstock.simulate.simulation import Simulation, run_inference
+
+INPUT_SEED = 0
+_PROCESSES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A call of a kernel on the virtual board.
+
+    Attributes:
+        kernel: its C name.
+        features: how often its parts ran (`call_features`).
+        cycles: of the core.
+        stalls: cycles among them that the core waited, by cause.
+        is_first: whether the program had not called the kernel before.
+    """
+
+    kernel: str
+    features: Mapping[str, int]
+    cycles: int
+    stalls: Mapping[str, int]
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredNetwork:
+    """A network on the virtual board.
+
+    Attributes:
+        name: of the network.
+        calls: in order.
+        harness_cycles: what is between the calls.
+        harness_stalls: cycles among them that the core waited, by cause.
+    """
+
+    name: str
+    calls: tuple[Measured, ...]
+    harness_cycles: int
+    harness_stalls: Mapping[str, int]
+
+
+def plan_for_measuring(graph: Graph, board: Board) -> ExecutionPlan:
+    """Plan a network with its arena in tightly coupled memory where there is room for it."""
+    program = select_kernels(graph)
+    tightly_coupled = [r.name for r in board.regions if r.kind is MemoryKind.TCM_DATA]
+    for name in tightly_coupled:
+        try:
+            return plan_execution(program, board, arena_in=name)
+        except CapacityError:
+            continue
+    return plan_execution(program, board)
+
+
+def run_network(graph: Graph, plan: ExecutionPlan, board: Board) -> Simulation:
+    """Compile a planned network for a board and run it there once, caches cold.
+
+    Raises:
+        PenstockError: it does not fit, or a tool is missing.
+    """
+    manifest = ProjectManifest(graph.name, graph.name, plan.board, None, None)
+    files = emit_complete_project(plan, board, manifest, b"")
+    lowered = Lowered(graph, plan, board, manifest, files)
+    with ExitStack() as stack:
+        opened = open_board(lowered, board, write_temporarily(lowered, stack), stack)
+        return run_inference(opened.machine, random_inputs(graph, INPUT_SEED).arrays)  # type: ignore[arg-type]
+
+
+def measure_network(graph: Graph, board: Board) -> MeasuredNetwork:
+    """Return what each call of a network takes; raises as `run_network`."""
+    plan = plan_for_measuring(graph, board)
+    simulation = run_network(graph, plan, board)
+    assert simulation.time is not None
+    calls: list[Measured] = []
+    for step, call in enumerate(plan.program.calls):
+        time = simulation.operator_times[step]
+        is_first = all(earlier.kernel != call.kernel.name for earlier in calls)
+        features = call_features(plan.program, call)
+        calls.append(Measured(call.kernel.name, features, time.cycles, time.stalls, is_first))
+    return MeasuredNetwork(
+        name=graph.name,
+        calls=tuple(calls),
+        harness_cycles=simulation.time.cycles - sum(call.cycles for call in calls),
+        harness_stalls={
+            cause: cycles - sum(call.stalls[cause] for call in calls)
+            for cause, cycles in simulation.time.stalls.items()
+        },
+    )
+
+
+def measure_all(board: Board, on_progress: Callable[[int, int], None]) -> list[MeasuredNetwork]:
+    """Measure all networks of `fitting_networks` in several processes.
+
+    Args:
+        board: where.
+        on_progress: told how many are done, and of how many.
+
+    Raises:
+        PenstockError: a tool is missing.
+    """
+    names = list(fitting_networks())
+    found = []
+    with ProcessPoolExecutor(_PROCESSES) as pool:
+        futures = [pool.submit(_measure_named, name, board) for name in names]
+        for done, future in enumerate(futures, 1):
+            found.append(future.result())
+            on_progress(done, len(names))
+    return found
+
+
+def _measure_named(name: str, board: Board) -> MeasuredNetwork:
+    return measure_network(fitting_networks()[name], board)
