@@ -106,11 +106,13 @@ class DmaBoard:
 
 
 @contextmanager
-def dma_board(board: Board | str, checks: Checks | None = None) -> Iterator[DmaBoard]:
+def dma_board(
+    board: Board | str, checks: Checks | None = None, compiler: str = "gcc"
+) -> Iterator[DmaBoard]:
     """Open a virtual board with the firmware, initialized."""
     found = load_board(board) if isinstance(board, str) else board
     chosen = Checks(bounds=False) if checks is None else checks
-    with VirtualBoard(dma_firmware(found), found, checks=chosen) as virtual:
+    with VirtualBoard(dma_firmware(found, compiler), found, checks=chosen) as virtual:
         virtual.init()
         yield DmaBoard(found, virtual)
 

@@ -1,12 +1,21 @@
 """DMA drivers copy on the virtual boards, in the time that controllers and memories take."""
 
+import ctypes
 import random
+from importlib import resources
+from pathlib import Path
 
 import pytest
 
 from penstock.boards import board_names, load_board
 from penstock.codegen.dma_board import dma_controller
-from penstock.errors import SimulationError
+from penstock.errors import SimulationError, ToolError
+from penstock.toolchain import (
+    WARNING_FLAGS,
+    compile_shared_library,
+    find_host_compiler,
+    find_target_compiler,
+)
 from tests.simulate.dma_firmware import COPY, DmaBoard, Flag, dma_board, free_range, reached
 
 BOARDS = [name for name in board_names() if load_board(name).core.name != "cortex-m0"]
@@ -98,7 +107,70 @@ def test_nothing_that_could_wake_the_core_is_an_error() -> None:
         assert "operator 0 (COPY)" in str(caught.value)
 
 
-def test_a_core_that_reads_the_same_memory_slows_the_transfer_down() -> None:
+def reading_cycles(virtual: DmaBoard, address: int, size_bytes: int) -> int:
+    """Return how long the core takes to read bytes."""
+    timing = virtual.virtual.timing
+    assert timing is not None
+    before = timing.cycles
+    virtual.run(Flag.READ, address, 0, size_bytes)
+    return timing.cycles - before
+
+
+@pytest.mark.parametrize(
+    ("board", "memory"), [("stm32f469i-disco", "sdram"), ("stm32f469i-disco", "sram3")]
+)
+def test_core_and_transfer_wait_for_each_others_bursts(board: str, memory: str) -> None:
+    with dma_board(board) as virtual:
+        source, _ = free_range(virtual.board.region(memory), 0)
+        destination, _ = free_range(virtual.board.region("sram1"), 0)
+        other = source + 8192
+        virtual.memory.write(source, bytes(16_384))
+        dma = virtual.virtual.dma
+        assert dma is not None
+        virtual.run(COPY, destination, source, 8192)
+        quiet = reading_cycles(virtual, other, 512)
+        quiet = reading_cycles(virtual, other, 512)
+        virtual.run(Flag.START, destination, source, 8192)
+        busy = reading_cycles(virtual, other, 512)
+        virtual.run(Flag.WAIT, destination, source, 8192)
+        alone, contended = (t.ended - t.started for t in dma.transfers())
+        assert quiet * 1.01 < busy < quiet * 2.5
+        delay = 1.01 if memory == "sdram" else 1.0  # single cycles fit between bursts
+        assert alone * delay <= contended < alone + 1.1 * busy
+
+
+@pytest.mark.parametrize("board", ["stm32f746g-disco", "nucleo-h743zi", "nucleo-u575zi-q"])
+def test_the_drivers_are_the_same_under_clang(board: str) -> None:
+    try:
+        find_target_compiler(load_board(board).core, "zig")
+    except ToolError as error:
+        pytest.skip(str(error))
+    chance = random.Random(board)
+    with dma_board(board, compiler="zig") as virtual:
+        for _ in range(10):
+            copy_and_compare(virtual, chance, 3000)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "zig"])
+def test_memcpy_is_a_driver_for_any_c99_target(compiler: str, tmp_path: Path) -> None:
+    try:
+        host = find_host_compiler(compiler)
+    except ToolError as error:
+        pytest.skip(str(error))
+    ports = Path(str(resources.files("penstock") / "runtime" / "ports" / "dma"))
+    library = tmp_path / "copy.so"
+    compile_shared_library(
+        [ports / "memcpy" / "ps_dma.c"], library, [ports], compiler=host, flags=WARNING_FLAGS
+    )
+    native = ctypes.CDLL(str(library))
+    target = ctypes.create_string_buffer(5)
+    native.ps_dma_init()
+    native.ps_dma_copy_start(0, target, b"penst", 5)
+    assert native.ps_dma_wait(0) == 0
+    assert target.raw == b"penst"
+
+
+def test_channels_that_read_the_same_memory_slow_each_other_down() -> None:
     with dma_board("stm32f746g-disco") as virtual:
         source, _ = free_range(virtual.board.region("sdram"), 0)
         destination, _ = free_range(virtual.board.region("sram1"), 0)

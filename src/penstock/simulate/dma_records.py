@@ -16,6 +16,7 @@ class PortRecord(ctypes.Structure):
         ("prefetch_bytes", ctypes.c_uint32),
         ("reserved", ctypes.c_uint32),
         ("ready_at", ctypes.c_uint64),
+        ("busy_from", ctypes.c_uint64),
     )
 
 

@@ -115,6 +115,7 @@ static uint64_t pass_burst(ps_dma *d, const ps_dma_controller *c, const ps_dma_s
     end = begin + (uint64_t)(own + ps_open_row(memory, address));
   }
   end = end > begin + bus ? end : begin + bus;
+  port->busy_from = begin;
   memory->free_at = end;
   return end;
 }
@@ -260,6 +261,20 @@ void ps_dma_advance(ps_timing *t) {
     }
     end_round(d, c);
     begin_round(d, c, c->round_end);
+  }
+}
+
+void ps_dma_contend(ps_timing *t, const ps_zone *zone) {
+  ps_memory *memory = &t->memories[zone->memory];
+  const int is_cached = zone->is_cached && t->data_cache.is_enabled;
+  if (t->next_event <= t->now) {
+    ps_dma_advance(t);
+  }
+  if (is_cached || memory->is_tightly_coupled || memory->word_read != 0) {
+    return; /* two ways in, or its own time contains the wait */
+  }
+  if (memory->free_at > t->now && t->dma->ports[zone->memory].busy_from <= t->now) {
+    ps_stall(t, PS_CAUSE_INTERNAL, memory->free_at - t->now);
   }
 }
 

@@ -22,6 +22,7 @@ typedef struct ps_dma_port {
   uint32_t prefetch_bytes; /* read ahead by a memory whose reads go on for nothing; else 0 */
   uint32_t reserved;
   uint64_t ready_at; /* when the byte that continues the last read is there */
+  uint64_t busy_from; /* when the last burst began, or will begin */
 } ps_dma_port;
 
 /* Addresses at which a memory is seen. */
@@ -128,6 +129,10 @@ void ps_dma_close(ps_dma *d);
 
 /* Does what happens up to now. */
 void ps_dma_advance(ps_timing *t);
+
+/* The core is about to access a memory while transfers run: it waits for the burst in progress, also
+ * where the memory itself never keeps it waiting. */
+void ps_dma_contend(ps_timing *t, const ps_zone *zone);
 
 /* A register is about to be read or written. */
 void ps_dma_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int is_write,
