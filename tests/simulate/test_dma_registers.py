@@ -2,8 +2,10 @@
 
 import ctypes
 import random
+import re
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +98,24 @@ def test_wide_items_and_bursts_are_faster_and_never_beyond_the_memory(
     assert stream_rate(board, source, BYTE, INC16) > rates[0]
     peak = {"qspi": 54.0 if board == F746 else 45.0, "sdram": 432.0}.get(source, 1000.0)
     assert rates[-1] <= peak
+
+
+def documented_rates() -> list[tuple[str, str, list[float]]]:
+    """Return board, source and rates of each row of the table in docs/dma.md."""
+    page = (Path(__file__).parents[2] / "docs" / "dma.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (stm32\S+), (\w+) \|(.*)\|$", page, re.MULTILINE)
+    return [
+        (board, source, [float(cell) for cell in rest.split("|")]) for board, source, rest in rows
+    ]
+
+
+@pytest.mark.parametrize(("board", "source", "rates"), documented_rates())
+def test_the_documented_rates_are_those_of_the_model(
+    board: str, source: str, rates: list[float]
+) -> None:
+    shapes = [(BYTE, SINGLE), (HALF, SINGLE), (WORD, SINGLE), (BYTE, INC16), (WORD, INC4)]
+    found = [round(stream_rate(board, source, width, burst), 1) for width, burst in shapes]
+    assert found == rates
 
 
 @pytest.fixture

@@ -133,7 +133,8 @@ class Sanitizers:
     def _problem(self, kind: FaultKind, name_operator: Callable[[int | None], str]) -> str:
         fault = self.record.fault
         other = self._other(name_operator)
-        text = fault.what.decode()
+        start = fault.actor.address
+        refused = f"but {fault.what.decode()}: {start:#010x} {self._memory_of(start)}"
         return {
             FaultKind.RACE: f"while {other}",
             FaultKind.STALE: f"but the data cache holds what was there before {other}",
@@ -143,7 +144,7 @@ class Sanitizers:
             "overwrites what arrived",
             FaultKind.UNWRITTEN: "which nobody has written",
             FaultKind.OUTSIDE: "which is not the model's",
-        }.get(kind, f"but {text}: {fault.actor.address:#010x} {self._memory_of(fault.actor.address)}")
+        }.get(kind, refused)
 
     def _other(self, name_operator: Callable[[int | None], str]) -> str:
         fault = self.record.fault
