@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
@@ -45,6 +46,7 @@ from penstock.report.inspection import Inspection, describe_tensor, graph_totals
 from penstock.report.program import ProgramResult, summarize_program
 from penstock.report.results import CompileResult, RunResult
 from penstock.report.summary import HOST, memory_use, summarize_compile, summarize_run
+from penstock.report.trace import trace_document
 from penstock.simulate.footprint import memory_footprint
 from penstock.simulate.program import simulate_program
 from penstock.simulate.program_options import DEFAULT_PROGRAM_OPTIONS, ProgramOptions
@@ -100,11 +102,13 @@ class RunOutcome:
         result: figures, as written to JSON.
         outputs: values of the model's outputs, in order.
         output_tensors: their names, types and quantization.
+        trace: what happened when, as JSON trace events; None where cycles were not counted.
     """
 
     result: RunResult
     outputs: tuple[Array, ...]
     output_tensors: tuple[Tensor, ...]
+    trace: Mapping[str, Any] | None
 
 
 def boards() -> list[Board]:
@@ -276,7 +280,11 @@ def _run_once(
         compiler=opened.origin,
         run_seconds=run_seconds,
     )
-    return RunOutcome(result, tuple(map(as_array, outputs, tensors)), tensors)
+    timeline = None if simulation is None else simulation.timeline
+    trace = None
+    if opened.board is not None and timeline is not None:
+        trace = trace_document(result, opened.board, timeline)
+    return RunOutcome(result, tuple(map(as_array, outputs, tensors)), tensors, trace)
 
 
 def simulate(

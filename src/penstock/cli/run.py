@@ -19,6 +19,8 @@ from penstock.cli.parameters import (
 from penstock.cli.run_tables import show_run
 from penstock.errors import InputError
 from penstock.report.outputs import encode_outputs
+from penstock.report.summary import HOST
+from penstock.report.trace import render_trace
 
 
 @click.command()
@@ -69,6 +71,13 @@ from penstock.report.outputs import encode_outputs
 @click.option(
     "--arena-in", metavar="MEMORY", help="Memory for the activations of a MODEL (default: chosen)."
 )
+@click.option(
+    "--trace",
+    "trace_path",
+    callback=result_file,
+    metavar="FILE",
+    help="Write what happened when as a timeline, to open at https://ui.perfetto.dev.",
+)
 @json_option
 def run(
     model: Path,
@@ -80,6 +89,7 @@ def run(
     verify: bool,
     weights_in: str | None,
     arena_in: str | None,
+    trace_path: Path | None,
     json_path: Path | None,
 ) -> None:
     """Run a model or a compiled project on a virtual board, or here.
@@ -95,8 +105,10 @@ def run(
             "the input": input_path,
             "the labels": labels_path,
         },
-        {"--output": output_path, "--json": json_path},
+        {"--output": output_path, "--trace": trace_path, "--json": json_path},
     )
+    if trace_path is not None and board == HOST:
+        raise _no_trace(board)
     labels = None if labels_path is None else read_labels(labels_path)
     options = api.CompileOptions(weights_in=weights_in, arena_in=arena_in, check=False)
     with progress_bar() as progress:
@@ -114,9 +126,24 @@ def run(
     if output_path is not None:
         names = [tensor.name for tensor in outcome.output_tensors]
         write_file(output_path, encode_outputs(names, outcome.outputs, output_path.suffix.lower()))
+    if trace_path is not None:
+        write_file(trace_path, _trace_of(outcome))
     write_json(outcome.result.to_json(), json_path)
     if json_path != STANDARD_OUTPUT:
         show_run(outcome, labels)
+
+
+def _trace_of(outcome: api.RunOutcome) -> bytes:
+    if outcome.trace is None:
+        raise _no_trace(outcome.result.board)
+    return render_trace(outcome.trace).encode()
+
+
+def _no_trace(board: str) -> InputError:
+    return InputError(
+        f"--trace needs the time of a virtual board, which {board!r} does not tell",
+        help="leave out --trace, or choose a board with timing: `penstock boards` lists them",
+    )
 
 
 def _check_output(output_path: Path | None) -> None:
