@@ -112,7 +112,13 @@ def test_mean(source: float, output: float, count: int, total: int) -> None:
 
 @pytest.mark.parametrize(
     ("source", "output"),
-    [(0.0625227689743042, 0.07458800822496414), (0.0668872818350792, 0.07005457580089569)],
+    [
+        (0.0625227689743042, 0.07458800822496414),
+        (0.0668872818350792, 0.07005457580089569),
+        (3.0517578125e-05, 0.02249765768647194),  # divided by 2^16 in 16 bits
+        (1e-05, 0.5),
+        (0.1279, 0.001),  # the finest output that LiteRT takes
+    ],
 )
 def test_hard_swish(source: float, output: float) -> None:
     tensors = [

@@ -84,7 +84,7 @@ def hard_swish(graph: Graph, operator: HardSwish, values: Mapping[str, Array]) -
     # Rounded towards zero, to cancel the bias of the products before.
     product = ramp * linear
     preshift = np.sign(product) * (np.abs(product) >> 15)
-    shifted = rounding_divide_by_power_of_two(preshift, -parameters.output_exponent)
+    shifted = _divide_int16(preshift, -parameters.output_exponent)
     result = shifted + parameters.output_zero_point
     return clamp(result, output.dtype.range, output.dtype.numpy)
 
@@ -98,8 +98,18 @@ def _hard_swish_ramp(fine: IntArray, multiplier: int, exponent: int) -> IntArray
     if exponent > 0:
         ramp = np.clip(ramp << 1, _INT16_MIN, _INT16_MAX)
     elif exponent < 0:
-        ramp = rounding_divide_by_power_of_two(ramp, -exponent)
+        ramp = _divide_int16(ramp, -exponent)
     return np.asarray((ramp + (1 << 15)) >> 1)
+
+
+def _divide_int16(value: IntArray, exponent: int) -> IntArray:
+    """Return ``value / 2^exponent`` rounded to nearest (gemmlowp, 16-bit).
+
+    From 2^16 on, its mask of 16 bits holds no sign any more: the result is 1, or -1 below zero.
+    """
+    if exponent < 16:
+        return rounding_divide_by_power_of_two(value, exponent)
+    return np.where(value < 0, -1, 1)
 
 
 def _high_mul_int16(value: IntArray, multiplier: int) -> IntArray:
