@@ -157,7 +157,10 @@ UNSUPPORTED = {
     "dynamic": (tensor_edit(0, shape=[-1, 4, 4, 2]), r"'left' .* dynamic shape \[-1, 4, 4, 2\]"),
     "empty": (tensor_edit(0, shape=[0, 4, 4, 2]), r"'left' .* has no elements"),
     "rank": (tensor_edit(0, shape=[1] * 9), r"'left' .* has 9 dimensions, Penstock allows 8"),
-    "huge": (tensor_edit(0, shape=[1 << 20, 1 << 20]), r"'left' .* larger than 2.0 GiB"),
+    "huge": (
+        tensor_edit(0, shape=[1 << 20, 1 << 20]),
+        r"'left' .* elements; the limit is 16777216",
+    ),
     "sparse": (schema_edit(set_sparsity), r"'left' .* is stored sparsely"),
     "string": (schema_edit(set_string_type), r"'left' .* is STRING"),
     "quantization": (schema_edit(set_custom_quantization), r"'left' .* custom quantization"),
@@ -283,6 +286,40 @@ def unary(builtin: str, dtype: str, table: str | None = None) -> FileModel:
 def test_types_that_a_function_does_not_have(model: FileModel, message: str) -> None:
     with pytest.raises(PenstockError, match=message):
         read(model)
+
+
+def scaled(model: FileModel, *scales: float) -> FileModel:
+    for tensor, scale in zip(model.tensors, scales, strict=True):
+        tensor.scale = scale
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "scales", "message"),
+    [
+        (addition(), (0.5, 0.25, 9.5e-7), r"output and 0.5 .* above 2\^-19 of that, 9.53674e-07"),
+        (unary("HARD_SWISH", "int8"), (0.128, 0.001), "supported are outputs above 1/128 of the"),
+    ],
+)
+def test_outputs_that_are_too_fine_for_their_arithmetic(
+    model: FileModel, scales: tuple[float, ...], message: str
+) -> None:
+    """TensorFlow Lite refuses these HARD_SWISH too, and such sums are undefined in it."""
+    with pytest.raises(UnsupportedError, match=message):
+        read(scaled(model, *scales))
+    assert read(scaled(model, *scales[:-1], scales[-1] * 1.01))
+
+
+def test_softmax_of_8_bits_into_16_has_one_quantization() -> None:
+    model = unary("SOFTMAX", "int8", "SoftmaxOptions")
+    model.operators[0].options.beta = 1.0
+    model.tensors[1].dtype = "int16"
+    for scale, point in ((2.0**-15, 0), (2.0**-16, 0), (2.0**-15, -32768)):
+        model.tensors[1].scale, model.tensors[1].zero_point = scale, point
+        with pytest.raises(UnsupportedError, match=r"probabilities of 8-bit inputs .* supported"):
+            read(model)
+    model.tensors[1].scale = 2.0**-16
+    assert read(model).tensors["y"].zero_point == -32768
 
 
 def test_operands_quantized_unlike_are_described() -> None:

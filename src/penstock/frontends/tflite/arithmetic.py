@@ -51,8 +51,26 @@ def _sums_by_shifts(view: OperatorView, options: Any, *operands: Tensor) -> bool
     return True
 
 
+def _expect_computable_sum(view: OperatorView, *operands: Tensor) -> None:
+    """Refuse outputs so fine that the factor from sums to them, below 1 elsewhere, is not.
+
+    TensorFlow Lite's kernels shift by a negative number there, which C does not define.
+    """
+    left, right, output = operands
+    headroom_shift = 15 if output.dtype is DType.INT16 else 20
+    coarsest = max(abs(left.scale), abs(right.scale))
+    if 2 * coarsest >= abs(output.scale) * (1 << headroom_shift):
+        raise view.refuse(
+            f"has the scale {output.scale:g} at its output and {coarsest:g} at an input; "
+            f"supported are outputs above 2^-{headroom_shift - 1} of that, "
+            f"{coarsest / (1 << (headroom_shift - 1)):g}",
+            help="every sum but 0 would leave the output's range: calibrate the model again",
+        )
+
+
 def _add(view: OperatorView) -> Operator:
     left, right, output = _binary(view)
+    _expect_computable_sum(view, left, right, output)
     options = view.options(tflite.AddOptions)
     return ir.Add(
         source=view.index,
@@ -66,6 +84,7 @@ def _add(view: OperatorView) -> Operator:
 
 def _sub(view: OperatorView) -> Operator:
     left, right, output = _binary(view)
+    _expect_computable_sum(view, left, right, output)
     options = view.options(tflite.SubOptions)
     return ir.Sub(
         source=view.index,
@@ -172,10 +191,25 @@ def _softmax(view: OperatorView) -> Operator:
     data, output = view.input(0), view.output()
     if data.dtype is not DType.FLOAT32 or output.dtype is not DType.FLOAT32:
         view.expect_quantized(data, output)
+    if data.dtype in (DType.INT8, DType.UINT8) and output.dtype is DType.INT16:
+        _expect_full_range(view, output)
     beta = float(view.options(tflite.SoftmaxOptions).Beta())
     if not (math.isfinite(beta) and beta > 0):
         raise ModelFormatError(f"{view.where} has the beta {beta}; it must be finite and above 0")
     return ir.Softmax(source=view.index, input=data.name, output=output.name, beta=beta)
+
+
+def _expect_full_range(view: OperatorView, output: Tensor) -> None:
+    """Refuse 16-bit probabilities that are not quantized as the kernel for 8 bits gives them.
+
+    TensorFlow Lite runs such a file and leaves out what it says about the output.
+    """
+    if abs(output.scale * 65536 - 1) > 1e-3 or output.zero_point != -32768:
+        raise view.refuse(
+            f"makes 16-bit probabilities of 8-bit inputs and writes them as {describe(output)}; "
+            f"supported are scale {1 / 65536:g} and zero point -32768",
+            help="give it an int8 output, or leave it out: the largest logit is the same class",
+        )
 
 
 def _leaky_relu(view: OperatorView) -> Operator:
@@ -229,6 +263,12 @@ def _pointwise(cls: type[ir.Logistic] | type[ir.Tanh]) -> Translate:
 def _hard_swish(view: OperatorView) -> Operator:
     data, output = _unary(view)
     view.expect_quantized(data, dtypes=(DType.INT8, DType.UINT8))
+    if abs(data.scale) >= 128 * abs(output.scale):
+        raise view.refuse(
+            f"writes {describe(output)} from {describe(data)}; supported are outputs above 1/128 "
+            "of the input's scale, as in TensorFlow Lite",
+            help="calibrate the model again, with values as they occur in use",
+        )
     return ir.HardSwish(source=view.index, input=data.name, output=output.name)
 
 
