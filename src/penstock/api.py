@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from penstock.bench.operators import OperatorBenchmark, benchmark_operators
+from penstock.bench.throughput import Throughput
 from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
 from penstock.codegen.project_files import (
@@ -42,6 +44,9 @@ from penstock.pipeline import (
     write_temporarily,
 )
 from penstock.planning import plan_execution
+from penstock.planning.estimate import estimate_plan
+from penstock.planning.estimate.coefficients import CoreCoefficients, format_coefficients
+from penstock.report.estimation import EstimateResult, summarize_estimate
 from penstock.report.inspection import Inspection, describe_tensor, graph_totals, operator_rows
 from penstock.report.program import ProgramResult, summarize_program
 from penstock.report.results import CompileResult, RunResult
@@ -58,15 +63,21 @@ __all__ = [
     "DEFAULT_PROGRAM_OPTIONS",
     "Array",
     "CompileOptions",
+    "CoreCoefficients",
+    "EstimateResult",
     "Inspection",
+    "OperatorBenchmark",
     "ProgramOptions",
     "ProgramResult",
     "RunOutcome",
     "Tensor",
+    "Throughput",
+    "bench_ops",
     "board",
     "boards",
     "compile",
     "describe_tensor",
+    "format_coefficients",
     "format_graph",
     "inspect",
     "load_model",
@@ -125,27 +136,32 @@ def board(name: str) -> Board:
     return load_board(name)
 
 
-def inspect(model: str | Path, *, optimized: bool = False) -> Inspection:
+def inspect(model: str | Path, *, optimized: bool = False, board: str | None = None) -> Inspection:
     """Return operators, sizes and memory needs of a model file.
 
     Args:
         model: the .tflite file.
         optimized: list the operators after all passes, not those of the file.
+        board: estimate the time on this board; None estimates nothing.
 
     Raises:
-        PenstockError: the file cannot be read or is not supported.
+        PenstockError: the file cannot be read or is not supported, or nothing is known of the time
+            on the board.
     """
+    target = None if board is None else load_board(board)
     graph = load_model(Path(model))
-    plan, obstacle = None, ""
+    plan, estimate, obstacle = None, None, ""
     shown = graph
     try:
         after_passes = run_passes(graph)
         shown = after_passes if optimized else graph
-        plan = plan_execution(select_kernels(after_passes), None)
+        plan = plan_execution(select_kernels(after_passes), target)
     except (UnsupportedError, CapacityError) as error:
         if optimized and shown is graph:
             raise
         obstacle = error.what
+    if plan is not None and target is not None:
+        estimate = summarize_estimate(estimate_plan(plan, target), plan, by_source=not optimized)
     return Inspection(
         graph=shown,
         is_optimized=optimized,
@@ -155,7 +171,22 @@ def inspect(model: str | Path, *, optimized: bool = False) -> Inspection:
         arena_bytes=None if plan is None else plan.arena.size_bytes,
         arena_bytes_lower_bound=None if plan is None else plan.arena.lower_bound_bytes,
         obstacle=obstacle,
+        estimate=estimate,
     )
+
+
+def bench_ops(board: str, *, fit: bool = False, progress: Progress = _silent) -> OperatorBenchmark:
+    """Time kernels on a virtual board.
+
+    Args:
+        board: a board's name, or the path of a board's .toml file.
+        fit: fit the costs that estimates are made of, instead of timing shapes and placements.
+        progress: told what is going on.
+
+    Raises:
+        PenstockError: no such board, or a tool is missing.
+    """
+    return benchmark_operators(load_board(board), progress, fits=fit)
 
 
 def compile(  # noqa: A001 - the verb that the field uses

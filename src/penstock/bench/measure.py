@@ -19,7 +19,8 @@ from penstock.planning.estimate.features import call_features
 from penstock.simulate.simulation import Simulation, run_inference
 
 INPUT_SEED = 0
-_PROCESSES = 2
+PROCESSES = 2
+"""How many networks are built and run at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def measure_all(board: Board, on_progress: Callable[[int, int], None]) -> list[M
     """
     names = list(fitting_networks())
     found = []
-    with ProcessPoolExecutor(_PROCESSES) as pool:
+    with ProcessPoolExecutor(PROCESSES) as pool:
         futures = [pool.submit(_measure_named, name, board) for name in names]
         for done, future in enumerate(futures, 1):
             found.append(future.result())

@@ -7,6 +7,7 @@ from importlib.metadata import version
 import click
 from rich.markup import escape
 
+from penstock.cli.bench import bench
 from penstock.cli.boards import boards
 from penstock.cli.compile import compile_command
 from penstock.cli.console import stderr
@@ -70,6 +71,7 @@ cli.add_command(run)
 cli.add_command(simulate_command)
 cli.add_command(inspect_command)
 cli.add_command(boards)
+cli.add_command(bench)
 
 
 def run_command_line(arguments: list[str]) -> int:

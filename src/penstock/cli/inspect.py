@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import json_option, stdout, write_json
-from penstock.cli.parameters import STANDARD_OUTPUT, model_file, refuse_overwriting
+from penstock.cli.parameters import STANDARD_OUTPUT, board_file, model_file, refuse_overwriting
 from penstock.cli.tables import add_columns, arena_bound, format_shape, plain_table
 from penstock.report.inspection import GraphTotals
 from penstock.units import format_bytes, format_count
@@ -24,16 +24,23 @@ from penstock.units import format_bytes, format_count
 @click.option(
     "--optimized", is_flag=True, help="List the operators after the passes, not the file's."
 )
+@click.option(
+    "--board",
+    metavar="NAME",
+    help="Estimate the time of one inference on this board, without running anything.",
+)
 @json_option
-def inspect_command(model: Path, as_text: bool, optimized: bool, json_path: Path | None) -> None:
+def inspect_command(
+    model: Path, as_text: bool, optimized: bool, board: str | None, json_path: Path | None
+) -> None:
     """Show what is in a model and what it needs.
 
     Operators with shapes, multiply-accumulates (MACs), parameters and quantization; then what the
     file adds up to, and what is left after the passes, which remove work and change no output
     byte.
     """
-    refuse_overwriting({"the model": model}, {"--json": json_path})
-    inspection = api.inspect(model, optimized=optimized)
+    refuse_overwriting({"the model": model, "the board": board_file(board)}, {"--json": json_path})
+    inspection = api.inspect(model, optimized=optimized, board=board)
     write_json(inspection.to_json(), json_path)
     if json_path == STANDARD_OUTPUT:
         return
@@ -46,6 +53,8 @@ def inspect_command(model: Path, as_text: bool, optimized: bool, json_path: Path
             described = escape(api.describe_tensor(inspection.graph.tensors[name]))
             stdout.print(f"{role:7} {described}", soft_wrap=True)
     _show_totals(inspection)
+    if inspection.estimate is not None:
+        _show_estimate(inspection.estimate)
 
 
 def _show_operators(inspection: api.Inspection, model: Path) -> None:
@@ -56,8 +65,12 @@ def _show_operators(inspection: api.Inspection, model: Path) -> None:
         soft_wrap=True,
     )
     table = plain_table(has_totals=True)
+    estimate = inspection.estimate
+    estimated = () if estimate is None else ("est. cycles",)
     add_columns(
-        table, ("operator", "output", "type"), ("#", "operator", "output", "type", "MACs", "params")
+        table,
+        ("operator", "output", "type"),
+        ("#", "operator", "output", "type", "MACs", "params", *estimated),
     )
     table.add_column("scale, zero point")
     for row in inspection.operators:
@@ -68,12 +81,36 @@ def _show_operators(inspection: api.Inspection, model: Path) -> None:
             row.dtype,
             format_count(row.macs) if row.macs else "",
             format_count(row.parameters) if row.parameters else "",
+            *(() if estimate is None else (_operator_cycles(estimate, row.index),)),
             row.quantization,
         )
     table.columns[1].footer = "total"
     table.columns[4].footer = format_count(sum(row.macs for row in inspection.operators))
     table.columns[5].footer = format_count(sum(row.parameters for row in inspection.operators))
+    if estimate is not None:
+        table.columns[6].footer = format_count(estimate.cycles)
     stdout.print(table)
+
+
+def _operator_cycles(estimate: api.EstimateResult, index: int) -> str:
+    cycles = estimate.operator_cycles.get(index)
+    return "" if cycles is None else format_count(cycles)
+
+
+def _show_estimate(estimate: api.EstimateResult) -> None:
+    """Print the estimated time, what it assumes, and how far it may be off."""
+    stdout.print(
+        f"\n[bold]Estimate[/] for {escape(estimate.board)}: {estimate.latency_ms:.4g} ms at "
+        f"{estimate.clock_hz / 1e6:.0f} MHz, {format_count(estimate.cycles)} cycles, with the "
+        f"weights in {escape(estimate.weights_in)} and the arena in {escape(estimate.arena_in)}",
+        soft_wrap=True,
+    )
+    stdout.print(
+        f"Nothing was run: half of such estimates are within {100 * estimate.error_median:.0f} % "
+        f"of a simulation, all of the models compared within {100 * estimate.error_worst:.0f} %; "
+        "`penstock run --board` simulates.",
+        soft_wrap=True,
+    )
 
 
 def _show_totals(inspection: api.Inspection) -> None:

@@ -8,6 +8,7 @@ from penstock.ir.graph import Graph
 from penstock.ir.macs import operator_macs
 from penstock.ir.operators import Operator
 from penstock.ir.tensor import Tensor
+from penstock.report.estimation import EstimateResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Inspection:
         arena_bytes: planned arena of that program; None likewise.
         arena_bytes_lower_bound: none can be smaller; None likewise.
         obstacle: why it cannot be compiled; empty when it can.
+        estimate: of its time on a board; None where no board was asked for, or it cannot be
+            compiled for it.
     """
 
     graph: Graph
@@ -65,6 +68,7 @@ class Inspection:
     arena_bytes: int | None
     arena_bytes_lower_bound: int | None
     obstacle: str
+    estimate: EstimateResult | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``penstock.inspect/1`` form."""
@@ -82,6 +86,7 @@ class Inspection:
             "file": asdict(self.file),
             "after_passes": None if program is None else asdict(program),
             "obstacle": self.obstacle or None,
+            "estimate": None if self.estimate is None else self.estimate.to_json(),
             "inputs": [_tensor_to_json(self.graph.tensors[name]) for name in self.graph.inputs],
             "outputs": [_tensor_to_json(self.graph.tensors[name]) for name in self.graph.outputs],
             "operators": [
@@ -93,10 +98,16 @@ class Inspection:
                     "dtype": row.dtype,
                     "macs": row.macs,
                     "parameters": row.parameters,
+                    **self._estimated(row),
                 }
                 for row in self.operators
             ],
         }
+
+    def _estimated(self, row: OperatorRow) -> dict[str, int | None]:
+        if self.estimate is None:
+            return {}
+        return {"estimated_cycles": self.estimate.operator_cycles.get(row.index)}
 
 
 def graph_totals(graph: Graph, weights_bytes: int | None = None) -> GraphTotals:

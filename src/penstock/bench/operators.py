@@ -1,0 +1,74 @@
+"""The benchmark of operators as a whole: throughput, and what the estimate is fitted to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from penstock.bench.fit import fit_coefficients
+from penstock.bench.measure import measure_all
+from penstock.bench.throughput import Throughput, measure_throughput
+from penstock.boards.board import Board
+from penstock.planning.estimate.coefficients import CoreCoefficients
+from penstock.toolchain import find_target_compiler
+
+Progress = Callable[[str, float | None], None]
+"""Takes the name of the stage and the fraction done."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorBenchmark:
+    """What was measured on a virtual board.
+
+    Attributes:
+        board: its name.
+        core: its processor.
+        compiler: that made the machine code.
+        throughput: kernels by shape and placement; empty where not asked for.
+        coefficients: fitted costs; None where not asked for.
+    """
+
+    board: str
+    core: str
+    compiler: str
+    throughput: tuple[Throughput, ...]
+    coefficients: CoreCoefficients | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the ``penstock.bench-ops/1`` form."""
+        return {
+            "schema": "penstock.bench-ops/1",
+            "truth": "simulate",
+            "board": self.board,
+            "core": self.core,
+            "compiler": self.compiler,
+            "operators": [row.to_json() for row in self.throughput],
+        }
+
+
+def benchmark_operators(board: Board, progress: Progress, *, fits: bool) -> OperatorBenchmark:
+    """Measure kernels on a board.
+
+    Args:
+        board: where.
+        progress: told what is going on.
+        fits: run every loop of every kernel and fit what each costs on the core, instead of
+            timing shapes and placements.
+
+    Raises:
+        PenstockError: a tool is missing, or nobody has fitted the core whose kernels are timed.
+    """
+    compiler = find_target_compiler(board.core).version
+    stage = "simulating every loop" if fits else "simulating kernels in each memory"
+
+    def on_progress(done: int, total: int) -> None:
+        progress(stage, done / total)
+
+    rows: tuple[Throughput, ...] = ()
+    fitted = None
+    if fits:
+        measured = measure_all(board, on_progress)
+        fitted = fit_coefficients(measured, board, compiler, version("penstock"))
+    else:
+        rows = tuple(measure_throughput(board, on_progress))
+    return OperatorBenchmark(board.name, board.core.name, compiler, rows, fitted)

@@ -1,0 +1,118 @@
+"""``penstock bench``: measurements that need no model of yours."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from penstock import api
+from penstock.cli.console import json_option, progress_bar, stdout, write_file, write_json
+from penstock.cli.parameters import (
+    STANDARD_OUTPUT,
+    board_file,
+    refuse_overwriting,
+    result_file,
+)
+from penstock.cli.tables import add_columns, plain_table
+from penstock.errors import InputError
+from penstock.units import format_count
+
+_WORST_FITS = 5
+
+
+@click.group("bench")
+def bench() -> None:
+    """Measure kernels on a virtual board."""
+
+
+@bench.command("ops")
+@click.option("--board", required=True, metavar="NAME", help="Virtual board (`penstock boards`).")
+@click.option(
+    "--fit",
+    "fit_path",
+    callback=result_file,
+    metavar="FILE",
+    help="Instead of the table: measure every loop of every kernel, fit the costs that "
+    "`penstock inspect --board` estimates with, and write them to FILE.",
+)
+@json_option
+def ops(board: str, fit_path: Path | None, json_path: Path | None) -> None:
+    """Time each kernel by shape, and by the memories of its weights and activations.
+
+    Cycles are simulated, one inference of a network of a few operators, with cold caches; what
+    `penstock inspect --board` would have estimated stands beside them.
+    """
+    refuse_overwriting({"the board": board_file(board)}, {"--json": json_path, "--fit": fit_path})
+    if fit_path is not None and json_path is not None:
+        raise InputError(
+            "--fit and --json exclude each other: a fit has no table", help="leave one out"
+        )
+    with progress_bar() as progress:
+        result = api.bench_ops(board, fit=fit_path is not None, progress=progress)
+    write_json(result.to_json(), json_path)
+    if fit_path is not None and result.coefficients is not None:
+        write_file(fit_path, api.format_coefficients(result.coefficients).encode())
+    if json_path == STANDARD_OUTPUT:
+        return
+    if result.coefficients is not None:
+        _show_fit(result.coefficients)
+    else:
+        _show_throughput(result)
+
+
+def _show_throughput(result: api.OperatorBenchmark) -> None:
+    stdout.print(
+        f"[bold]Simulated[/] on virtual {escape(result.board)} ({result.core}), "
+        f"compiled by {escape(result.compiler)}; the last column is the error of the estimate",
+        soft_wrap=True,
+    )
+
+    def memories(row: api.Throughput) -> tuple[str, str]:
+        return row.weights_in, row.arena_in
+
+    # Two networks, of int8 and of int16, come one after the other in the same placements.
+    rows = sorted(result.throughput, key=memories)
+    for (weights_in, arena_in), group in groupby(rows, memories):
+        stdout.print(f"\nweights in {escape(weights_in)}, activations in {escape(arena_in)}")
+        _show_rows(list(group))
+
+
+def _show_rows(rows: Sequence[api.Throughput]) -> None:
+    table = plain_table()
+    add_columns(
+        table,
+        ("kernel", "output, by filters", "of a"),
+        ("kernel", "output, by filters", "cycles", "each", "of a", "estimate"),
+    )
+    for row in rows:
+        table.add_row(
+            row.kernel.removeprefix("ps_"),
+            row.shape,
+            format_count(row.cycles),
+            f"{row.cycles_each:.2f}",
+            "MAC" if row.macs else "output",
+            f"{100 * row.error:+.1f} %",
+        )
+    stdout.print(table)
+
+
+def _show_fit(coefficients: api.CoreCoefficients) -> None:
+    kernels = coefficients.kernels
+    cases = sum(kernel.cases for kernel in kernels.values())
+    stdout.print(
+        f"fitted {len(kernels)} kernels on {coefficients.core} to {cases} calls; "
+        f"the {_WORST_FITS} worst:"
+    )
+    table = plain_table()
+    add_columns(table, ("kernel",), ("kernel", "calls", "median error", "worst error"))
+    worst = sorted(kernels.items(), key=lambda item: -item[1].error_worst)[:_WORST_FITS]
+    for name, kernel in worst:
+        table.add_row(
+            name,
+            str(kernel.cases),
+            f"{100 * kernel.error_median:.1f} %",
+            f"{100 * kernel.error_worst:.1f} %",
+        )
+    stdout.print(table)

@@ -1,0 +1,75 @@
+"""The estimate of a model's time on a board, as people and JSON readers see it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from penstock.planning.estimate import Estimate
+from penstock.planning.execution_plan import ExecutionPlan
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateResult:
+    """What a model is expected to take; an estimate, never measured or simulated.
+
+    Attributes:
+        board: name of the board.
+        weights_in: memory that the plan puts the weights in.
+        arena_in: the same of the activations.
+        clock_hz: of the core.
+        cycles: of one inference with cold caches.
+        latency_ms: the same as time.
+        error_median: how far estimates are from simulations, relative, on half of the networks.
+        error_worst: on every network that was compared.
+        compiler: whose machine code was fitted.
+        operator_cycles: by position among the operators listed; those that run no code are left
+            out.
+    """
+
+    board: str
+    weights_in: str
+    arena_in: str
+    clock_hz: int
+    cycles: int
+    latency_ms: float
+    error_median: float
+    error_worst: float
+    compiler: str
+    operator_cycles: Mapping[int, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields with the kind of truth that they are."""
+        fields = asdict(self)
+        del fields["operator_cycles"]
+        return {"truth": "estimate", **fields}
+
+
+def summarize_estimate(
+    estimate: Estimate, plan: ExecutionPlan, *, by_source: bool
+) -> EstimateResult:
+    """Return an estimate for people.
+
+    Args:
+        estimate: of the plan.
+        plan: for a board.
+        by_source: whether operators are numbered as in the model file, or as after the passes.
+    """
+    assert plan.placement is not None
+    cycles: dict[int, float] = {}
+    for call, step in zip(plan.program.calls, estimate.operators, strict=True):
+        source = plan.program.graph.operators[call.operator].source
+        position = source if by_source else call.operator
+        if position is not None:
+            cycles[position] = cycles.get(position, 0.0) + step.cycles
+    return EstimateResult(
+        board=plan.board,
+        weights_in=plan.placement.weights,
+        arena_in=plan.placement.arena,
+        clock_hz=estimate.clock_hz,
+        cycles=estimate.cycles,
+        latency_ms=1e3 * estimate.seconds,
+        error_median=estimate.error_median,
+        error_worst=estimate.error_worst,
+        compiler=estimate.compiler,
+        operator_cycles={position: round(value) for position, value in cycles.items()},
+    )
