@@ -253,10 +253,11 @@ def test_every_planted_fault_is_found_and_the_clean_program_runs(
     plant: Plant, board: str, count: int
 ) -> None:
     chance = random.Random(f"{plant.__name__} {board}")
-    for _ in range(count):
-        case = plant(board, chance)
-        with dma_board(board, case.checks) as virtual:
+    cases = [plant(board, chance) for _ in range(count)]
+    with dma_board(board, cases[0].checks) as virtual:
+        for case in cases:
             assert find(virtual, case.clean) is None, case
+    for case in cases:
         with dma_board(board, case.checks) as virtual:
             found = find(virtual, case.faulty)
         assert found is not None, case

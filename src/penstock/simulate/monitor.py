@@ -40,6 +40,7 @@ _SOURCES = (
     "dma_gpdma.c",
     "interrupts.c",
     "sanitizer.c",
+    "sanitizer_dma.c",
     "timeline.c",
 )
 

@@ -117,7 +117,7 @@ static void request(ps_dma *d, ps_dma_controller *c, uint32_t number) {
   }
 }
 
-/* The start of the next of several blocks lies an offset behind, or before, where this one ended. */
+/* The next of several blocks starts an offset behind, or before, where this one ended. */
 static uint32_t moved_by(uint32_t address, uint32_t offset, uint32_t goes_back) {
   return goes_back ? address - offset : address + offset;
 }

@@ -1,5 +1,6 @@
 /* Which interrupts are pending, and sleeping until one is. No handler is ever entered: a core that
- * takes interrupts is not modelled. ARMv7-M architecture reference manual B1.5.18, B1.5.19, B3.4. */
+ * takes interrupts is not modelled. ARMv7-M architecture reference manual B1.5.18, B1.5.19 and
+ * B3.4. */
 #include <string.h>
 
 #include "dma.h"
