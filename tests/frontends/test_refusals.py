@@ -192,7 +192,6 @@ CONTRADICTIONS = {
     "order": (model_edit(inputs=["left"]), "reads 'right' before anything has written it"),
     "writers": (operator_edit(outputs=["left"]), "writes 'left', which already has a value"),
     "unwritten": (model_edit(outputs=["sum", "other"]), "nothing writes the graph's output"),
-    "twice": (model_edit(outputs=["sum", "sum"]), "have one twice"),
     "axis": (tensor_edit(0, scale=[0.1, 0.2], axis=7), "2 scales along dimension 7"),
     "data": (tensor_edit(0, data=[1, 2, 3]), "32 bytes, but its buffer has 3 bytes"),
 }
@@ -320,6 +319,17 @@ def test_softmax_of_8_bits_into_16_has_one_quantization() -> None:
             read(model)
     model.tensors[1].scale = 2.0**-16
     assert read(model).tensors["y"].zero_point == -32768
+
+
+def test_a_tensor_is_an_output_once() -> None:
+    model = addition()
+    model.outputs = ["sum", "sum"]
+    with pytest.raises(UnsupportedError, match="'sum' is number 0 and number 1 of the model's out"):
+        read(model)
+    model = addition()
+    model.inputs = ["left", "right", "left"]
+    with pytest.raises(UnsupportedError, match="'left' is number 0 and number 2 of the model's in"):
+        read(model)
 
 
 def test_operands_quantized_unlike_are_described() -> None:

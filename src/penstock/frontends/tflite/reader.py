@@ -1,5 +1,6 @@
 """Read a .tflite file into a graph: translation only, nothing is optimized here."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import tflite
@@ -22,6 +23,7 @@ from penstock.frontends.tflite.uint8 import convert_uint8
 from penstock.frontends.tflite.weighted_sums import WEIGHTED_SUMS
 from penstock.ir.graph import Graph
 from penstock.ir.operators import Operator
+from penstock.ir.tensor import Tensor
 from penstock.ir.verify import verify
 from penstock.units import format_bytes
 
@@ -143,6 +145,8 @@ def _build(
     ]
     if not outputs:
         raise ModelFormatError("the model has no outputs")
+    _expect_distinct(inputs, "inputs")
+    _expect_distinct(outputs, "outputs")
     used = {tensor.name for tensor in (*inputs, *outputs)}
     for operator in operators:
         used.update(operator.inputs, operator.outputs)
@@ -163,6 +167,19 @@ def _expect_reasonable_size(graph: Graph) -> None:
             f"{format_bytes(ACTIVATION_BYTES_MAX)}",
             help="give the model a smaller input",
         )
+
+
+def _expect_distinct(ports: Sequence[Tensor], role: str) -> None:
+    """Refuse a tensor listed twice, which TensorFlow Lite runs: its bytes are at one place here."""
+    first: dict[str, int] = {}
+    for index, tensor in enumerate(ports):
+        earlier = first.setdefault(tensor.name, index)
+        if earlier != index:
+            raise UnsupportedError(
+                f"{tensor.name!r} is number {earlier} and number {index} of the model's {role}; "
+                "supported is each tensor once",
+                help=f"take the second one out of the {role} and use the first in its place",
+            )
 
 
 def _verify_file(graph: Graph) -> None:
