@@ -9,7 +9,7 @@
 
 #include "timing.h"
 
-enum { PS_BATCH_EVENTS = 2048, PS_BATCH_COUNT = 16 };
+enum { PS_BATCH_EVENTS = 8192, PS_BATCH_COUNT = 16 };
 
 typedef struct ps_stream {
   ps_timing *timing;
