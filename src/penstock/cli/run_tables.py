@@ -145,7 +145,7 @@ def show_energy(energy: Energy) -> None:
         if band.value
     ]
     detail = f": {', '.join(parts)}" if len(parts) > 1 else ""
-    band = f"{_millijoules(total.low)} … {_millijoules(total.high)}"
+    band = f"{_millijoules(total.low)} to {_millijoules(total.high)}"
     stdout.print(
         f"Energy: {_millijoules(total.value)} mJ ({band}), simulated{detail}", soft_wrap=True
     )
