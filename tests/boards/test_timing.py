@@ -285,7 +285,7 @@ def test_sdram_costs_come_from_its_clocks() -> None:
 
 
 def test_sdram_rates_are_those_that_were_measured() -> None:
-    """hpmicro/hpm_sdk issue 33; loops add 14 cycles a line, 1.5 a word, rows 4 clocks in 512 bytes."""
+    """hpmicro/hpm_sdk issue 33; loops add 14 cycles a line, 1.5 a word, rows 4 clocks."""
     memory = region(MemoryKind.SDRAM, timing=H723_SDRAM)
     costs = region_costs(memory, board_with("cortex-m7", 480_000_000, memory))
 
