@@ -16,6 +16,7 @@ from tflite_models import FileModel, FileOperator, FileTensor, options
 
 from penstock.errors import InputError, ModelFormatError, PenstockError, UnsupportedError
 from penstock.frontends.tflite import read_model
+from tests.hostile_models import chain, concatenations, dilated
 from tests.mutations import mutate
 
 SEED_MODELS = (
@@ -209,13 +210,49 @@ def test_constants_that_share_one_buffer_have_a_limit() -> None:
 
 
 def test_activations_have_a_limit() -> None:
-    shape = [1 << 15, 1 << 15]
-    names = [f"t{i}" for i in range(4)]
+    shape = [1 << 12, 1 << 12]
+    names = [f"t{i}" for i in range(18)]
     model = FileModel(
         [FileTensor(name, shape, "int8", 0.1) for name in names],
         [FileOperator("RELU", [left], [right]) for left, right in pairwise(names)],
         ["t0"],
-        ["t3"],
+        ["t17"],
     )
-    with pytest.raises(UnsupportedError, match=r"4\.0 GiB together, the limit is 2\.0 GiB"):
+    with pytest.raises(UnsupportedError, match=r"288\.0 MiB together, the limit is 256\.0 MiB"):
+        read_model(model.to_bytes(), "model")
+
+
+def test_operators_have_a_limit() -> None:
+    assert len(read_model(chain(4096).to_bytes(), "model").operators) == 4096
+    with pytest.raises(UnsupportedError, match="has 4097 operators, the limit is 4096"):
+        read_model(chain(4097).to_bytes(), "model")
+
+
+def test_operands_have_a_limit() -> None:
+    # Each reads one tensor a thousand times and writes another.
+    model = concatenations(16, operands=1000)
+    assert len(read_model(model.to_bytes(), "model").operators) == 16
+    message = "its 17 operators have 17035 inputs and outputs, the limit is 16384"
+    with pytest.raises(UnsupportedError, match=message):
+        read_model(concatenations(17, operands=1000).to_bytes(), "model")
+
+
+def test_a_far_dilation_has_a_limit() -> None:
+    message = r"'x': with its padding it would be \[1, 200001, 200001, 1\].* limit is 16777216"
+    with pytest.raises(UnsupportedError, match=message):
+        read_model(dilated(100_000).to_bytes(), "model")
+
+
+def test_scales_have_a_limit() -> None:
+    count = (1 << 16) + 1
+    model = FileModel(
+        [
+            FileTensor("x", [1, count], "int8", np.full(count, 0.1), axis=1),
+            FileTensor("y", [1, count], "int8", 0.1),
+        ],
+        [FileOperator("RELU", ["x"], ["y"])],
+        ["x"],
+        ["y"],
+    )
+    with pytest.raises(UnsupportedError, match=r"'x' .* has 65537 scales, the limit is 65536"):
         read_model(model.to_bytes(), "model")

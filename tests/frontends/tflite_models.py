@@ -6,6 +6,7 @@ reader takes part.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import flatbuffers
@@ -62,6 +63,10 @@ class FileModel:
     edit: Any = field(default=None)
     """Called with the schema's ModelT just before it is serialized."""
 
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {tensor.name: position for position, tensor in enumerate(self.tensors)}
+
     def to_bytes(self) -> bytes:
         model = schema.ModelT()
         model.version = self.schema_version
@@ -81,8 +86,7 @@ class FileModel:
         return bytes(builder.Output())
 
     def _indices(self, names: Sequence[str | None]) -> list[int]:
-        order = [tensor.name for tensor in self.tensors]
-        return [-1 if name is None else order.index(name) for name in names]
+        return [-1 if name is None else self._positions[name] for name in names]
 
     def _tensor(self, model: schema.ModelT, tensor: FileTensor) -> schema.TensorT:
         made = schema.TensorT()

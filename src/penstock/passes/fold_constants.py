@@ -11,6 +11,8 @@ from penstock.errors import UnsupportedError
 from penstock.ir import operators as ops
 from penstock.ir.graph import Graph
 from penstock.ir.interpreter import run
+from penstock.ir.limits import FOLDED_ELEMENTS_MAX, FOLDED_WORK_MAX
+from penstock.ir.macs import operator_macs
 from penstock.ir.operators import Operator
 from penstock.ir.tensor import Array, Tensor
 
@@ -25,7 +27,7 @@ class FoldConstants:
 
     Raises:
         UnsupportedError: the shape of a RESHAPE depends on values of the inputs, or is not the
-            shape that the file gives its output.
+            shape that the file gives its output; or constants grow beyond the limits.
     """
 
     name: ClassVar[str] = "fold_constants"
@@ -34,12 +36,15 @@ class FoldConstants:
         """Return the graph with constants evaluated."""
         folded: dict[str, Tensor] = {}
         kept: list[Operator] = []
+        outputs = frozenset(graph.outputs)
+        budget = _Budget()
         for operator in graph.operators:
             tensors = {
                 name: folded.get(name, graph.tensors[name])
                 for name in (*operator.inputs, *operator.outputs)
             }
-            if _is_foldable(graph, tensors, operator):
+            if outputs.isdisjoint(operator.outputs) and _is_foldable(tensors, operator):
+                budget.spend(graph, operator)
                 folded.update(_evaluate(tensors, operator))
             elif isinstance(operator, ops.Reshape):
                 kept.append(_with_static_shape(tensors, operator))
@@ -48,9 +53,45 @@ class FoldConstants:
         return graph.with_changes(tensors=folded, operators=kept)
 
 
-def _is_foldable(graph: Graph, tensors: Mapping[str, Tensor], operator: Operator) -> bool:
-    if any(name in graph.outputs for name in operator.outputs):
-        return False
+@dataclass(slots=True)
+class _Budget:
+    """What folding has made so far: a file of a kilobyte can describe gigabytes of constants."""
+
+    elements: int = 0
+    work: int = 0
+
+    def spend(self, graph: Graph, operator: Operator) -> None:
+        """Count an operator that is about to be evaluated, or refuse it."""
+        self.elements += sum(graph.tensors[name].element_count for name in operator.outputs)
+        self.work += _work(graph, operator)
+        excess = ""
+        if self.elements > FOLDED_ELEMENTS_MAX:
+            excess = f"{self.elements} elements, {FOLDED_ELEMENTS_MAX} are"
+        elif self.work > FOLDED_WORK_MAX:
+            excess = f"{self.work} multiply-accumulates, {FOLDED_WORK_MAX} are"
+        if excess:
+            name = operator.outputs[0]
+            raise UnsupportedError(
+                f"{_where(operator)}: tensor {name!r} depends on no input; computing it and the "
+                f"constants before it takes {excess} allowed",
+                help="compute it before exporting the model, and store the result",
+            )
+
+
+def _work(graph: Graph, operator: Operator) -> int:
+    """Return multiply-accumulates, or elements that a pooling window meets."""
+    if isinstance(operator, ops.AveragePool2D | ops.MaxPool2D):
+        return graph.tensors[operator.output].element_count * math.prod(operator.filter)
+    return operator_macs(graph, operator)
+
+
+def _where(operator: Operator) -> str:
+    if operator.source is None:
+        return operator.kind
+    return f"operator {operator.source} ({operator.kind})"
+
+
+def _is_foldable(tensors: Mapping[str, Tensor], operator: Operator) -> bool:
     return isinstance(operator, ops.Shape) or all(
         tensors[name].is_constant for name in operator.inputs
     )
@@ -73,7 +114,7 @@ def _with_static_shape(tensors: Mapping[str, Tensor], reshape: ops.Reshape) -> o
     if reshape.shape is None:
         return reshape
     shape, output = tensors[reshape.shape], tensors[reshape.output]
-    where = "RESHAPE" if reshape.source is None else f"operator {reshape.source} (RESHAPE)"
+    where = _where(reshape)
     if shape.data is None:
         raise UnsupportedError(
             f"{where}: the shape of tensor {output.name!r} is computed at run time, by tensor "

@@ -17,6 +17,10 @@ from penstock.frontends.tflite.data_movement import DATA_MOVEMENT
 from penstock.frontends.tflite.names import identifier
 from penstock.frontends.tflite.operator_view import OperatorView, operator_kind
 from penstock.frontends.tflite.positive_scales import make_scales_positive
+from penstock.frontends.tflite.reasonable import (
+    expect_reasonable_counts,
+    expect_reasonable_sizes,
+)
 from penstock.frontends.tflite.schema import open_model
 from penstock.frontends.tflite.tensors import TensorReader
 from penstock.frontends.tflite.uint8 import convert_uint8
@@ -31,7 +35,6 @@ TRANSLATIONS = {**WEIGHTED_SUMS, **ARITHMETIC, **DATA_MOVEMENT}
 """Every builtin operator that Penstock reads, with the function that translates it."""
 
 FILE_BYTES_MAX = 256 << 20
-ACTIVATION_BYTES_MAX = 1 << 31
 
 _HELP = {
     "WHILE": "control flow must be unrolled or removed before conversion",
@@ -91,13 +94,14 @@ def read_model(data: bytes, name: str) -> Graph:
     model = open_model(data)
     _expect_one_subgraph(model)
     subgraph = model.Subgraphs(0)
+    expect_reasonable_counts(subgraph)
     tensors = TensorReader(model, subgraph, len(data))
     operators = tuple(
         _translate(model, subgraph.Operators(index), index, tensors)
         for index in range(subgraph.OperatorsLength())
     )
     graph = _build(name, tensors, subgraph, operators)
-    _expect_reasonable_size(graph)
+    expect_reasonable_sizes(graph)
     graph = convert_uint8(make_scales_positive(graph))
     _verify_file(graph)
     return graph
@@ -157,16 +161,6 @@ def _build(
         (tensor.name for tensor in inputs),
         (tensor.name for tensor in outputs),
     )
-
-
-def _expect_reasonable_size(graph: Graph) -> None:
-    total = sum(tensor.size_bytes for tensor in graph.tensors.values() if not tensor.is_constant)
-    if total > ACTIVATION_BYTES_MAX:
-        raise UnsupportedError(
-            f"the model's activations have {format_bytes(total)} together, the limit is "
-            f"{format_bytes(ACTIVATION_BYTES_MAX)}",
-            help="give the model a smaller input",
-        )
 
 
 def _expect_distinct(ports: Sequence[Tensor], role: str) -> None:

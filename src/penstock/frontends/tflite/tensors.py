@@ -9,6 +9,7 @@ import tflite
 from penstock.errors import ModelFormatError, UnsupportedError
 from penstock.frontends.tflite.names import unique_names
 from penstock.ir.dtype import DType
+from penstock.ir.limits import ELEMENTS_MAX, SCALES_MAX
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Array, Tensor
 from penstock.units import format_bytes
@@ -26,7 +27,6 @@ _TYPE_NAMES = {
     number: name for name, number in vars(tflite.TensorType).items() if not name.startswith("_")
 }
 _RANK_MAX = 8
-_TENSOR_BYTES_MAX = 1 << 31
 _SCALE_RANGE = (1e-18, 1e18)
 """Far beyond any real network; products of scales stay within float32."""
 _CONSTANT_REUSE_MAX = 8
@@ -93,8 +93,10 @@ class TensorReader:
             raise UnsupportedError(
                 f"{where} is stored sparsely", help="convert the model without sparse tensors"
             )
-        shape = _shape(entry, dtype, where)
+        shape = _shape(entry, where)
         data = self._constant(entry, shape, dtype, where)
+        if data is None:
+            _expect_reasonable_size(shape, dtype, where)
         if entry.IsVariable() and data is not None:
             raise ModelFormatError(f"{where} is a variable, yet has constant data")
         return Tensor(
@@ -150,7 +152,7 @@ def _aligned(data: Array, dtype: DType) -> Array:
     return view if view.flags.aligned else view.copy()
 
 
-def _shape(entry: tflite.Tensor, dtype: DType, where: str) -> tuple[int, ...]:
+def _shape(entry: tflite.Tensor, where: str) -> tuple[int, ...]:
     rank = entry.ShapeLength()
     if rank > _RANK_MAX:
         raise UnsupportedError(f"{where} has {rank} dimensions, Penstock allows {_RANK_MAX}")
@@ -163,11 +165,16 @@ def _shape(entry: tflite.Tensor, dtype: DType, where: str) -> tuple[int, ...]:
         )
     if 0 in shape:
         raise UnsupportedError(f"{where} has no elements: its shape is {list(shape)}")
-    if math.prod(shape) * dtype.size_bytes >= _TENSOR_BYTES_MAX:
-        raise UnsupportedError(
-            f"{where} is {dtype.value}{list(shape)}, larger than {format_bytes(_TENSOR_BYTES_MAX)}"
-        )
     return shape
+
+
+def _expect_reasonable_size(shape: tuple[int, ...], dtype: DType, where: str) -> None:
+    count = math.prod(shape)
+    if count > ELEMENTS_MAX:
+        raise UnsupportedError(
+            f"{where} is {dtype.value}{list(shape)}, {count} elements; the limit is {ELEMENTS_MAX}",
+            help="give the model a smaller input: no microcontroller has memory for this",
+        )
 
 
 def _quantization(
@@ -185,6 +192,8 @@ def _quantization(
     count = parameters.ScaleLength()
     if count == 0:
         return None
+    if count > SCALES_MAX:
+        raise UnsupportedError(f"{where} has {count} scales, the limit is {SCALES_MAX}")
     # float32 scales held exactly by Python floats.
     scale = tuple(float(value) for value in parameters.ScaleAsNumpy())
     low, high = _SCALE_RANGE
@@ -199,15 +208,21 @@ def _quantization(
     zero_point = _zero_points(parameters, count, dtype, where)
     if count == 1:
         return QuantizationParameters(scale, zero_point)
-    axis = int(parameters.QuantizedDimension())
-    if dtype in (DType.INT32, DType.INT64) and len(shape) == 1:
-        # Some converters copy the filter's axis to the bias, which has one dimension only.
-        axis = 0
+    axis = _channel_axis(parameters, shape, dtype)
     if not 0 <= axis < len(shape) or shape[axis] != count:
         raise ModelFormatError(
             f"{where} has {count} scales along dimension {axis} of its shape {list(shape)}"
         )
     return QuantizationParameters(scale, zero_point, axis)
+
+
+def _channel_axis(
+    parameters: tflite.QuantizationParameters, shape: tuple[int, ...], dtype: DType
+) -> int:
+    if dtype in (DType.INT32, DType.INT64) and len(shape) == 1:
+        # Some converters copy the filter's axis to the bias, which has one dimension only.
+        return 0
+    return int(parameters.QuantizedDimension())
 
 
 def _zero_points(

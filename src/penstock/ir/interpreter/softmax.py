@@ -5,7 +5,7 @@ fixed-point exponential and reciprocal. ``Qm.n`` is a fixed-point number of m in
 fraction bits in an int32.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ _FRACTION_BITS = 31 - SOFTMAX_INTEGER_BITS
 _EXP_OF_POWERS = tuple(round(float(np.exp(-(2.0**k))) * 2**31) for k in range(-2, 5))
 _EXP_OF_MINUS_EIGHTH = round(float(np.exp(-0.125)) * 2**31)
 _ONE_THIRD = round(2**31 / 3)
+_BLOCK_ELEMENTS = 1 << 18  # the exponential needs ten values for each: memory stays modest
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -82,7 +83,7 @@ def _softmax_int8(rows: IntArray, parameters: SoftmaxParameters, output: DType) 
     difference = rows - rows.max(axis=1, keepdims=True)
     counted = difference >= parameters.difference_min
     scaled = scale_int32(np.where(counted, difference, 0), parameters.scaling)
-    exponentials = exp_on_negative_values(scaled)
+    exponentials = _in_blocks(exp_on_negative_values, scaled)
     addends = rounding_divide_by_power_of_two(exponentials, _ACCUMULATION_INTEGER_BITS)
     total = np.where(counted, addends, 0).sum(axis=1, keepdims=True)
     reciprocal, bits_over_unit = reciprocal_above_one(total, _ACCUMULATION_INTEGER_BITS)
@@ -90,6 +91,16 @@ def _softmax_int8(rows: IntArray, parameters: SoftmaxParameters, output: DType) 
     exponent = bits_over_unit + 31 - 8 * output.size_bytes
     result = rounding_divide_by_power_of_two(product, exponent) + smallest
     return np.where(counted, np.clip(result, smallest, largest), smallest)
+
+
+def _in_blocks(function: Callable[[IntArray], IntArray], value: IntArray) -> IntArray:
+    """Apply a function of single elements, a part of them at a time."""
+    flat = value.reshape(-1)
+    result = np.empty_like(flat)
+    for first in range(0, len(flat), _BLOCK_ELEMENTS):
+        block = slice(first, first + _BLOCK_ELEMENTS)
+        result[block] = function(flat[block])
+    return result.reshape(value.shape)
 
 
 def exp_on_negative_values(value: IntArray) -> IntArray:
