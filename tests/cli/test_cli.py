@@ -1,6 +1,7 @@
 """The commands as a person uses them: what is printed, written and returned."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,21 @@ def test_a_fault_of_ours_has_status_1_and_leaves_nothing(
     monkeypatch.setattr(pipeline, "verify_steps", differs)
     assert penstock("compile", MODEL, "--board", BOARD, "-o", tmp_path / "out") == 1
     assert "bug of Penstock" in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_little_memory_is_no_fault_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def exhausted(*arguments: object, **options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(pipeline, "verify_steps", exhausted)
+    assert penstock("compile", MODEL, "--board", BOARD, "-o", tmp_path / "out") == 2
+    assert re.fullmatch(
+        r"error: this computer has not enough memory .+\nhelp: close other programs, .+\n",
+        capfd.readouterr().err,
+    )
     assert list(tmp_path.iterdir()) == []
 
 

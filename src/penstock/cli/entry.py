@@ -99,6 +99,11 @@ def _fail(error: Exception, arguments: list[str]) -> int:
         error = explain_usage(error, f"penstock {verb}".rstrip())
     if isinstance(error, OSError) and error.errno in REFUSALS:
         error = _explain_refusal(error)
+    if isinstance(error, MemoryError):
+        error = InputError(
+            "this computer has not enough memory for the command (or its limit is too low)",
+            help="close other programs, raise the limit (ulimit -v), or take a smaller model",
+        )
     if not isinstance(error, PenstockError):
         stderr.print_exception(show_locals=False)
         stderr.print(
