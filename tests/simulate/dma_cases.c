@@ -89,6 +89,9 @@ static void prepare(const dma_job *job) {
   }
   if ((job->flags & JOB_INVALIDATE_BEFORE) != 0u) {
     ps_cache_invalidate(pointer(job->destination), job->size_bytes);
+    if ((job->flags & JOB_START_OTHER) != 0u) {
+      ps_cache_invalidate(pointer(job->probe), job->size_bytes);
+    }
   }
 }
 

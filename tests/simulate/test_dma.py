@@ -80,7 +80,7 @@ def test_two_channels_run_at_once() -> None:
         assert virtual.memory.read(first, len(content)) == content
         assert virtual.memory.read(second, len(content)) == content
         _, _, one = virtual.run(COPY, first, source, len(content))
-        assert one < both < 2.1 * one
+        assert one < both < 2.3 * one  # one bus, and two set-ups
 
 
 def test_the_core_sleeps_while_it_waits_and_no_longer() -> None:

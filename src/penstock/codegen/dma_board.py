@@ -3,14 +3,8 @@
 from penstock.boards.board import Board, MemoryKind
 from penstock.boards.timing import DmaController, DmaKind
 
-PORTS = {
-    DmaKind.STREAM: "stm32_dma_stream",
-    DmaKind.MDMA: "stm32_mdma",
-    DmaKind.GPDMA: "stm32_gpdma",
-}
-"""Folder of runtime/ports/dma for each register layout that has a driver."""
-
-MEMCPY_PORT = "memcpy"
+_DRIVEN = (DmaKind.STREAM, DmaKind.MDMA, DmaKind.GPDMA)
+"""Register layouts with a driver, in a folder of runtime/ports/dma that has the layout's name."""
 
 _CHANNELS_MAX = 8
 _DEEP_CHANNELS = slice(12, 16)
@@ -22,7 +16,7 @@ _TCM = (MemoryKind.TCM_DATA, MemoryKind.TCM_INSTRUCTION)
 def dma_controller(board: Board) -> DmaController | None:
     """Return the controller that copies between memories; None where no driver knows one."""
     for controller in board.dma_controllers:
-        is_known = controller.kind in PORTS and controller.clock_enable_address is not None
+        is_known = controller.kind in _DRIVEN and controller.clock_enable_address is not None
         if is_known and controller.memory_to_memory and controller.interrupts:
             return controller
     return None
@@ -32,8 +26,8 @@ def dma_sources(board: Board) -> tuple[str, ...]:
     """Return the files below runtime/ports that implement ps_dma.h on a board."""
     controller = dma_controller(board)
     if controller is None:
-        return (f"dma/{MEMCPY_PORT}/ps_dma.c",)
-    return ("dma/ps_dma.c", "dma/ps_cache.c", f"dma/{PORTS[controller.kind]}/ps_dma_engine.c")
+        return ("dma/memcpy/ps_dma.c",)
+    return ("dma/ps_dma.c", "dma/ps_cache.c", f"dma/{controller.kind.value}/ps_dma_engine.c")
 
 
 def emit_dma_board(board: Board) -> str:

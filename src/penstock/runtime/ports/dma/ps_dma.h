@@ -1,7 +1,7 @@
 /* Copies that run while the core computes, and the cache maintenance that they need.
  *
- * One implementation is linked: memcpy/ (any C99 target), stm32_dma_stream/ (STM32F4, F7),
- * stm32_mdma/ (STM32H7) or stm32_gpdma/ (STM32U5). All but the first include ps_dma_board.h, which
+ * One implementation is linked: memcpy/ (any C99 target), stream/ (STM32F4, F7), mdma/ (STM32H7) or
+ * gpdma/ (STM32U5). All but the first include ps_dma_board.h, which
  * Penstock generates from the board's data.
  *
  * The core does not see what a controller does to memory, and a controller does not see the core's
