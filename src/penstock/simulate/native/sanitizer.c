@@ -94,6 +94,13 @@ ps_actor ps_core_actor(const ps_timing *t, uint32_t address, uint32_t size_bytes
   return actor;
 }
 
+/* Caches may be switched off, or forget all at once. */
+static int is_stale(const ps_timing *t, uint32_t address) {
+  const uint32_t *tag =
+      t->data_cache.is_enabled ? ps_cache_find(&t->data_cache, address) : NULL;
+  return tag != NULL && (*tag & PS_LINE_STALE) != 0u;
+}
+
 static void explain_access(ps_timing *t, const uint8_t *shadow, uint32_t flags, uint32_t address,
                            uint32_t size_bytes, int is_write) {
   const ps_actor actor = ps_core_actor(t, address, size_bytes, is_write);
@@ -102,7 +109,7 @@ static void explain_access(ps_timing *t, const uint8_t *shadow, uint32_t flags, 
   if ((flags & racing) != 0u &&
       ps_find_transfer(t->dma, NULL, shadow, size_bytes, is_write, &other)) {
     (void)ps_report(t, PS_FAULT_RACE, &actor, &other, NULL);
-  } else if ((flags & PS_BYTE_STALE) != 0u) {
+  } else if ((flags & PS_BYTE_STALE) != 0u && is_stale(t, address)) {
     const int has_writer = ps_find_writer(t->dma, address, size_bytes, &other);
     (void)ps_report(t, is_write ? PS_FAULT_OVERWRITE : PS_FAULT_STALE, &actor,
                     has_writer ? &other : NULL, NULL);
