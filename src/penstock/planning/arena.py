@@ -1,19 +1,24 @@
 """Where each buffer goes in the arena: several greedy orders, then a bounded local search.
 
 Offline dynamic storage allocation is NP-hard; the most bytes alive at one step bound the result
-from below, and the search stops when it is met. Everything is deterministic.
+from below, and the search stops when it is met. Where a great many buffers live at once, they are
+placed once, in order of time. Everything is deterministic.
 """
 
-import itertools
 import random
+from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from penstock.planning.lifetimes import Buffer
+from penstock.planning.overlaps import Neighbor, count_pairs, find_neighbors, stretches
 
 _SEARCH_ROUNDS = 400
 _SEARCH_PLACEMENTS = 40_000
-"""Limits of the local search: rounds, and buffers placed in all of them."""
+_SEARCH_COMPARISONS = 4_000_000
+"""Limits of the local search: rounds, and in all of them buffers placed and pairs compared."""
+_PAIRS_MAX = 250_000
+"""Pairs of buffers alive at once (all of 700 buffers) up to which orders are compared at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +34,11 @@ class Packing:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Neighbor:
-    """Another buffer alive at the same time; the pair must keep these distances.
-
-    Attributes:
-        index: the other buffer.
-        own_bytes: most bytes of this buffer at a step that both share.
-        other_bytes: most bytes of the other at such a step.
-    """
-
-    index: int
-    own_bytes: int
-    other_bytes: int
-
-
 def lower_bound_bytes(buffers: Sequence[Buffer]) -> int:
     """Return the most bytes alive at one step: no packing is smaller."""
     changes: dict[int, int] = {}
     for buffer in buffers:
-        for first, end, size in _steps(buffer):
+        for first, end, size in stretches(buffer):
             changes[first] = changes.get(first, 0) + size
             changes[end] = changes.get(end, 0) - size
     alive = most = 0
@@ -68,7 +58,9 @@ def pack_buffers(buffers: Sequence[Buffer], *, search: bool = True) -> Packing:
     if not buffers:
         return Packing((), 0)
     bound = lower_bound_bytes(buffers)
-    neighbors = _neighbors(buffers)
+    if count_pairs(buffers) > _PAIRS_MAX:
+        return _pack_by_time(buffers)
+    neighbors = find_neighbors(buffers)
     orders = [
         sorted(range(len(buffers)), key=lambda index: key(buffers[index])) for key in _GREEDY_ORDERS
     ]
@@ -92,54 +84,8 @@ _GREEDY_ORDERS: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
 )
 
 
-def _steps(buffer: Buffer) -> list[tuple[int, int, int]]:
-    """Return ``(first, end, bytes)`` stretches of constant size, not overlapping."""
-    cuts = sorted(
-        {
-            step
-            for segment in buffer.segments
-            for step in (segment.lifetime.first_step, segment.lifetime.end_step)
-        }
-    )
-    stretches = []
-    for first, end in itertools.pairwise(cuts):
-        sizes = [
-            segment.size_bytes
-            for segment in buffer.segments
-            if segment.lifetime.first_step <= first < segment.lifetime.end_step
-        ]
-        if sizes:
-            stretches.append((first, end, max(sizes)))
-    return stretches
-
-
-def _neighbors(buffers: Sequence[Buffer]) -> list[list[_Neighbor]]:
-    stretches = [_steps(buffer) for buffer in buffers]
-    lifetimes = [buffer.lifetime for buffer in buffers]
-    result: list[list[_Neighbor]] = [[] for _ in buffers]
-    for left in range(len(buffers)):
-        for right in range(left + 1, len(buffers)):
-            if not lifetimes[left].overlaps(lifetimes[right]):
-                continue
-            shared = [
-                (left_bytes, right_bytes)
-                for left_first, left_end, left_bytes in stretches[left]
-                for right_first, right_end, right_bytes in stretches[right]
-                if left_first < right_end and right_first < left_end
-            ]
-            if not shared:
-                continue
-            # Every step forbids an interval of distances around 0, so that the union of the
-            # intervals is one interval, given by the largest sizes.
-            left_most = max(pair[0] for pair in shared)
-            right_most = max(pair[1] for pair in shared)
-            result[left].append(_Neighbor(right, left_most, right_most))
-            result[right].append(_Neighbor(left, right_most, left_most))
-    return result
-
-
 def _pack_in_order(
-    buffers: Sequence[Buffer], neighbors: Sequence[Sequence[_Neighbor]], order: Sequence[int]
+    buffers: Sequence[Buffer], neighbors: Sequence[Sequence[Neighbor]], order: Sequence[int]
 ) -> Packing:
     """Place buffers one after the other, each at the lowest offset that is free."""
     offsets = [-1] * len(buffers)
@@ -159,9 +105,30 @@ def _pack_in_order(
     return Packing(tuple(offsets), size)
 
 
+def _pack_by_time(buffers: Sequence[Buffer]) -> Packing:
+    """Place buffers as their lives begin, each at the lowest offset free for its largest size."""
+    offsets = [0] * len(buffers)
+    sizes = [buffer.size_bytes for buffer in buffers]
+    lifetimes = [buffer.lifetime for buffer in buffers]
+    alive: list[tuple[int, int, int]] = []  # offset, end and last step, by offset
+    for index in sorted(
+        range(len(buffers)), key=lambda index: (lifetimes[index].first_step, -sizes[index])
+    ):
+        life, offset = lifetimes[index], 0
+        alive = [block for block in alive if block[2] > life.first_step]
+        for start, end, _ in alive:
+            if start - offset >= sizes[index]:
+                break
+            offset = end
+        offsets[index] = offset
+        insort(alive, (offset, offset + sizes[index], life.end_step))
+    size = max(offset + size for offset, size in zip(offsets, sizes, strict=True))
+    return Packing(tuple(offsets), size)
+
+
 def _improve(
     buffers: Sequence[Buffer],
-    neighbors: Sequence[Sequence[_Neighbor]],
+    neighbors: Sequence[Sequence[Neighbor]],
     best: Packing,
     order: Sequence[int],
     bound: int,
@@ -169,7 +136,13 @@ def _improve(
     """Move a buffer that makes the peak towards the front of the order; keep what is no worse."""
     choice = random.Random(0)  # noqa: S311 - a search, not a secret
     current, current_order = best, list(order)
-    for _ in range(min(_SEARCH_ROUNDS, _SEARCH_PLACEMENTS // len(buffers) + 1)):
+    comparisons = 1 + sum(map(len, neighbors))
+    rounds = min(
+        _SEARCH_ROUNDS,
+        _SEARCH_PLACEMENTS // len(buffers) + 1,
+        _SEARCH_COMPARISONS // comparisons + 1,
+    )
+    for _ in range(rounds):
         if best.size_bytes <= bound:
             break
         peak = [

@@ -1,5 +1,6 @@
 """The arena as a picture made of characters: addresses upwards, steps to the right."""
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from penstock.planning.execution_plan import ExecutionPlan
@@ -28,12 +29,12 @@ def draw_arena(plan: ExecutionPlan) -> str:
     steps = max(len(plan.program.calls), 1)
     columns = min(steps, _COLUMNS)
     blocks = _blocks(plan)
-    lines = []
-    for row in reversed(range(_ROWS)):
-        first = plan.arena.size_bytes * row // _ROWS
-        end = plan.arena.size_bytes * (row + 1) // _ROWS
-        cells = [_cell(blocks, first, end, column * steps // columns) for column in range(columns)]
-        lines.append(f"{first:>9} |{''.join(cells)}|")
+    edges = [plan.arena.size_bytes * row // _ROWS for row in range(_ROWS + 1)]
+    drawn = [_column(blocks, edges, column * steps // columns) for column in range(columns)]
+    lines = [
+        f"{edges[row]:>9} |{''.join(marks[row] for marks in drawn)}|"
+        for row in reversed(range(_ROWS))
+    ]
     lines.append(f"{'bytes':>9}  steps 0 to {steps - 1}")
     return "\n".join(lines)
 
@@ -53,10 +54,15 @@ def _blocks(plan: ExecutionPlan) -> list[_Block]:
     return blocks
 
 
-def _cell(blocks: list[_Block], first: int, end: int, step: int) -> str:
-    best, most = _FREE, 0
+def _column(blocks: list[_Block], edges: list[int], step: int) -> list[str]:
+    """Return the marks of one step, from the lowest row up; rows lie between ``edges``."""
+    marks, most = [_FREE] * _ROWS, [1] * _ROWS
     for block in blocks:
-        shared = min(block.end, end) - max(block.start, first)
-        if shared >= max(most, 1) and block.lifetime.first_step <= step < block.lifetime.end_step:
-            best, most = block.mark, shared
-    return best
+        if not block.lifetime.first_step <= step < block.lifetime.end_step:
+            continue
+        lowest = bisect_right(edges, block.start) - 1
+        for row in range(max(lowest, 0), min(bisect_left(edges, block.end), _ROWS)):
+            shared = min(block.end, edges[row + 1]) - max(block.start, edges[row])
+            if shared >= most[row]:
+                marks[row], most[row] = block.mark, shared
+    return marks

@@ -177,7 +177,8 @@ def _tensor_buffer(
 def _merge_in_place(program: KernelGraph, lifetimes: Mapping[str, Lifetime]) -> dict[str, str]:
     """Return for each root that is computed in place the first root of its chain."""
     heads: dict[str, str] = {}
-    taken: set[str] = set()
+    # Outputs keep their memory until the end.
+    taken = {alias_root(program.aliases, name) for name in program.graph.outputs}
     for step, call in enumerate(program.calls):
         for output in call.writes:
             root = alias_root(program.aliases, output)
@@ -216,7 +217,6 @@ def _donors(
             alias_root(program.aliases, name) == root and name not in safe_readers
             for name in call.reads
         )
-        is_output = root in {alias_root(program.aliases, name) for name in program.graph.outputs}
-        if dies_here and not is_shared and not is_output and root not in donors:
+        if dies_here and not is_shared and root not in donors:
             donors.append(root)
     return donors

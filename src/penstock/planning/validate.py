@@ -77,12 +77,16 @@ def _check_state(plan: ExecutionPlan) -> None:
 
 
 class _ArenaReplay:
-    """The arena as a map from byte to owner, on which the program's accesses are replayed."""
+    """The arena as a map from byte to owner, on which the program's accesses are replayed.
+
+    Bytes that no tensor or scratch buffer tells apart are one cell of the map.
+    """
 
     def __init__(self, plan: ExecutionPlan) -> None:
         self._plan = plan
         self._tensors = plan.program.graph.tensors
-        self._owner: npt.NDArray[np.int32] = np.full(plan.arena.size_bytes, _NOBODY, np.int32)
+        self._cells = _cells(plan)
+        self._owner: npt.NDArray[np.int32] = np.full(len(self._cells), _NOBODY, np.int32)
         self._identity: dict[str, int] = {}
         self._written: set[int] = set()
 
@@ -142,7 +146,7 @@ class _ArenaReplay:
         for name in names:
             if _meet(span, self._span(name)):
                 raise GraphError(f"scratch of {who} overlaps tensor {name!r}")
-        self._owner[span[0] : span[1]] = _NOBODY
+        self._owner[self._cells[span[0]] : self._cells[span[1]]] = _NOBODY
 
     def _in_arena(self, names: Iterable[str]) -> list[str]:
         return [name for name in names if not self._tensors[name].is_variable]
@@ -169,15 +173,26 @@ class _ArenaReplay:
             raise GraphError(f"{who} writes constant tensor {name!r}")
         first, end = self._span(name)
         owner = self._owner_of(name)
-        self._owner[first:end] = owner
+        self._owner[self._cells[first] : self._cells[end]] = owner
         self._written.add(owner)
 
     def _require(self, name: str, who: str) -> None:
         first, end = self._span(name)
         if self._owner_of(name) not in self._written:
             raise GraphError(f"{who} needs tensor {name!r}, which nobody has written")
-        if (self._owner[first:end] != self._owner_of(name)).any():
+        if (self._owner[self._cells[first] : self._cells[end]] != self._owner_of(name)).any():
             raise GraphError(f"{who} needs tensor {name!r}, which has been overwritten")
+
+
+def _cells(plan: ExecutionPlan) -> dict[int, int]:
+    """Return the number of the cell that begins at each address where something begins or ends."""
+    tensors = plan.program.graph.tensors
+    cuts = set()
+    for name, start in plan.arena.offset_bytes.items():
+        cuts |= {start, start + tensors[name].size_bytes}
+    for step, start in plan.arena.scratch_offset_bytes.items():
+        cuts |= {start, start + plan.program.calls[step].scratch_bytes}
+    return {address: number for number, address in enumerate(sorted(cuts))}
 
 
 def _meet(left: _Span, right: _Span) -> bool:
