@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { ENTRY_COUNT = 64, LOOKUP_PAGE_SHIFT = 12 };
 
@@ -27,25 +28,29 @@ typedef struct recent {
 static _Thread_local recent answers;
 static finder search;
 
-static void *find(void *engine, uint64_t address) {
+static __attribute__((noinline)) void *find_anew(void *engine, uint64_t address, recent *mine) {
   const uint64_t page = (address >> LOOKUP_PAGE_SHIFT) + 1u;
-  entry *found = &answers.entries[page % ENTRY_COUNT];
-  if (answers.engine != engine) {
-    size_t index;
-    for (index = 0; index < ENTRY_COUNT; ++index) {
-      answers.entries[index].page = 0;
-    }
-    answers.engine = engine;
+  entry *place = &mine->entries[page % ENTRY_COUNT];
+  void *memory = search(engine, address);
+  if (mine->engine != engine) {
+    memset(mine, 0, sizeof *mine);
+    mine->engine = engine;
   }
-  if (found->page != page) {
-    void *memory = search(engine, address);
-    if (memory == NULL) {
-      return NULL;
-    }
-    found->memory = memory;
-    found->page = page;
+  if (memory != NULL) {
+    place->memory = memory;
+    place->page = page;
   }
-  return found->memory;
+  return memory;
+}
+
+static void *find(void *engine, uint64_t address) {
+  recent *mine = &answers;
+  const uint64_t page = (address >> LOOKUP_PAGE_SHIFT) + 1u;
+  const entry *found = &mine->entries[page % ENTRY_COUNT];
+  if (found->page == page && mine->engine == engine) {
+    return found->memory;
+  }
+  return find_anew(engine, address, mine);
 }
 
 /* Returns whether the short-cut is in place. */

@@ -58,10 +58,14 @@ static inline void ps_stream_block(ps_stream *s, uint32_t number, uint64_t slot)
   }
 }
 
+/* Peripherals, and the registers of the core: ARMv7-M architecture reference manual B3.1. */
+static inline int ps_is_register(uint32_t address) {
+  return address >> 29 == 2u || address >= 0xE0000000u;
+}
+
 static inline void ps_stream_access(ps_stream *s, uint32_t address, uint32_t size_bytes,
                                     int is_write, uint32_t value) {
-  const ps_timing *t = s->timing;
-  if (t->zones[t->zone_of_page[address >> PS_PAGE_SHIFT]].memory == 0u) {
+  if (ps_is_register(address)) {
     ps_stream_access_register(s, address, size_bytes, is_write, value);
   } else if (s->in_step) {
     ps_timing_access(s->timing, address, size_bytes, is_write, value);
