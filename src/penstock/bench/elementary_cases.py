@@ -139,6 +139,9 @@ def _copies() -> Graph:
             ((1, 512), (0, 16), (1, 400), (1, 1)),
             ((1, 64), (0, 3), (1, 33), (1, 1)),
             ((1, 600), (0, 5), (1, 500), (1, 1)),
+            ((1, 2400), (0, 64), (1, 2048), (1, 1)),
+            ((1, 6000), (0, 80), (1, 5600), (1, 1)),
+            ((30, 60), (0, 3), (30, 50), (1, 1)),
             ((12, 16), (0, 0), (12, 8), (1, 1)),
             ((12, 40), (0, 4), (12, 32), (1, 1)),
             ((12, 40), (0, 3), (12, 21), (1, 1)),
@@ -170,21 +173,33 @@ def _copies() -> Graph:
     return _network("strided_copy", _INT8, add)
 
 
-def _paddings(dtype: DType) -> Graph:
+def _paddings(dtype: DType) -> list[Graph]:
+    """Return networks of paddings, in both dimensions and before a sequence."""
+    around = (((0, 0), (1, 1), (1, 1), (0, 0)), ((0, 0), (0, 1), (0, 1), (0, 0)))
+    shapes: tuple[Shape, ...] = ((1, 8, 8, 8), (1, 6, 6, 3), (1, 1, 30, 16), (1, 16, 16, 1))
+    before = ((0, 0), (0, 0), (3, 0), (0, 0))
+    return [
+        _padding_network(f"pad_{dtype.value}", dtype, tuple(product(shapes, around))),
+        _padding_network(f"pad_sequence_{dtype.value}", dtype, (((1, 1, 40, 24), before),)),
+        _padding_network(f"pad_channels_{dtype.value}", dtype, (((1, 1, 12, 100), before),)),
+    ]
+
+
+def _padding_network(
+    name: str, dtype: DType, cases: Sequence[tuple[Shape, Sequence[Pair]]]
+) -> Graph:
     def add(network: NetworkBuilder) -> None:
-        shapes: tuple[Shape, ...] = ((1, 8, 8, 8), (1, 6, 6, 3), (1, 1, 30, 16), (1, 16, 16, 1))
-        amounts = (((0, 0), (1, 1), (1, 1), (0, 0)), ((0, 0), (0, 1), (0, 1), (0, 0)))
-        for shape, paddings in product(shapes, amounts):
-            padded = [extent + sum(pair) for extent, pair in zip(shape, paddings, strict=True)]
+        for shape, amounts in cases:
+            padded = [extent + sum(pair) for extent, pair in zip(shape, amounts, strict=True)]
             network.operator(
                 ops.Pad(
                     input=network.input(shape),
                     output=network.tensor(padded),
-                    paddings=paddings,
+                    paddings=tuple(amounts),
                 )
             )
 
-    return _network(f"pad_{dtype.value}", dtype, add)
+    return _network(name, dtype, add)
 
 
 def _tables() -> Graph:
@@ -283,10 +298,11 @@ def elementary_networks() -> list[Graph]:
         _pools("max_pool", ops.MaxPool2D, _INT16),
         *(_means(dtype) for dtype in (_INT8, _INT16)),
         _copies(),
-        *(_paddings(dtype) for dtype in (_INT8, _INT16)),
+        *_paddings(_INT8),
+        *_paddings(_INT16),
         _tables(),
         *_conversions(),
-        _curves("leaky_relu", leaky, (2.0**-12, 2.0**-15.5, 2.0**-17.5)),
+        _curves("leaky_relu", leaky, (2.0**-14, 2.0**-15.5, 2.0**-17.5)),
         _curves("logistic", ops.Logistic, (2.0**-12, 2.0**-14)),
         _curves("tanh", ops.Tanh, (2.0**-12, 2.0**-14)),
         _softmax("softmax", ops.Softmax, _INT8, _INT8),

@@ -19,6 +19,8 @@ from penstock.planning.execution_plan import Placement
 _CODE_BUS_END = 0x2000_0000
 _ROUNDS = 60
 _SETTLED = 1e-3
+_ROOMY = 0.75
+"""Share of a cache that data fill without meeting in its sets, more or less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,9 @@ def _settle(store: Store, accesses: Sequence[Access], visits: int) -> list[float
     caches, they fall until they only make themselves.
     """
     rates = [access.visits / visits for access in accesses]
+    room = sum(rate * _room(store, access) for rate, access in zip(rates, accesses, strict=True))
+    if room * visits < _ROOMY * store.lines:  # everything has a place of its own
+        return [rate * _first_misses(store, a) for rate, a in zip(rates, accesses, strict=True)]
     misses = [math.inf] * len(accesses)
     for _ in range(_ROUNDS):
         total = sum(misses)
@@ -162,6 +167,21 @@ def _settle(store: Store, accesses: Sequence[Access], visits: int) -> list[float
         if has_settled:
             break
     return misses
+
+
+def _first_misses(store: Store, access: Access) -> float:
+    """Return how many lines of a visit nobody has touched before."""
+    return sum(
+        sweep.stretches * _stretch_lines(store, sweep)
+        for sweep in access.sweeps
+        if sweep.interval is None
+    )
+
+
+def _room(store: Store, access: Access) -> float:
+    """Return how many lines the new bytes of a visit take, more where they crowd in few sets."""
+    crowding = max(_crowding(store, sweep, _stretch_lines(store, sweep)) for sweep in access.sweeps)
+    return crowding * _first_misses(store, access)
 
 
 def _sweep_misses(store: Store, sweep: Sweep, total: float, own: float) -> float:

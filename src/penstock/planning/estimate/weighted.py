@@ -76,8 +76,13 @@ def _pixels(view: CallView, patches: Patches) -> Features:
         "right_shift": outputs - pixels * left,
         "shift_change": pixels * changes,
         "bias": outputs * (view.constant(3) is not None),
-        "wide_sum": outputs * (not view.number("narrow_sums")),
+        "wide_sum": outputs * _has_wide_sums(view),
     }
+
+
+def _has_wide_sums(view: CallView) -> bool:
+    """Return whether an int16 kernel rescales sums of 64 bits."""
+    return view.call.kernel.name.endswith("_s16") and view.number("narrow_sums") == 0
 
 
 def _conflicts(steps: int, view: CallView) -> int:
@@ -139,7 +144,7 @@ def fully_connected(view: CallView) -> Features:
         "row": rows,
         "output": rows * channels,
         "bias": rows * channels * (view.constant(3) is not None),
-        "wide_sum": rows * channels * (not view.number("narrow_sums")),
+        "wide_sum": rows * channels * _has_wide_sums(view),
         "block": rows * blocks,
         "block_long_run": rows * blocks * (depth > 1),
         "block_step": rows * blocks * depth,
