@@ -4,9 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 EXTRAS ?= dev,simulate,zig
+FITTED := src/penstock/planning/estimate/data
 STAMP  := $(VENV)/.installed
 
-.PHONY: help setup demo test test-long lint format bench docs clean
+.PHONY: help setup demo test test-long lint format bench fit docs clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -44,8 +45,14 @@ format: $(STAMP) ## format the code
 bench: $(STAMP) ## time compiling and simulating MobileNetV2-1.0-224 (needs the shared models)
 	$(BIN)/python benchmarks/deploy.py
 
+fit: $(STAMP) ## fit the estimate to the virtual boards anew
+	$(BIN)/penstock bench ops --board stm32f469i-disco --fit $(FITTED)/cortex-m4.toml
+	$(BIN)/penstock bench ops --board stm32f746g-disco --fit $(FITTED)/cortex-m7.toml
+	$(BIN)/penstock bench ops --board nucleo-u575zi-q --fit $(FITTED)/cortex-m33.toml
+
 docs: $(STAMP) ## write the generated pages of docs/ anew (needs the shared models)
-	PENSTOCK_UPDATE_DOCS=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/test_models.py tests/kernels/test_selection.py tests/boards/test_timing_docs.py
+	PENSTOCK_UPDATE_DOCS=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/test_models.py \
+	  tests/kernels/test_selection.py tests/estimate/test_all_models.py tests/boards/test_timing_docs.py
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

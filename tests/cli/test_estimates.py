@@ -1,0 +1,118 @@
+"""``penstock inspect --board`` and ``penstock bench ops``."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from penstock.cli.entry import run_command_line
+from penstock.kernels.catalogue import CATALOGUE
+from penstock.planning.estimate.coefficients import load_coefficients, parse_coefficients
+
+MODEL = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
+BOARD = "stm32f746g-disco"
+
+
+def penstock(*arguments: str | Path) -> int:
+    return run_command_line([str(argument) for argument in arguments])
+
+
+def test_inspect_estimates_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = tmp_path / "x.json"
+    assert penstock("inspect", MODEL, "--board", BOARD, "--optimized", "--json", result) == 0
+    printed = capsys.readouterr().out
+    assert re.search(rf"^Estimate for {BOARD}: [\d.]+ ms at 216 MHz, ", printed, re.MULTILINE)
+    assert "Nothing was run: half of such estimates are within 5 % of a simulation" in printed
+    assert "est. cycles" in printed
+    found = json.loads(result.read_text())
+    estimate = found["estimate"]
+    assert (estimate["truth"], estimate["board"]) == ("estimate", BOARD)
+    assert estimate["latency_ms"] == pytest.approx(estimate["cycles"] / 216e3)
+    steps = sum(row["estimated_cycles"] or 0 for row in found["operators"])
+    assert 0.99 * estimate["cycles"] < steps < estimate["cycles"]
+
+
+def test_rows_of_the_file_have_the_cycles_of_what_is_left_of_them(tmp_path: Path) -> None:
+    results = []
+    for name, options in (("file", ()), ("passes", ("--optimized",))):
+        result = tmp_path / f"{name}.json"
+        assert penstock("inspect", MODEL, "--board", BOARD, "--json", result, *options) == 0
+        results.append(json.loads(result.read_text()))
+    as_in_file, after_passes = ({row["kind"]: 0 for row in found["operators"]} for found in results)
+    for rows, found in zip((as_in_file, after_passes), results, strict=True):
+        for row in found["operators"]:
+            rows[row["kind"]] += row["estimated_cycles"] or 0
+    assert as_in_file["CONV_2D"] == after_passes["CONV_2D"] > 0
+
+
+def test_without_a_board_nothing_is_estimated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert penstock("inspect", MODEL, "--json", tmp_path / "x.json") == 0
+    assert "stimate" not in capsys.readouterr().out
+    assert json.loads((tmp_path / "x.json").read_text())["estimate"] is None
+
+
+def test_a_model_too_large_for_the_board_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = Path("src/penstock/boards/data/nucleo-f446re.toml")
+    small = (Path(__file__).parents[2] / board).read_text().replace("0x8_0000", "0x1_0000")
+    small = re.sub(r"size_bytes = (\d\d)[\d_]+", r"size_bytes = \g<1>_384", small)
+    (tmp_path / "small.toml").write_text(small)
+    assert penstock("inspect", MODEL, "--board", tmp_path / "small.toml") == 0
+    printed = capsys.readouterr().out
+    assert "it cannot be compiled: " in printed
+    assert "Estimate" not in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["inspect", MODEL, "--board", "nucleo"], "there is no board 'nucleo'"),
+        (["bench", "ops"], "--board is missing"),
+        (["bench", "ops", "--board", "nucleo"], "there is no board 'nucleo'"),
+        (["bench", "ops", "--board", BOARD, "--fit", "no/f.toml"], "there is no folder 'no'"),
+        (["bench", "ops", "--board", BOARD, "--fit", "a", "--json", "b"], "exclude each other"),
+    ],
+)
+def test_wrong_use_is_refused(
+    arguments: list[str | Path], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert penstock(*arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.board
+def test_kernels_are_timed_in_each_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = tmp_path / "x.json"
+    assert penstock("bench", "ops", "--board", BOARD, "--json", result) == 0
+    assert "weights in qspi, activations in sdram" in capsys.readouterr().out
+    found = json.loads(result.read_text())
+    assert (found["schema"], found["truth"]) == ("penstock.bench-ops/1", "simulate")
+    each: dict[tuple[str, str], int] = {}
+    for row in found["operators"]:
+        place = row["weights_in"], row["arena_in"]
+        each[place] = each.get(place, 0) + row["cycles"]
+        assert row["cycles"] / 1.3 < row["estimated_cycles"] < 1.3 * row["cycles"], row
+    assert each["flash", "dtcm"] < each["flash", "sdram"] < each["qspi", "sdram"]
+    assert each["flash", "dtcm"] < each["qspi", "dtcm"] < each["qspi", "sdram"]
+
+
+@pytest.mark.board
+def test_a_fit_gives_the_costs_of_the_package(tmp_path: Path) -> None:
+    result = tmp_path / "cortex-m7.toml"
+    assert penstock("bench", "ops", "--board", BOARD, "--fit", result) == 0
+    fitted, known = parse_coefficients(result.read_text(), "new"), load_coefficients("cortex-m7")
+    assert set(fitted.kernels) >= set(CATALOGUE)
+    if fitted.compiler != known.compiler:
+        return
+    for name, kernel in known.kernels.items():
+        again = fitted.kernels[name]
+        assert (again.cases, again.fetch_bytes) == (kernel.cases, kernel.fetch_bytes), name
+        assert again.error_worst == pytest.approx(kernel.error_worst, abs=0.01), name
