@@ -15,7 +15,7 @@ from penstock.kernels.kernel_graph import Kernel, KernelCall, KernelGraph, Struc
 from penstock.kernels.selection import select_kernels
 from penstock.planning.estimate.call_view import CallView
 from penstock.planning.estimate.features import call_features
-from penstock.planning.estimate.windows import count_patches, transposed_axis, window_axis
+from penstock.planning.estimate.windows import Axis, count_patches, transposed_axis, window_axis
 
 SMALL = st.integers(1, 5)
 
@@ -76,8 +76,6 @@ def test_taps_that_reach_an_output_of_a_transposed_convolution(
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.lists(st.integers(0, 3), min_size=1))
 def test_patches_are_pairs_of_rows_and_columns(rows: list[int], columns: list[int]) -> None:
-    from penstock.planning.estimate.windows import Axis
-
     patches = count_patches(Axis(np.array(rows), 1, 0), Axis(np.array(columns), 0, 2))
     pairs = [(row, column) for row in rows for column in columns]
     reached = [(row, column) for row, column in pairs if row and column]

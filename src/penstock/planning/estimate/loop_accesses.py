@@ -27,8 +27,14 @@ _PARAMETER_BYTES = 4
 _LITERAL_BYTES = 16
 """Addresses that the code of a call takes from beside it."""
 
+_IN_RUNS = 0.9
+"""Share of an input's reads that go on where the last one ended: all but the first of a run."""
+
 _LINE_BYTES = 32
+"""A line of most caches, where it matters how many blocks of channels share one."""
+
 _BLOCKS = {"s8": 4, "s16": 2}
+"""Output channels that an inner loop computes together, by the kernel's type."""
 
 
 def call_accesses(program: KernelGraph, call: KernelCall) -> tuple[Access, ...]:
@@ -54,7 +60,7 @@ def _parameters(view: CallView, visits: int) -> Access:
 
 
 def _element_bytes(view: CallView) -> int:
-    return 2 if "_s16" in view.call.kernel.name.removesuffix("_s8") else 1
+    return 2 if view.call.kernel.name.endswith("_s16") else 1
 
 
 def _conv_2d(view: CallView) -> list[Access]:
@@ -126,15 +132,10 @@ def _patch_input(
 ) -> Access:
     """Return the input of a kernel that slides a window: overlaps come back at the next visit."""
     size = _element_bytes(view)
-    pixel = (
-        view.number("input_channels") * size
-        if "input_channels" in view.fields
-        else (view.number("channels") * size)
-    )
+    pixel = view.number("input_column_stride") * size
     rows = patches.rows / patches.pixels
     columns = patches.taps / max(patches.rows, 1)
-    height_step = view.number("stride_height") if "stride_height" in view.fields else 1
-    width_step = view.number("stride_width") if "stride_width" in view.fields else 1
+    height_step, width_step = view.number("stride_height"), view.number("stride_width")
     if view.call.kernel.name.startswith("ps_transpose"):
         height_step = width_step = 1
     row_bytes = view.number("input_row_stride") * size
@@ -148,7 +149,7 @@ def _patch_input(
         Sweep(rows * max(blocks - 1, 0), columns * pixel, row_bytes, 1 / max(blocks, 1)),
     ]
     kept = tuple(sweep for sweep in sweeps if sweep.stretches > 0)
-    return Access(Role.ARENA, visits, kept, reads, size, 0.9)
+    return Access(Role.ARENA, visits, kept, reads, size, _IN_RUNS)
 
 
 def _per_channel(view: CallView, visits: int, channels: int, blocks: int) -> list[Access]:
@@ -243,7 +244,7 @@ def _fully_connected(view: CallView) -> list[Access]:
         ),
         rows * depth * blocks,
         size,
-        0.9,
+        _IN_RUNS,
     )
     return [
         _parameters(view, rows),
