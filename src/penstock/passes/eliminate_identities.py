@@ -1,7 +1,7 @@
 """Operators that change no value: dropped, or reduced to a RESHAPE."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from penstock.ir import operators as ops
@@ -60,7 +60,7 @@ def _merge_reshapes(graph: Graph) -> Graph:
 def _drop_identities(graph: Graph) -> Graph:
     names: dict[str, str] = {}
     fixed = {*graph.inputs, *graph.outputs}
-    kept: list[Operator] = []
+    kept = _Kept()
     for operator in graph.operators:
         current = operator.rename(names)
         if not _is_identity(graph, current):
@@ -69,18 +69,38 @@ def _drop_identities(graph: Graph) -> Graph:
         source, result = current.inputs[0], current.outputs[0]
         if result not in fixed:
             names[result] = source
-        elif source not in fixed and _is_computed(kept, source):
+        elif source not in fixed and source in kept.computed:
             # The graph output keeps its name: what produced `source` produces it instead.
             names[source] = result
-            kept = [earlier.rename({source: result}) for earlier in kept]
+            kept.rename(source, result)
             names = {old: names.get(new, new) for old, new in names.items()}
         else:
             kept.append(current)
-    return graph.with_changes(operators=kept)
+    return graph.with_changes(operators=kept.operators)
 
 
-def _is_computed(operators: list[Operator], name: str) -> bool:
-    return any(name in operator.outputs for operator in operators)
+@dataclass(slots=True)
+class _Kept:
+    """Operators that stay, with an index of who mentions which tensor."""
+
+    operators: list[Operator] = field(default_factory=list)
+    computed: set[str] = field(default_factory=set)
+    _mentions: dict[str, list[int]] = field(default_factory=dict)
+
+    def append(self, operator: Operator) -> None:
+        for name in {*operator.inputs, *operator.outputs}:
+            self._mentions.setdefault(name, []).append(len(self.operators))
+        self.computed.update(operator.outputs)
+        self.operators.append(operator)
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename a computed tensor to one that nobody mentions yet."""
+        positions = self._mentions.pop(old)
+        for position in positions:
+            self.operators[position] = self.operators[position].rename({old: new})
+        self._mentions[new] = positions
+        self.computed.remove(old)
+        self.computed.add(new)
 
 
 def _is_identity(graph: Graph, operator: Operator) -> bool:

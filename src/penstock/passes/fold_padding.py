@@ -8,6 +8,9 @@ from penstock.ir.graph import Graph
 from penstock.ir.operators import Operator, Padding2D
 from penstock.ir.tensor import Tensor
 
+_LINKS_MAX = 64
+"""PADs in a row that one operator takes up; a generated model may hold thousands."""
+
 Padded = ops.Conv2D | ops.DepthwiseConv2D | ops.MaxPool2D
 
 
@@ -44,7 +47,10 @@ def _fold(graph: Graph, pads: dict[str, ops.Pad], operator: Operator) -> Operato
     if not isinstance(operator, Padded):
         return operator
     # A chain of PADs folds link by link.
-    while (pad := pads.get(operator.input)) is not None:
+    for _ in range(_LINKS_MAX):
+        pad = pads.get(operator.input)
+        if pad is None:
+            break
         merged = replace(operator, input=pad.input, padding=_sum(operator.padding, pad.paddings))
         if not _is_exact(graph, pad, merged):
             break

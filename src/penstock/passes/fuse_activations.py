@@ -41,11 +41,12 @@ class FuseActivations:
         """Return the graph with clamps fused."""
         operators: list[Operator] = list(graph.operators)
         producers, consumers = graph.producers(), graph.consumers()
+        outputs = frozenset(graph.outputs)
         removed: set[int] = set()
         for position, operator in enumerate(graph.operators):
             if not isinstance(operator, ops.Relu) or operator.input not in producers:
                 continue
-            if len(consumers[operator.input]) != 1 or operator.input in graph.outputs:
+            if len(consumers[operator.input]) != 1 or operator.input in outputs:
                 continue
             fused = _fuse(graph, operators[producers[operator.input]], operator)
             if fused is not None:

@@ -37,6 +37,7 @@ class _Dropping:
         self._removable = removable
         self._readers = graph.consumers()
         self._tensors: dict[str, Tensor] = dict(graph.tensors)
+        self._copies: dict[str, int] = {}
 
     def result(self) -> Graph:
         for name, flags in self._removable.items():
@@ -112,11 +113,11 @@ class _Dropping:
 
     def _store(self, tensor: Tensor) -> str:
         """Add a constant, in the place of the original unless others read that too."""
-        name, number = tensor.name, 1
+        name = tensor.name
         if len(self._readers.get(name, ())) != 1:
             while name in self._tensors:
+                number = self._copies[tensor.name] = self._copies.get(tensor.name, 0) + 1
                 name = f"{tensor.name}.{number}"
-                number += 1
         self._tensors[name] = replace(tensor, name=name)
         return name
 

@@ -1,11 +1,12 @@
 """Which channels a graph can do without."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from penstock.ir.graph import Graph
 from penstock.ir.operators import Operator
+from penstock.ir.tensor import Tensor
 from penstock.passes.dead_channels.constants import (
     BoolArray,
     ConstantChannels,
@@ -21,8 +22,9 @@ from penstock.passes.dead_channels.ties import (
 )
 from penstock.passes.dead_channels.weighted import bias_range, bias_values, centered_filters
 
-Ties = list[tuple[str, str, IntArray]]
-"""Triples (source, result, tie): channel ``i`` of result stands or falls with ``tie[i]``."""
+Tie = tuple[str, str, IntArray]
+"""(source, result, tie): channel ``i`` of result stands or falls with ``tie[i]`` of source."""
+Ties = list[Tie]
 
 
 def removable_channels(graph: Graph, facts: Facts) -> dict[str, BoolArray]:
@@ -32,26 +34,26 @@ def removable_channels(graph: Graph, facts: Facts) -> dict[str, BoolArray]:
     take a constant into its bias, and when the channels tied to it can go as well. At least one
     channel of each tensor stays.
     """
+    edges = {*graph.inputs, *graph.outputs}
     removable = {
-        name: np.full(tensor.shape[-1:], _may_shrink(graph, name), np.bool_)
+        name: np.full(tensor.shape[-1:], name not in edges and _may_shrink(tensor), np.bool_)
         for name, tensor in graph.tensors.items()
     }
     ties: Ties = []
     for operator in graph.operators:
         _restrict(graph, operator, facts, removable, ties)
-    _settle(removable, ties)
-    while whole := [name for name, flags in removable.items() if flags.all() and flags.size]:
-        removable[whole[0]][0] = False
-        _settle(removable, ties)
+    by_tensor = _ties_by_tensor(ties)
+    _settle(removable, ties, by_tensor)
+    for name, flags in removable.items():
+        if flags.all() and flags.size:
+            flags[0] = False
+            _settle(removable, by_tensor.get(name, ()), by_tensor)
     return {name: flags for name, flags in removable.items() if flags.any()}
 
 
-def _may_shrink(graph: Graph, name: str) -> bool:
-    tensor = graph.tensors[name]
-    is_edge = name in graph.inputs or name in graph.outputs
-    return not (is_edge or tensor.is_constant or tensor.is_variable or not tensor.shape) and (
-        tensor.dtype in QUANTIZED
-    )
+def _may_shrink(tensor: Tensor) -> bool:
+    is_fixed = tensor.is_constant or tensor.is_variable or not tensor.shape
+    return not is_fixed and tensor.dtype in QUANTIZED
 
 
 def _restrict(
@@ -102,16 +104,33 @@ def _has_headroom(graph: Graph, operator: Mixing, weights: IntArray) -> bool:
     return bool((worst[reach > 0] <= bias_range(graph, operator)[1]).all())
 
 
-def _settle(removable: Mapping[str, BoolArray], ties: Ties) -> None:
-    """Clear flags until tied channels agree: the largest consistent choice."""
-    changed = True
-    while changed:
-        changed = False
-        for source, result, tie in ties:
-            before = int(removable[source].sum()) + int(removable[result].sum())
-            removable[result] &= removable[source][tie]
-            needed = np.zeros(len(removable[source]), np.bool_)
-            needed[tie[~removable[result]]] = True
-            removable[source] &= ~needed
-            after = int(removable[source].sum()) + int(removable[result].sum())
-            changed |= after != before
+def _ties_by_tensor(ties: Ties) -> dict[str, Ties]:
+    found: dict[str, Ties] = {}
+    for tie in ties:
+        for name in {tie[0], tie[1]}:
+            found.setdefault(name, []).append(tie)
+    return found
+
+
+def _settle(
+    removable: Mapping[str, BoolArray], changed: Iterable[Tie], by_tensor: Mapping[str, Ties]
+) -> None:
+    """Clear flags until tied channels agree: the largest consistent choice.
+
+    Args:
+        removable: the flags.
+        changed: ties that may disagree, in any order.
+        by_tensor: all ties, by either of their tensors.
+    """
+    # A dictionary holds each once; ties are told apart by identity.
+    waiting = {id(tie): tie for tie in changed}
+    while waiting:
+        _, (source, result, channels) = waiting.popitem()
+        before = {name: int(removable[name].sum()) for name in (source, result)}
+        removable[result][...] &= removable[source][channels]
+        needed = np.zeros(len(removable[source]), np.bool_)
+        needed[channels[~removable[result]]] = True
+        removable[source][...] &= ~needed
+        for name, count in before.items():
+            if int(removable[name].sum()) != count:
+                waiting.update((id(tie), tie) for tie in by_tensor[name])
