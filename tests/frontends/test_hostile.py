@@ -16,7 +16,7 @@ from tflite_models import FileModel, FileOperator, FileTensor, options
 
 from penstock.errors import InputError, ModelFormatError, PenstockError, UnsupportedError
 from penstock.frontends.tflite import read_model
-from tests.hostile_models import chain, concatenations, dilated
+from tests.hostile_models import chain, concatenations, dilated, pooled_constant
 from tests.mutations import mutate
 
 SEED_MODELS = (
@@ -256,3 +256,9 @@ def test_scales_have_a_limit() -> None:
     )
     with pytest.raises(UnsupportedError, match=r"'x' .* has 65537 scales, the limit is 65536"):
         read_model(model.to_bytes(), "model")
+
+
+def test_work_has_a_limit() -> None:
+    message = r"has 68988174336 multiply-accumulates, the limit is 34359738368; .* operator 1 \(AV"
+    with pytest.raises(UnsupportedError, match=message):
+        read_model(pooled_constant(1024, window=512).to_bytes(), "model")

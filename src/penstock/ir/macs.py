@@ -36,6 +36,13 @@ def _svdf_macs(graph: Graph, operator: ops.Svdf) -> int:
     return batches * (feature + time)
 
 
+def operator_work(graph: Graph, operator: Operator) -> int:
+    """Return the multiply-accumulates of one operator, or the elements that its windows meet."""
+    if isinstance(operator, ops.AveragePool2D | ops.MaxPool2D):
+        return graph.tensors[operator.output].element_count * math.prod(operator.filter)
+    return operator_macs(graph, operator)
+
+
 def graph_macs(graph: Graph) -> int:
     """Return the multiply-accumulates of one inference."""
     return sum(operator_macs(graph, operator) for operator in graph.operators)

@@ -12,7 +12,7 @@ from penstock.ir import operators as ops
 from penstock.ir.graph import Graph
 from penstock.ir.interpreter import run
 from penstock.ir.limits import FOLDED_ELEMENTS_MAX, FOLDED_WORK_MAX
-from penstock.ir.macs import operator_macs
+from penstock.ir.macs import operator_work
 from penstock.ir.operators import Operator
 from penstock.ir.tensor import Array, Tensor
 
@@ -63,7 +63,7 @@ class _Budget:
     def spend(self, graph: Graph, operator: Operator) -> None:
         """Count an operator that is about to be evaluated, or refuse it."""
         self.elements += sum(graph.tensors[name].element_count for name in operator.outputs)
-        self.work += _work(graph, operator)
+        self.work += operator_work(graph, operator)
         excess = ""
         if self.elements > FOLDED_ELEMENTS_MAX:
             excess = f"{self.elements} elements, {FOLDED_ELEMENTS_MAX} are"
@@ -76,13 +76,6 @@ class _Budget:
                 f"constants before it takes {excess} allowed",
                 help="compute it before exporting the model, and store the result",
             )
-
-
-def _work(graph: Graph, operator: Operator) -> int:
-    """Return multiply-accumulates, or elements that a pooling window meets."""
-    if isinstance(operator, ops.AveragePool2D | ops.MaxPool2D):
-        return graph.tensors[operator.output].element_count * math.prod(operator.filter)
-    return operator_macs(graph, operator)
 
 
 def _where(operator: Operator) -> str:

@@ -20,12 +20,14 @@ from penstock.frontends.tflite.positive_scales import make_scales_positive
 from penstock.frontends.tflite.reasonable import (
     expect_reasonable_counts,
     expect_reasonable_sizes,
+    expect_reasonable_work,
 )
 from penstock.frontends.tflite.schema import open_model
 from penstock.frontends.tflite.tensors import TensorReader
 from penstock.frontends.tflite.uint8 import convert_uint8
 from penstock.frontends.tflite.weighted_sums import WEIGHTED_SUMS
 from penstock.ir.graph import Graph
+from penstock.ir.limits import FILE_BYTES_MAX
 from penstock.ir.operators import Operator
 from penstock.ir.tensor import Tensor
 from penstock.ir.verify import verify
@@ -34,7 +36,6 @@ from penstock.units import format_bytes
 TRANSLATIONS = {**WEIGHTED_SUMS, **ARITHMETIC, **DATA_MOVEMENT}
 """Every builtin operator that Penstock reads, with the function that translates it."""
 
-FILE_BYTES_MAX = 256 << 20
 
 _HELP = {
     "WHILE": "control flow must be unrolled or removed before conversion",
@@ -104,6 +105,7 @@ def read_model(data: bytes, name: str) -> Graph:
     expect_reasonable_sizes(graph)
     graph = convert_uint8(make_scales_positive(graph))
     _verify_file(graph)
+    expect_reasonable_work(graph)
     return graph
 
 

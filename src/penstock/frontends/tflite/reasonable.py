@@ -11,7 +11,9 @@ from penstock.ir.limits import (
     ELEMENTS_MAX,
     OPERATORS_MAX,
     REFERENCES_MAX,
+    WORK_MAX,
 )
+from penstock.ir.macs import operator_work
 from penstock.ir.operators import Operator, Padding2D
 from penstock.units import format_bytes
 
@@ -55,6 +57,22 @@ def expect_reasonable_sizes(graph: Graph) -> None:
         )
     for operator in graph.operators:
         _expect_reasonable_padding(graph, operator)
+
+
+def expect_reasonable_work(graph: Graph) -> None:
+    """Check what one inference costs; the graph's shapes must be right.
+
+    Raises:
+        UnsupportedError: more than `WORK_MAX`.
+    """
+    work = [operator_work(graph, operator) for operator in graph.operators]
+    if sum(work) > WORK_MAX:
+        largest = graph.operators[work.index(max(work))]
+        raise UnsupportedError(
+            f"the model has {sum(work)} multiply-accumulates, the limit is {WORK_MAX}; most of "
+            f"them has operator {largest.source} ({largest.kind}): {max(work)}",
+            help="give the model a smaller input: a microcontroller would need minutes",
+        )
 
 
 def _expect_reasonable_padding(graph: Graph, operator: Operator) -> None:

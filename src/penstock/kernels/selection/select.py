@@ -6,6 +6,7 @@ from typing import Any
 from penstock.errors import UnsupportedError
 from penstock.ir import operators as ops
 from penstock.ir.graph import Graph
+from penstock.ir.limits import WIDE_CONSTANTS_MAX
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
 from penstock.kernels.selection import (
     activation,
@@ -60,7 +61,8 @@ def select_kernels(graph: Graph) -> KernelGraph:
     become a call for each part; the first call that writes to a concatenation starts its life.
 
     Raises:
-        UnsupportedError: no kernel takes an operator's element types, quantization or shapes.
+        UnsupportedError: no kernel takes an operator's element types, quantization or shapes, or
+            the constants are more than C is made for.
     """
     pool = ConstantPool()
     calls: list[KernelCall] = []
@@ -73,6 +75,7 @@ def select_kernels(graph: Graph) -> KernelGraph:
             aliases[operator.output] = operator.input
         else:
             calls.extend(_lower(site))
+    _check_constants(pool)
     return KernelGraph(graph, tuple(calls), pool.arrays, aliases)
 
 
@@ -101,6 +104,16 @@ def _check_sizes(site: Site) -> None:
             raise _size_error(site, name, "it has no elements")
         if tensor.size_bytes > _TENSOR_BYTES_MAX:
             raise _size_error(site, name, f"it has {tensor.size_bytes} bytes, 2^31 or more")
+
+
+def _check_constants(pool: ConstantPool) -> None:
+    wide = [array.size for array in pool.arrays.values() if array.itemsize > 1]
+    if sum(wide) > WIDE_CONSTANTS_MAX:
+        raise UnsupportedError(
+            f"the program's constants of more than one byte each (biases, multipliers, 16-bit "
+            f"data) have {sum(wide)} elements together, the limit is {WIDE_CONSTANTS_MAX}",
+            help="store large constants as int8",
+        )
 
 
 def _size_error(site: Site, name: str, reason: str) -> UnsupportedError:
