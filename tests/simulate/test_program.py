@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.boards import Board, load_board
-from penstock.errors import InputError, ToolError
+from penstock.errors import InputError, ToolError, UnsupportedError
+from penstock.simulate import timing
 from penstock.simulate.firmware import Segment
 from penstock.simulate.image import ImageFormat, read_image
 from penstock.simulate.program import ProgramRun, simulate_program
@@ -204,6 +205,22 @@ def test_what_goes_wrong_is_said_and_where(run: Run, name: str, message: str) ->
     assert caught.value.help
 
 
+@pytest.mark.parametrize("function", ["decode_block", "edge_cost"])
+def test_code_whose_time_is_not_known_is_never_free(
+    run: Run, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    """Neither where its instructions are unknown nor where telling their time fails."""
+
+    def refuse(*_: object) -> None:
+        raise UnsupportedError("'odd' at 0x08000000: no instruction whose time is known")
+
+    monkeypatch.setattr(timing, function, refuse)
+    with pytest.raises(UnsupportedError, match=r"cases\.elf: 'odd' at .* whose time is known"):
+        run(calls=("work(1)",))
+    if function == "decode_block":
+        assert "executed an undefined instruction" in refusal(run, calls=("undefined",)).what
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -312,5 +329,5 @@ def test_damaged_programs_run_or_are_explained(
     path.write_bytes(mutate(flat_bytes(read_image(program).firmware.segments), seed))
     try:
         run(path, base=FLASH, ignores_peripherals=bool(seed % 2), instruction_limit=50_000)
-    except InputError as error:
+    except (InputError, UnsupportedError) as error:
         assert "damaged.bin" in error.what or "semihosting" in error.what

@@ -8,13 +8,13 @@ from types import TracebackType
 from typing import Self
 
 from penstock.boards.board import Board
-from penstock.errors import InputError, SimulationError, os_reason
+from penstock.errors import InputError, SimulationError, UnsupportedError, os_reason
 from penstock.simulate.calls import Call, parse_calls
 from penstock.simulate.faults import breakpoint_number, explain_program_stop
 from penstock.simulate.image import Image, ImageFormat, read_image
 from penstock.simulate.machine import Machine
 from penstock.simulate.memory import BoardMemory
-from penstock.simulate.monitor import STOP_NONE
+from penstock.simulate.monitor import STOP_NONE, STOP_TIMING
 from penstock.simulate.peripherals import SpinBreaker, reachable_peripherals
 from penstock.simulate.program_options import (
     BACK,
@@ -88,6 +88,7 @@ def simulate_program(
     Raises:
         InputError: the file is damaged or not for the board, an option does not fit it, or the
             program faults, runs away or never comes where counting should begin or end.
+        UnsupportedError: it executes an instruction whose time is not known.
         ToolError: Unicorn or a C compiler is missing.
     """
     check_options(options)
@@ -208,16 +209,34 @@ class _Program:
         self._machine.stop_before(() if target is None else (target,))
         while True:
             self._run(place)
-            if self._machine.monitor.record.reason == STOP_NONE and self._machine.pc == target:
-                return target
-            if self._machine.pc & ~1 == RETURN_ADDRESS:
-                return RETURN_ADDRESS
-            if breakpoint_number(self._machine, self._memory) != BREAKPOINT:
-                raise explain_program_stop(self._machine, self._memory, self._image.firmware)
+            arrival = self._arrival(target)
+            self._check_stop(arrival)
+            if arrival is not None:
+                return arrival
             self._answer()
             if self._semihosting.exit_status is not None:
                 return None
             place = self._machine.pc + _BKPT_BYTES
+
+    def _arrival(self, target: int | None) -> int | None:
+        if self._machine.monitor.record.reason == STOP_NONE and self._machine.pc == target:
+            return target
+        return RETURN_ADDRESS if self._machine.pc & ~1 == RETURN_ADDRESS else None
+
+    def _check_stop(self, arrival: int | None) -> None:
+        """Raise what went wrong. A fault says more than that its code could not be timed."""
+        is_untimed = self._machine.monitor.record.reason == STOP_TIMING
+        number = breakpoint_number(self._machine, self._memory)
+        if arrival is None and not is_untimed and number != BREAKPOINT:
+            raise explain_program_stop(self._machine, self._memory, self._image.firmware)
+        if self._machine.timing is None:
+            return
+        try:
+            self._machine.timing.raise_failure()
+        except UnsupportedError as error:
+            raise UnsupportedError(f"{self._image.name}: {error.what}", help=error.help) from error
+        except SimulationError as error:
+            raise InputError(f"{self._image.name}: {error.what}", help=error.help) from error
 
     def _run(self, place: int) -> None:
         report, monitor = self._on_progress, self._machine.monitor

@@ -207,3 +207,13 @@ def test_capstone_missing_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ToolError, match="needs the package 'capstone'") as caught:
         decode_block(b"\x01\xbf\x00\xbf\x00\xbf", 0x7777_0000)
     assert "penstock[simulate]" in caught.value.help
+
+
+@pytest.mark.parametrize("number", [*range(0x18), 0x20])
+def test_hints_take_time_as_nops_do(number: int) -> None:
+    """Arm DDI0403, A5.3.4: hints that are not allocated execute as NOP."""
+    wide = (0xF3AF | (0x8000 | number) << 16).to_bytes(4, "little")
+    codes = [wide, (0xBF00 | number << 4).to_bytes(2, "little")] if number < 16 else [wide]
+    for code in codes:
+        (instruction,) = decode_block(code, 0x0800_0000).instructions
+        assert (instruction.kind, instruction.reads, instruction.writes) == (Kind.NOP, (), ())

@@ -86,7 +86,7 @@ def _unknown(address: int, what: str) -> UnsupportedError:
     return UnsupportedError(
         f"{what} at 0x{address:08x}: no instruction whose time is known",
         help="Armv7E-M and Armv8-M Mainline code without vector extension has its time known; "
-        "without timing, the virtual board runs this too",
+        "on a board whose file has no [memory.timing], this runs too, without time",
     )
 
 

@@ -110,7 +110,7 @@ FORMS: dict[str, Form] = {
     **_forms("b bl blx bx bxns blxns cbz cbnz", Form(Kind.BRANCH, "b")),
     **_forms("tbb", Form(Kind.TABLE_BRANCH, "", 1)),
     **_forms("tbh", Form(Kind.TABLE_BRANCH, "", 2)),
-    **_forms("nop hint yield sev wfe wfi", Form(Kind.NOP)),
+    **_forms("nop hint yield sev sevl wfe wfi esb csdb tsb", Form(Kind.NOP)),
     **_forms("dsb isb dmb clrex cps cpsid cpsie svc bkpt udf trap dbg sg", Form(Kind.SYSTEM)),
     **_forms("mrs", Form(Kind.SYSTEM, "d", reads_flags=True)),
     **_forms("msr", Form(Kind.SYSTEM, "r")),
