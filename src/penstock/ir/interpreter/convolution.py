@@ -56,11 +56,22 @@ def conv_2d(graph: Graph, operator: Conv2D, values: Mapping[str, Array]) -> Arra
             for group in range(groups):
                 part = block[:, :, group * depth : (group + 1) * depth]
                 unfolded: Number = part.transpose(0, 1, 3, 4, 2).reshape(taken * out_width, -1)
-                product = unfolded @ columns[:, group]
+                product = _product(unfolded, columns[:, group])
                 accumulators[batch, first : first + rows, :, _group(group, groups, channels)] = (
                     product.reshape(taken, out_width, -1)
                 )
     return _finish(graph, operator, values, accumulators)
+
+
+def _product(left: Number, right: Number) -> Number:
+    """Multiply matrices of integers in a type that holds every partial sum exactly.
+
+    BLAS works on whole blocks, and what lies behind a matrix's end in its buffers may raise the
+    flag for invalid operations, at random; no such value gets into the product.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        product: Number = left @ right
+    return product
 
 
 def _group(group: int, groups: int, channels: int) -> slice:
@@ -105,7 +116,7 @@ def transpose_conv_2d(
     canvas = np.zeros((batches, full_height, full_width, channels), np.int64)
     for row in range(height):
         for column in range(width):
-            product = source @ filters[:, row, column, :].T.astype(dtype)
+            product = _product(source, filters[:, row, column, :].T.astype(dtype))
             canvas[
                 :,
                 row : row + (in_height - 1) * stride_y + 1 : stride_y,
@@ -120,7 +131,7 @@ def fully_connected(graph: Graph, operator: FullyConnected, values: Mapping[str,
     matrix = _centered_filters(graph, operator, values).T
     dtype = _exact_dtype(graph, operator, np.abs(matrix).sum(axis=0))
     source = _centered_input(graph, operator, values, dtype, Padding2D())
-    accumulators = source.reshape(-1, len(matrix)) @ matrix.astype(dtype)
+    accumulators = _product(source.reshape(-1, len(matrix)), matrix.astype(dtype))
     total, _ = _with_bias(graph, operator, values, accumulators.astype(np.int64))
     output = graph.tensors[operator.output]
     product = total.astype(np.float64) * np.array(fully_connected_scales(graph, operator))
