@@ -116,10 +116,19 @@ CASES: list[tuple[Callable[[str], str], str]] = [
     (lambda t: t.replace("= true", "= 1"), "allowed is true or false"),
     (lambda t: t.replace("[0x3000_0000]", "0x3000_0000"), "a list of addresses"),
     (
-        lambda t: t.replace("0x3000_0000", "0x2000_0800"),
-        "'ram' (0x20000000 to 0x20001000) overlaps",
+        lambda t: t.replace("0x1000\n", "0x2000\n", 1).replace("0x3000_0000", "0x2000_1000"),
+        "'ram' (0x20000000 to 0x20002000) overlaps",
     ),
-    (lambda t: t.replace("0x3000_0000", "0xFFFF_F800"), "beyond the 32-bit address space"),
+    (
+        lambda t: t.replace("0x2000_0000", "0x2000_0400"),
+        "'base' is '0x20000400'; allowed is a mult",
+    ),
+    (lambda t: t.replace("0x1000\n", "0x1800\n", 1), "'size_bytes' is '0x1800'; allowed is a mult"),
+    (lambda t: t.replace("0x3000_0000", "0x3000_0010"), "'aliases' is '0x30000010'; allowed is a "),
+    (
+        lambda t: t.replace("0x1000\n", "0x2000\n", 1).replace("0x3000_0000", "0xFFFF_F000"),
+        "beyond the 32-bit address space",
+    ),
     (lambda t: t.replace('title = "a board"', ""), "key 'title' is missing"),
     (lambda t: t.replace('title = "a board"', "title = 3"), "a text that is not empty"),
     (lambda t: t.replace("[core]", "[[core]]"), "'core' is [{"),

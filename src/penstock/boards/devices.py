@@ -30,6 +30,13 @@ _DMA_OPTIONAL_KEYS = ("interrupts", *_CLOCK_ENABLE_KEYS)
 _INTERRUPT_MAX = 479
 """Of a nested vectored interrupt controller: Arm DDI0403, B3.4."""
 
+_CHANNELS_MAX = {DmaKind.STREAM: 8, DmaKind.CHANNEL: 8, DmaKind.MDMA: 16, DmaKind.GPDMA: 16}
+"""What each register layout has room for: status registers in ST RM0385 (streams), RM0432
+(channels, four flags each in 32 bits), RM0433 (MDMA) and RM0456 (GPDMA)."""
+
+_GPDMA_FIFO_BYTES_MIN = 8
+"""A burst takes half of a FIFO, and at least a word: ST RM0456, GPDMA functional description."""
+
 _MW_MAX = 100_000
 
 
@@ -79,9 +86,13 @@ def read_dma(
             help="correct base, or add the range of registers that it lies in",
         )
     channel_count = table.integer("channel_count", 1, 64)
+    kind = DmaKind(table.choice("kind", [kind.value for kind in DmaKind]))
+    if channel_count > _CHANNELS_MAX[kind]:
+        allowed = f"1 to {_CHANNELS_MAX[kind]} for kind '{kind.value}'"
+        raise wrong(table.where, "channel_count", channel_count, allowed)
     return DmaController(
         name=table.text("name"),
-        kind=DmaKind(table.choice("kind", [kind.value for kind in DmaKind])),
+        kind=kind,
         base=base,
         channel_count=channel_count,
         clock_hz=table.integer("clock_hz", 1, CLOCK_HZ_MAX),
@@ -89,12 +100,18 @@ def read_dma(
         reaches=table.names("reaches", regions),
         memory_to_memory=table.flag("memory_to_memory"),
         items_max=table.integer("items_max", 1, 1 << 32),
-        fifo_bytes=table.integer("fifo_bytes", 0, 4096),
+        fifo_bytes=_fifo_bytes(table, kind),
         item_cycles=table.number("item_cycles", 0, 1000),
         interrupts=_interrupts(table, channel_count),
         clock_enable_address=table.address("clock_enable_address") if has_clock_bit else None,
         clock_enable_bit=table.integer("clock_enable_bit", 0, 31) if has_clock_bit else 0,
     )
+
+
+def _fifo_bytes(table: Table, kind: DmaKind) -> int:
+    if kind is DmaKind.GPDMA:
+        return table.power_of_two("fifo_bytes", _GPDMA_FIFO_BYTES_MIN, 4096)
+    return table.integer("fifo_bytes", 0, 4096)
 
 
 def _interrupts(table: Table, channel_count: int) -> tuple[int, ...]:

@@ -16,6 +16,8 @@ from penstock.boards.timing import (
 
 ADDRESS_LIMIT = 1 << 32
 CLOCK_HZ_MAX = 10**11
+PAGE_BYTES = 4096
+"""Memories begin and end at a multiple: protection and emulation work in pages."""
 
 _CYCLES_MAX = 10_000
 _CLOCKS_MAX = 1000
@@ -60,6 +62,8 @@ def read_region(values: Mapping[str, Any], where: str, context: Context) -> Memo
     kind = MemoryKind(table.choice("kind", [kind.value for kind in MemoryKind]))
     base, size_bytes = table.address("base"), table.integer("size_bytes", 1, ADDRESS_LIMIT)
     aliases = table.addresses("aliases") if table.has("aliases") else ()
+    _check_pages(table.where, ("base", base), ("size_bytes", size_bytes))
+    _check_pages(table.where, *(("aliases", alias) for alias in aliases))
     return MemoryRegion(
         name=name,
         kind=kind,
@@ -73,6 +77,12 @@ def read_region(values: Mapping[str, Any], where: str, context: Context) -> Memo
         accelerator=_accelerator(table, (base, *aliases)) if table.has("accelerator") else None,
         energy=_energy(table) if table.has("energy") else None,
     )
+
+
+def _check_pages(where: str, *entries: tuple[str, int]) -> None:
+    for key, value in entries:
+        if value % PAGE_BYTES:
+            raise wrong(where, key, f"{value:#x}", f"a multiple of {PAGE_BYTES:#x}")
 
 
 def read_peripheral(values: Mapping[str, Any], where: str, context: Context) -> PeripheralRange:
@@ -110,7 +120,7 @@ def _sdram_timing(table: Table) -> SdramTiming:
         word_controller_clocks=table.number("word_controller_clocks", 0, _CLOCKS_MAX),
         write_share=table.number("write_share", 0.01, 1),
         row_bytes=table.power_of_two("row_bytes", 64, _ROW_BYTES_MAX),
-        bank_count=table.integer("bank_count", 1, _BANKS_MAX),
+        bank_count=table.power_of_two("bank_count", 1, _BANKS_MAX),
     )
 
 

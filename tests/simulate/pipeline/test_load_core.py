@@ -73,6 +73,8 @@ def test_unknown_cores_are_refused() -> None:
         ('source = "compendium"', 'source = "hearsay"', r"\[sources\] has no 'hearsay'"),
         ('confidence = "guess"', 'confidence = "sure"', "'sure' is none of"),
         ('"same_memory"', '"same_bank"', r"\[memory\]: 'same_bank' is none of always, other_bank"),
+        ("entries = 1", "entries = 9", "'store_buffer_entries' is 9, allowed is an integer from 1"),
+        ("entries = 1", "entries = 0", "'store_buffer_entries' is 0, allowed is an integer from 1"),
         ("[sources]", "[sources", "is no TOML"),
     ],
 )

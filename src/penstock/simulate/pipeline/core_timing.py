@@ -120,6 +120,10 @@ class BranchTiming:
     early_distance: int
 
 
+STORE_BUFFER_ENTRIES_MAX = 8
+"""What the native half has room for: ``PS_STORES_MAX`` of native/timing.h."""
+
+
 @dataclass(frozen=True)
 class AccessTiming:
     """How the core goes to memory.

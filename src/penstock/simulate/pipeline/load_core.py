@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from penstock.boards import Confidence
 from penstock.errors import InputError, UnsupportedError
 from penstock.simulate.pipeline.core_timing import (
+    STORE_BUFFER_ENTRIES_MAX,
     AccessTiming,
     BranchTiming,
     CoreTiming,
@@ -196,6 +197,12 @@ class _Loader:
         self.provenance(entry, (*keys, *_PROVENANCE), "[memory]")
         values = {key: self.number(entry, key, "[memory]") for key in keys}
         rule = self.choice(PairRule, values["pair_rule"], "[memory]")
+        entries = values["store_buffer_entries"]
+        if entries not in range(1, STORE_BUFFER_ENTRIES_MAX + 1):
+            raise self.wrong(
+                f"[memory]: 'store_buffer_entries' is {entries}, allowed is an integer from 1 to "
+                f"{STORE_BUFFER_ENTRIES_MAX}"
+            )
         return AccessTiming(**{**values, "pair_rule": rule})
 
     def latencies(self, entry: Table, place: str) -> Latencies:
