@@ -121,7 +121,7 @@ CASES: list[tuple[Callable[[str], str], str]] = [
     ),
     (
         lambda t: t.replace("0x2000_0000", "0x2000_0400"),
-        "'base' is '0x20000400'; allowed is a mult",
+        "'base' is '0x20000400'; allowed is a",
     ),
     (lambda t: t.replace("0x1000\n", "0x1800\n", 1), "'size_bytes' is '0x1800'; allowed is a mult"),
     (lambda t: t.replace("0x3000_0000", "0x3000_0010"), "'aliases' is '0x30000010'; allowed is a "),

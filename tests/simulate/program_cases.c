@@ -29,6 +29,13 @@ NOINLINE int32_t work(int32_t count, int32_t step) {
   return sum;
 }
 
+/* Traps divisions by zero, in a register that also holds the enable bits of caches. */
+NOINLINE int32_t control_then_work(void) {
+  volatile uint32_t *control = (volatile uint32_t *)(uintptr_t)0xE000ED14u;
+  *control |= 1u << 4;
+  return work(20, 1);
+}
+
 NOINLINE void done(void) { cleared += 1u; }
 NOINLINE uint32_t state(void) { return initialized + cleared; }
 NOINLINE uint32_t arguments(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {

@@ -163,6 +163,25 @@ def test_warm_calls_take_less_time(run: Run) -> None:
     assert uncached.time.cycles > 2 * warm.time.cycles
 
 
+@pytest.mark.parametrize("name", ["stm32f746g-disco", "nucleo-u575zi-q"])
+def test_caches_are_switched_whatever_their_kind(tmp_path: Path, name: str) -> None:
+    """Those of a core and one before the flash; a write of other control bits leaves them on."""
+    board = load_board(name)
+    path = link_cases(board, find_target_compiler(board.core), tmp_path)
+
+    def cycles(call: str, has_caches: bool | None) -> int:
+        options = ProgramOptions(calls=(call, call), has_caches=has_caches)
+        time = simulate_program(path, board, options).time
+        assert time is not None
+        return time.cycles
+
+    on, off, default = (cycles("work(20,1)", caches) for caches in (True, False, None))
+    assert default == on < off
+    controlled = cycles("control_then_work", True)
+    assert controlled < cycles("control_then_work", False)
+    assert controlled < on + (off - on) // 2
+
+
 def test_files_are_put_into_memory(run: Run, tmp_path: Path) -> None:
     (tmp_path / "inbox.bin").write_bytes(bytes(range(10, 26)))
     load = f"{tmp_path / 'inbox.bin'}@inbox"

@@ -104,7 +104,8 @@ def _number(_context: click.Context, parameter: click.Parameter, value: str | No
 @click.option(
     "--caches",
     type=click.Choice(["on", "off"]),
-    help="Caches at reset (default: off, as in hardware; on for --call without --after).",
+    help="Caches at reset (default: a core's are off, as in hardware, and on for --call without "
+    "--after; an STM32U5's ICACHE is on).",
 )
 @click.option(
     "--peripherals",

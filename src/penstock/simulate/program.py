@@ -118,8 +118,7 @@ class _Program:
         self._machine = Machine(image.firmware, self._memory, board.core)
         self._spin_breaker = SpinBreaker(self._machine) if options.ignores_peripherals else None
         self._machine.reset(self._reset.stack_top)
-        if self._has_caches():
-            self._enable_caches()
+        self._set_caches()
         self._semihosting = Semihosting(
             self._memory,
             self._reset.stack_top,
@@ -265,16 +264,13 @@ class _Program:
         timing = self._machine.timing
         return None if timing is None else timing.cycles
 
-    def _has_caches(self) -> bool:
-        if self._options.has_caches is not None:
-            return self._options.has_caches
-        return bool(self._options.calls) and self._options.after is None
-
-    def _enable_caches(self) -> None:
-        if self._machine.timing is not None:
-            record = self._machine.timing.record
-            for cache in (record.instruction_cache, record.data_cache):
-                cache.is_enabled = cache.set_count > 0
+    def _set_caches(self) -> None:
+        """Nobody turns caches on where no start-up code runs; else they stay as after a reset."""
+        has_caches = self._options.has_caches
+        if has_caches is None and self._options.calls and self._options.after is None:
+            has_caches = True
+        if self._machine.timing is not None and has_caches is not None:
+            self._machine.timing.set_caches(has_caches)
 
     def _count_from_here(self) -> None:
         self._machine.monitor.clear_counts()

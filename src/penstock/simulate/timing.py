@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from penstock.boards.board import Board, MemoryKind, MemoryRegion
-from penstock.boards.costs import RegionCosts, region_costs
+from penstock.boards.costs import region_costs
 from penstock.boards.timing import Accelerator, Cache
 from penstock.errors import SimulationError, UnsupportedError
 from penstock.simulate.attributes import UNCACHED, Attributes, Mpu
@@ -47,8 +47,10 @@ _PAGE_COUNT = 1 << 20
 SYSTEM_PAGE, TRACE_PAGE = 0xE000_E000, 0xE000_1000
 """System control space and data watchpoint unit: ARMv7-M ARM (DDI0403) B3.2 and C1.8."""
 
-_CPUID = struct.Struct("<I")
-_CPUID_AT, _CLIDR_AT = 0xD00, 0xD78
+_WORD = struct.Struct("<I")
+_CPUID_AT, _CCR_AT, _CLIDR_AT = 0xD00, 0xD14, 0xD78
+_CCR_CACHES = 3 << 16
+"""The enable bits of the data and the instruction cache: ARMv7-M ARM (DDI0403), B3.2.8."""
 _CPUIDS = {
     "cortex-m3": 0x412F_C231,
     "cortex-m4": 0x410F_C241,
@@ -61,7 +63,6 @@ _CLIDR_SEPARATE_CACHES = 0x0900_0003
 """Level 1 has an instruction and a data cache: Cortex-M7 TRM (DDI0489), 4.5.5."""
 
 _CODE_BUS_END = 0x2000_0000
-_WORD_BYTES, _LINE_BYTES = 4, 32
 _BRANCHES = (
     BranchKind.NONE,
     BranchKind.CONDITIONAL,
@@ -172,9 +173,9 @@ class Timing:
     def _identify(self) -> None:
         """Fill the registers that say which core this is and what caches it has."""
         page = self._pages[SYSTEM_PAGE]
-        _CPUID.pack_into(page, _CPUID_AT, _CPUIDS.get(self._board.core.name, 0))
+        _WORD.pack_into(page, _CPUID_AT, _CPUIDS.get(self._board.core.name, 0))
         if self._board.data_cache is not None:
-            _CPUID.pack_into(page, _CLIDR_AT, _CLIDR_SEPARATE_CACHES)
+            _WORD.pack_into(page, _CLIDR_AT, _CLIDR_SEPARATE_CACHES)
 
     @property
     def register_pages(self) -> dict[int, int]:
@@ -269,6 +270,16 @@ class Timing:
         if self.failure is not None:
             raise self.failure
 
+    def set_caches(self, on: bool, /) -> None:
+        """Turn all caches on or off, as code that ran before would have done."""
+        record = self.record
+        for cache in (record.instruction_cache, record.data_cache):
+            cache.is_enabled = on and cache.set_count > 0
+        page = self._pages[SYSTEM_PAGE]
+        (control,) = _WORD.unpack_from(page, _CCR_AT)
+        # Programs read this register, change other bits and write it back.
+        _WORD.pack_into(page, _CCR_AT, control & ~_CCR_CACHES | (_CCR_CACHES if on else 0))
+
     def chill(self) -> None:
         """Forget what earlier runs left in caches and predictors."""
         self._native.ps_timing_chill(ctypes.byref(self.record))
@@ -335,7 +346,7 @@ def _memory_record(region: MemoryRegion, board: Board) -> MemoryRecord:
         line_write=costs.line_write,
         fetch=costs.fetch,
         sequential_read=costs.sequential_read,
-        sequential_word=_sequential_word(costs, board),
+        sequential_word=costs.sequential_word,
         row_miss=costs.row_miss,
         row_shift=costs.row_bytes.bit_length() - 1 if costs.row_bytes else 0,
         # The FMC takes a bank's number from the top of the address: RM0385, 13.7.3.
@@ -370,12 +381,3 @@ def _accelerator_record(accelerator: Accelerator | None, kind: str) -> Accelerat
 def _is_accelerated(region: MemoryRegion, base: int) -> bool:
     accelerator = region.accelerator
     return accelerator is not None and (not accelerator.bases or base in accelerator.bases)
-
-
-def _sequential_word(costs: RegionCosts, board: Board) -> int:
-    """Return the cost of a word that continues a read; a line's share where that is cheaper."""
-    if costs.sequential_read >= costs.line_read:
-        return costs.word_read
-    cache = board.data_cache or board.instruction_cache
-    line_bytes = _LINE_BYTES if cache is None else cache.line_bytes
-    return costs.sequential_read * _WORD_BYTES // line_bytes

@@ -55,9 +55,9 @@ class Bench:
         self.timing: Timing = self.machine.timing
         self._placed: dict[tuple[bytes, str], int] = {}
         self._free: dict[str, int] = {}
-        record = self.timing.record
-        record.instruction_cache.is_enabled = caches and record.instruction_cache.set_count > 0
-        record.data_cache.is_enabled = caches and data_cache and record.data_cache.set_count > 0
+        self.timing.set_caches(caches)
+        if not data_cache:
+            self.timing.record.data_cache.is_enabled = 0
 
     def __enter__(self) -> Self:
         return self
