@@ -11,7 +11,7 @@ from penstock.frontends.tflite import write_model
 from penstock.ir import operators as ops
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
-from penstock.ir.interpreter import run
+from penstock.ir.interpreter import initial_state, run
 from penstock.ir.operators import Activation
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Array, Tensor
@@ -126,3 +126,49 @@ def test_hard_swish(source: float, output: float) -> None:
         tensor("y", (256,), DType.INT8, output),
     ]
     check(ops.HardSwish(input="x", output="y"), tensors, [ALL_INT8])
+
+
+def test_svdf() -> None:
+    """The sum -252 becomes -787.5 with float32 factors, and a little more with double ones."""
+    state = Tensor(
+        "state",
+        (1, 1),
+        DType.INT16,
+        QuantizationParameters.per_tensor(float(np.float32(1e-4)), 0),
+        is_variable=True,
+    )
+    constants = {
+        "features": (DType.INT8, 0.01, np.array([[-7]], np.int8)),
+        "times": (DType.INT16, 0.0005, np.array([[-2791]], np.int16)),
+        "bias": (DType.INT32, 0.0001, np.array([-10031], np.int32)),
+    }
+    tensors = [
+        tensor("x", (1, 1), DType.INT8, 0.03125, -49),
+        *(
+            Tensor(
+                name,
+                data.shape,
+                dtype,
+                QuantizationParameters.per_tensor(float(np.float32(scale)), 0),
+                data,
+            )
+            for name, (dtype, scale, data) in constants.items()
+        ),
+        state,
+        tensor("y", (1, 1), DType.INT8, 0.03125, -128),
+    ]
+    operator = ops.Svdf(
+        input="x",
+        feature_weights="features",
+        time_weights="times",
+        bias="bias",
+        state="state",
+        output="y",
+        rank=1,
+        activation=Activation.RELU,
+    )
+    graph = Graph.build("decisive", tensors, [operator], ["x"], ["y"])
+    inputs = [np.array([[-13]], np.int8)]
+    expected = LiteRT(write_model(graph)).run(inputs)[0]
+    np.testing.assert_array_equal(run(graph, inputs, state=initial_state(graph))[0], expected)
+    assert expected[0, 0] == -125

@@ -296,6 +296,12 @@ def sigmoid_int16_scaling(input_scale: float, pot_shifts: tuple[int, ...]) -> tu
     return int(multiplier), right_shift
 
 
+def _single_ratio(first: float, second: float, divisor: float) -> float:
+    """Return ``first * second / divisor``, each step rounded to float32 as the kernels do."""
+    product = np.float32(first) * np.float32(second)
+    return float(product / np.float32(divisor))
+
+
 def svdf_parameters(graph: Graph, operator: Svdf) -> SvdfParameters:
     """Return the integers of SVDF on int8.
 
@@ -313,8 +319,8 @@ def svdf_parameters(graph: Graph, operator: Svdf) -> SvdfParameters:
         input_zero_point=source.zero_point,
         state_zero_point=state.zero_point,
         output_zero_point=output.zero_point,
-        feature=quantize_multiplier(source.scale * features.scale / state.scale),
-        output=quantize_multiplier(state.scale * times.scale / output.scale),
+        feature=quantize_multiplier(_single_ratio(source.scale, features.scale, state.scale)),
+        output=quantize_multiplier(_single_ratio(state.scale, times.scale, output.scale)),
         activation_min=activation_min,
         activation_max=activation_max,
     )
