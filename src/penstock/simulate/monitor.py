@@ -1,4 +1,4 @@
-"""The native half of the virtual board: mirrors native/monitor.c and compiles it when needed."""
+"""The native half of the virtual board: compiles it when needed, and counts with it."""
 
 import ctypes
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ from pathlib import Path
 
 from penstock.boards.board import PeripheralRange
 from penstock.simulate.firmware import Firmware, Function
+from penstock.simulate.layouts import check_layouts
+from penstock.simulate.monitor_records import AddressRange, FunctionRecord, MonitorRecord
 from penstock.toolchain import cached_shared_library
 
 (
@@ -42,61 +44,11 @@ _SOURCES = (
     "sanitizer.c",
     "sanitizer_dma.c",
     "timeline.c",
+    "layouts.c",
 )
 
 ELSEWHERE = "(elsewhere)"
 """Name under which instructions outside all known functions are counted."""
-
-
-class FunctionRecord(ctypes.Structure):
-    """``function`` of monitor.c."""
-
-    _fields_ = (
-        ("start", ctypes.c_uint32),
-        ("end", ctypes.c_uint32),
-        ("operator_slot", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
-        ("instructions", ctypes.c_uint64),
-    )
-
-
-class AddressRange(ctypes.Structure):
-    """``address_range`` of monitor.c."""
-
-    _fields_ = (("start", ctypes.c_uint32), ("end", ctypes.c_uint32))
-
-
-class MonitorRecord(ctypes.Structure):
-    """``monitor`` of monitor.c."""
-
-    _fields_ = (
-        ("start", ctypes.c_void_p),
-        ("stop", ctypes.c_void_p),
-        ("read_memory", ctypes.c_void_p),
-        ("map_memory", ctypes.c_void_p),
-        ("read_register", ctypes.c_void_p),
-        ("functions", ctypes.POINTER(FunctionRecord)),
-        ("function_count", ctypes.c_uint64),
-        ("peripherals", ctypes.POINTER(AddressRange)),
-        ("peripheral_count", ctypes.c_uint64),
-        ("operator_instructions", ctypes.POINTER(ctypes.c_uint64)),
-        ("limit", ctypes.c_uint64),
-        ("instructions", ctypes.c_uint64),
-        ("operator_slot", ctypes.c_uint64),
-        ("guard_start", ctypes.c_uint64),
-        ("guard_end", ctypes.c_uint64),
-        ("return_address", ctypes.c_uint64),
-        ("last_block", ctypes.c_uint64),
-        ("reason", ctypes.c_uint64),
-        ("access", ctypes.c_uint64),
-        ("address", ctypes.c_uint64),
-        ("size_bytes", ctypes.c_uint64),
-        ("pc", ctypes.c_uint64),
-        ("clock", ctypes.c_void_p),
-        ("blocks", ctypes.c_void_p),
-        ("block_capacity", ctypes.c_uint64),
-        ("block_count", ctypes.c_uint64),
-    )
 
 
 @cache
@@ -105,7 +57,9 @@ def load_native() -> ctypes.CDLL:
     with resources.as_file(resources.files("penstock.simulate") / "native") as folder:
         sources = [Path(folder) / name for name in _SOURCES]
         library = cached_shared_library("monitor", sources, [Path(folder)], flags=("-pthread",))
-    return ctypes.CDLL(str(library))
+    native = ctypes.CDLL(str(library))
+    check_layouts(native)
+    return native
 
 
 class Monitor:

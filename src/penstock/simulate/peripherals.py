@@ -6,6 +6,7 @@ from penstock.boards.board import Board, PeripheralRange
 from penstock.boards.provenance import Confidence, Provenance
 from penstock.simulate.machine import Machine
 from penstock.simulate.monitor import load_native
+from penstock.simulate.monitor_records import PollingRecord
 
 _ARCHITECTURE = Provenance(
     "Arm DDI0403, ARMv7-M architecture reference manual, system address map (B3.1)",
@@ -31,21 +32,6 @@ def reachable_peripherals(board: Board, *, ignores: bool) -> tuple[PeripheralRan
     return (system, _range("peripherals", _PERIPHERAL), *board.peripherals)
 
 
-class _PollingRecord(ctypes.Structure):
-    """``polling`` of native/polling.c."""
-
-    _fields_ = (
-        ("read_memory", ctypes.c_void_p),
-        ("write_memory", ctypes.c_void_p),
-        ("address", ctypes.c_uint64),
-        ("size_bytes", ctypes.c_uint64),
-        ("count", ctypes.c_uint64),
-        ("original", ctypes.c_uint32),
-        ("random", ctypes.c_uint32),
-        ("invented_count", ctypes.c_uint64),
-    )
-
-
 class SpinBreaker:
     """Ends loops that poll a register which nothing changes, such as "clock ready" flags.
 
@@ -55,7 +41,7 @@ class SpinBreaker:
 
     def __init__(self, machine: Machine) -> None:
         """Watch the peripheral space of a machine, which must not outlive this object."""
-        self._record = _PollingRecord(
+        self._record = PollingRecord(
             read_memory=machine.engine_function("uc_mem_read"),
             write_memory=machine.engine_function("uc_mem_write"),
         )

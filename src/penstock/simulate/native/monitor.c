@@ -1,14 +1,14 @@
 /* What watches the virtual board while it runs: callbacks that the emulator calls directly.
  *
  * Blocks are counted, not instructions: a block is decoded once, and each later execution adds its
- * length to the totals. The structures are mirrored in monitor.py. */
+ * length to the totals. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "dma.h"
+#include "monitor.h"
 #include "thumb.h"
-#include "stream.h"
 
 /* UC_ARM_REG_LR, UC_ARM_REG_PC, UC_ARM_REG_SP, UC_ARM_REG_R0 */
 enum { REGISTER_LR = 10, REGISTER_PC = 11, REGISTER_SP = 12, REGISTER_R0 = 66 };
@@ -30,59 +30,6 @@ typedef enum stop_reason {
   STOP_TIMING = 7,    /* code whose cost is not known, or what a sanitizer found */
   STOP_ASLEEP = 8     /* asleep, and nothing will wake the core */
 } stop_reason;
-
-typedef struct function {
-  uint32_t start;
-  uint32_t end;
-  uint32_t operator_slot; /* NO_OPERATOR, or 1 + the operator's index */
-  uint32_t reserved;
-  uint64_t instructions;
-} function;
-
-typedef struct address_range {
-  uint32_t start;
-  uint32_t end;
-} address_range;
-
-typedef struct block {
-  uint32_t address;
-  uint32_t size_bytes;
-  uint32_t instructions; /* 0 marks a free slot */
-  uint32_t function;
-  uint32_t enters_operator; /* operator slot when this is a function's first block */
-  uint32_t needs_alignment; /* instructions that require it */
-  uint64_t count;
-  uint64_t timed; /* its number there */
-} block;
-
-typedef struct monitor {
-  int (*start)(void *engine, uint64_t address, uint64_t end, uint64_t timeout, size_t count);
-  int (*stop)(void *engine);
-  int (*read_memory)(void *engine, uint64_t address, void *bytes, uint64_t size);
-  int (*map_memory)(void *engine, uint64_t address, uint64_t size, uint32_t protection);
-  int (*read_register)(void *engine, int number, void *value);
-  function *functions; /* sorted by start; the last one catches what no other contains */
-  uint64_t function_count;
-  const address_range *peripherals;
-  uint64_t peripheral_count;
-  uint64_t *operator_instructions; /* by operator slot */
-  volatile uint64_t limit;         /* lowered to 0 by the controlling thread to stop */
-  volatile uint64_t instructions;
-  volatile uint64_t operator_slot;
-  uint64_t guard_start; /* [guard_start, guard_end): memory below the stack */
-  uint64_t guard_end;
-  uint64_t return_address;
-  uint64_t last_block;
-  uint64_t reason;
-  uint64_t access;
-  uint64_t address;
-  uint64_t size_bytes;
-  uint64_t pc;
-  ps_stream *clock; /* a null pointer when only instructions count */
-  block *blocks;
-  uint64_t block_capacity; /* a power of two */
-  uint64_t block_count;
-} monitor;
 
 static uint32_t read_register(monitor *m, void *engine, int number) {
   uint32_t value = 0;

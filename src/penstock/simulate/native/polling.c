@@ -1,22 +1,10 @@
 /* Ends loops that wait for a register that nothing changes: a register that is read many times in a
- * row answers with other values. Called before each read of the peripheral space; the structure is
- * mirrored in peripherals.py. */
-#include <stdint.h>
+ * row answers with other values. Called before each read of the peripheral space. */
+#include "polling.h"
 
 enum { PATIENCE = 256 };              /* reads in a row before other values come */
 enum { FIRST_RANDOM = 0x2545F491 };   /* any number but 0 */
 enum { REGISTER_BYTES_MAX = 4 };
-
-typedef struct polling {
-  int (*read_memory)(void *engine, uint64_t address, void *bytes, uint64_t size);
-  int (*write_memory)(void *engine, uint64_t address, const void *bytes, uint64_t size);
-  uint64_t address;
-  uint64_t size_bytes;
-  uint64_t count;    /* reads in a row */
-  uint32_t original; /* what the register held before it changed */
-  uint32_t random;
-  uint64_t invented_count;
-} polling;
 
 static void restore(polling *p, void *engine) {
   if (p->count > PATIENCE) {

@@ -1,0 +1,69 @@
+"""The structures of native/monitor.h and native/polling.h."""
+
+import ctypes
+
+
+class FunctionRecord(ctypes.Structure):
+    """``function`` of native/monitor.h."""
+
+    _fields_ = (
+        ("start", ctypes.c_uint32),
+        ("end", ctypes.c_uint32),
+        ("operator_slot", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("instructions", ctypes.c_uint64),
+    )
+
+
+class AddressRange(ctypes.Structure):
+    """``address_range`` of native/monitor.h."""
+
+    _fields_ = (("start", ctypes.c_uint32), ("end", ctypes.c_uint32))
+
+
+class MonitorRecord(ctypes.Structure):
+    """``monitor`` of native/monitor.h."""
+
+    _fields_ = (
+        ("start", ctypes.c_void_p),
+        ("stop", ctypes.c_void_p),
+        ("read_memory", ctypes.c_void_p),
+        ("map_memory", ctypes.c_void_p),
+        ("read_register", ctypes.c_void_p),
+        ("functions", ctypes.POINTER(FunctionRecord)),
+        ("function_count", ctypes.c_uint64),
+        ("peripherals", ctypes.POINTER(AddressRange)),
+        ("peripheral_count", ctypes.c_uint64),
+        ("operator_instructions", ctypes.POINTER(ctypes.c_uint64)),
+        ("limit", ctypes.c_uint64),
+        ("instructions", ctypes.c_uint64),
+        ("operator_slot", ctypes.c_uint64),
+        ("guard_start", ctypes.c_uint64),
+        ("guard_end", ctypes.c_uint64),
+        ("return_address", ctypes.c_uint64),
+        ("last_block", ctypes.c_uint64),
+        ("reason", ctypes.c_uint64),
+        ("access", ctypes.c_uint64),
+        ("address", ctypes.c_uint64),
+        ("size_bytes", ctypes.c_uint64),
+        ("pc", ctypes.c_uint64),
+        ("clock", ctypes.c_void_p),
+        ("blocks", ctypes.c_void_p),
+        ("block_capacity", ctypes.c_uint64),
+        ("block_count", ctypes.c_uint64),
+    )
+
+
+class PollingRecord(ctypes.Structure):
+    """``polling`` of native/polling.h."""
+
+    _fields_ = (
+        ("read_memory", ctypes.c_void_p),
+        ("write_memory", ctypes.c_void_p),
+        ("address", ctypes.c_uint64),
+        ("size_bytes", ctypes.c_uint64),
+        ("count", ctypes.c_uint64),
+        ("original", ctypes.c_uint32),
+        ("random", ctypes.c_uint32),
+        ("invented_count", ctypes.c_uint64),
+    )
