@@ -99,6 +99,7 @@ def test_kernels_are_timed_in_each_memory(
     for row in found["operators"]:
         place = row["weights_in"], row["arena_in"]
         each[place] = each.get(place, 0) + row["cycles"]
+        assert row["truth"] == {"cycles": "simulate", "estimated_cycles": "estimate"}
         assert row["cycles"] / 1.3 < row["estimated_cycles"] < 1.3 * row["cycles"], row
     assert each["flash", "dtcm"] < each["flash", "sdram"] < each["qspi", "sdram"]
     assert each["flash", "dtcm"] < each["qspi", "dtcm"] < each["qspi", "sdram"]

@@ -10,6 +10,7 @@ from penstock.bench.measure import measure_all
 from penstock.bench.throughput import Throughput, measure_throughput
 from penstock.boards.board import Board
 from penstock.planning.estimate.coefficients import CoreCoefficients
+from penstock.report.results import Truth
 from penstock.toolchain import find_target_compiler
 
 Progress = Callable[[str, float | None], None]
@@ -38,7 +39,7 @@ class OperatorBenchmark:
         """Return the ``penstock.bench-ops/1`` form."""
         return {
             "schema": "penstock.bench-ops/1",
-            "truth": "simulate",
+            "truth": Truth.SIMULATE.value,
             "board": self.board,
             "core": self.core,
             "compiler": self.compiler,

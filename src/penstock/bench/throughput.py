@@ -17,6 +17,7 @@ from penstock.ir.operators import Padding2D
 from penstock.kernels.selection import select_kernels
 from penstock.planning import ExecutionPlan, plan_execution
 from penstock.planning.estimate import estimate_plan
+from penstock.report.results import Truth
 
 _SAME = Padding2D(1, 1, 1, 1)
 _RAM_KINDS = (MemoryKind.TCM_DATA, MemoryKind.SRAM, MemoryKind.SDRAM)
@@ -58,8 +59,9 @@ class Throughput:
         return self.estimated_cycles / self.cycles - 1
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row of ``penstock.bench-ops/1``."""
-        return asdict(self)
+        """Return the row of ``penstock.bench-ops/1``, with the truth of both its figures."""
+        truth = {"cycles": Truth.SIMULATE.value, "estimated_cycles": Truth.ESTIMATE.value}
+        return {**asdict(self), "truth": truth}
 
 
 @cache

@@ -177,7 +177,7 @@ def show_traffic(time: RunTime) -> None:
         if any(moved.values()):
             cells = [format_bytes(size) if size else "" for size in moved.values()]
             table.add_row(name, *cells)
-    stdout.print("\nBytes moved between memories and the core or its caches")
+    stdout.print("\nBytes moved between memories and the core, its caches or DMA")
     stdout.print(table)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from penstock.planning.estimate import Estimate
 from penstock.planning.execution_plan import ExecutionPlan
+from penstock.report.results import Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class EstimateResult:
         """Return the fields with the kind of truth that they are."""
         fields = asdict(self)
         del fields["operator_cycles"]
-        return {"truth": "estimate", **fields}
+        return {"truth": Truth.ESTIMATE.value, **fields}
 
 
 def summarize_estimate(

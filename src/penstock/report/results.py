@@ -12,6 +12,7 @@ from penstock.report.energy import Energy
 class Truth(Enum):
     """How figures came about; never mixed in one result."""
 
+    ESTIMATE = "estimate"
     SIMULATE = "simulate"
     HOST = "host"
     MEASURE = "measure"
@@ -70,8 +71,8 @@ class RunTime:
         cycles: of the core, with caches that were cold at first.
         clock_hz: of the core.
         stalls: cycles among them that the core waited, by cause.
-        traffic_bytes: what moved between each memory and the core or its caches: ``read``,
-            ``written`` and ``fetched``.
+        traffic_bytes: what moved between each memory and the core, its caches or DMA controllers:
+            ``read``, ``written`` and ``fetched``.
     """
 
     cycles: int

@@ -96,7 +96,7 @@ class CycleCounts:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Bytes that moved between a memory and the core or its caches."""
+    """Bytes that moved between a memory and the core, its caches or DMA controllers."""
 
     read_bytes: int
     written_bytes: int
@@ -305,7 +305,7 @@ class Timing:
         return {index: _counts([c]) for index, c in enumerate(counters) if c.ticks}
 
     def traffic(self) -> dict[str, Traffic]:
-        """Return what moved between each memory and the core or its caches."""
+        """Return what moved between each memory and the core, its caches or DMA controllers."""
         records = self._memories[1:]
         return {
             region.name: Traffic(m.bytes_read, m.bytes_written, m.bytes_fetched)
