@@ -105,7 +105,7 @@ def _number(_context: click.Context, parameter: click.Parameter, value: str | No
     "--caches",
     type=click.Choice(["on", "off"]),
     help="Caches at reset (default: a core's are off, as in hardware, and on for --call without "
-    "--after; an STM32U5's ICACHE is on).",
+    "--after; a cache on the code bus, outside the core, is on).",
 )
 @click.option(
     "--peripherals",
