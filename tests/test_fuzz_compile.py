@@ -13,7 +13,7 @@ from tests.mutations import mutate
 MUTATION_COUNT = 10_000
 CHUNKS = 40
 SECONDS_PER_CASE = 20
-MEMORY_LIMIT_BYTES = 3 << 30
+MEMORY_LIMIT_BYTES = 2 << 30
 
 SEED_MODELS = (
     "tflm/hello_world_int8.tflite",

@@ -9,8 +9,8 @@ from penstock.passes.dead_channels.constants import constant_channels
 from penstock.passes.dead_channels.dropping import drop_channels
 from penstock.passes.dead_channels.removal import removable_channels
 
-_VISITS_MAX = 1 << 28
-"""Limit of all rounds together: about ten seconds, and hundreds of rounds of a usual network."""
+_VISITS_MAX = 1 << 27
+"""Limit of all rounds together: a few seconds, and dozens of rounds of a usual network."""
 _OPERATOR_VISITS = 4096
 _CHANNEL_VISITS = 8
 
