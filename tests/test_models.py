@@ -95,7 +95,7 @@ def count_agreement(lowered: pipeline.Lowered, path: Path, folder: Path) -> Agre
     write_project(lowered.files, folder / "project")
     sources = find_sources(folder / "project", graph.name)
     library = compile_shared_library(
-        sources.library, folder / "model.so", sources.include_directories
+        sources.model, folder / "model.so", sources.include_directories
     )
     interpreter = host = 0
     with HostModel(library, graph.name) as machine:

@@ -161,7 +161,7 @@ def open_host(lowered: Lowered, project: Path, stack: ExitStack) -> OpenMachine:
     compiler = find_host_compiler()
     sources = find_sources(project, name)
     library = _temporary_folder(stack) / f"{name}.so"
-    compile_shared_library(sources.library, library, sources.include_directories, compiler=compiler)
+    compile_shared_library(sources.model, library, sources.include_directories, compiler=compiler)
     machine = stack.enter_context(HostModel(library, name))
     return OpenMachine(machine, None, None, f"compiled by {compiler.version}")
 
@@ -197,7 +197,7 @@ def link_project(
     if sources.linker_script is None:
         raise InputError(f"{str(project)!r} has no linker script", help="compile the model again")
     return link_firmware(
-        [*sources.library, *sources.firmware],
+        [*sources.model, *sources.firmware],
         sources.linker_script,
         _temporary_folder(stack) / f"{name}.elf",
         board.core,

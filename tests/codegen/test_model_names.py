@@ -73,7 +73,7 @@ def test_firmware_of_such_a_model_links(tmp_path: Path, file_name: str) -> None:
     sources = find_sources(tmp_path, name)
     assert sources.linker_script is not None
     elf = link_firmware(
-        [*sources.library, *sources.firmware],
+        [*sources.model, *sources.firmware],
         sources.linker_script,
         tmp_path / "out.elf",
         board.core,

@@ -39,7 +39,7 @@ def _build(family: str, folder: Path) -> tuple[bytes, bytes]:
     sources = find_sources(folder, "tiny")
     assert sources.linker_script is not None
     elf = link_firmware(
-        [*sources.library, *sources.firmware],
+        [*sources.model, *sources.firmware],
         sources.linker_script,
         folder / "out" / "tiny.elf",
         BOARD.core,
@@ -47,7 +47,7 @@ def _build(family: str, folder: Path) -> tuple[bytes, bytes]:
         compiler=find_target_compiler(BOARD.core, family),
     )
     library = compile_shared_library(
-        sources.library,
+        sources.model,
         folder / "out" / "tiny.so",
         sources.include_directories,
         compiler=find_host_compiler(family),

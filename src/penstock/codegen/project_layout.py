@@ -60,13 +60,13 @@ class ProjectSources:
     """What to compile of a project folder.
 
     Attributes:
-        library: the model and its kernels.
+        model: the model and its kernels.
         firmware: start-up code and harness in addition; empty for the host.
         include_directories: for both.
         linker_script: None for the host.
     """
 
-    library: tuple[Path, ...]
+    model: tuple[Path, ...]
     firmware: tuple[Path, ...]
     include_directories: tuple[Path, ...]
     linker_script: Path | None
@@ -98,7 +98,7 @@ def find_sources(directory: Path, name: str) -> ProjectSources:
     script = directory / LINKER_SCRIPT
     firmware_folder = directory / FIRMWARE_FOLDER
     return ProjectSources(
-        library=(*own, *sorted((directory / "kernels").rglob("*.c"))),
+        model=(*own, *sorted((directory / "kernels").rglob("*.c"))),
         firmware=(directory / f"{name}_harness.c", *sorted(firmware_folder.glob("*.c"))),
         include_directories=(directory, firmware_folder),
         linker_script=script if script.is_file() else None,

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from penstock.errors import InputError, UnsupportedError
@@ -131,17 +130,3 @@ def _inline(costs: Mapping[str, float]) -> str:
     if not costs:
         return "{}"
     return "{ " + ", ".join(f"{name} = {cost}" for name, cost in costs.items()) + " }"
-
-
-def write_coefficients(coefficients: CoreCoefficients, path: Path) -> None:
-    """Write a file of costs.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    try:
-        path.write_text(format_coefficients(coefficients), encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"cannot write {str(path)!r}: {error.strerror}", help="choose another file"
-        ) from None

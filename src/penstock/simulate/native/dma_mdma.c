@@ -8,10 +8,10 @@ enum { CISR = 0, CIFCR = 1, CCR = 3, CTCR = 4, CBNDTR = 5, CSAR = 6, CDAR = 7, C
        CLAR = 9, CTBR = 10, CMAR = 12, CMDR = 13, REGISTER_COUNT = 16 };
 enum { FLAG_TEIF = 1 << 0, FLAG_CTCIF = 1 << 1, FLAG_BRTIF = 1 << 2, FLAG_BTIF = 1 << 3,
        FLAG_TCIF = 1 << 4, FLAGS = 0x1F, CRQA = 1 << 16 };
-enum { CCR_EN = 1 << 0, CCR_ENABLES = 0x3E, CCR_SWRQ = 1 << 16 };
-enum { BLOCK_MASK = 0x1FFFF, BLOCK_BYTES_MAX = 65536, REPEATS_SHIFT = 20 };
+enum { CCR_EN = 1 << 0, CCR_SWRQ = 1 << 16 };
+enum { BLOCK_MASK = 0x1FFFF, REPEATS_SHIFT = 20 };
 enum { TRIGGER_BUFFER = 0, TRIGGER_BLOCK = 1, TRIGGER_REPEATED = 2, TRIGGER_LIST = 3 };
-enum { BUFFER_BYTES_MAX = 128, TCM_WIDTH_MAX = 2 };
+enum { TCM_WIDTH_MAX = 2 };
 enum { CBNDTR_BRSUM = 1 << 18, CBNDTR_BRDUM = 1 << 19 };
 
 static uint32_t trigger_of(const ps_dma_channel *channel) {

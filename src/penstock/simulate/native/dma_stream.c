@@ -6,12 +6,12 @@
 enum { LISR = 0x00, HISR = 0x04, LIFCR = 0x08, HIFCR = 0x0C, STREAMS = 0x10, STREAM_BYTES = 0x18 };
 enum { CR = 0, NDTR = 1, PAR = 2, M0AR = 3, M1AR = 4, FCR = 5 };
 enum { STREAMS_PER_STATUS = 4, FLAG_BITS = 0x3D };
-enum { FLAG_FEIF = 1 << 0, FLAG_DMEIF = 1 << 2, FLAG_TEIF = 1 << 3, FLAG_HTIF = 1 << 4,
+enum { FLAG_FEIF = 1 << 0, FLAG_TEIF = 1 << 3, FLAG_HTIF = 1 << 4,
        FLAG_TCIF = 1 << 5 };
 enum { CR_EN = 1 << 0, CR_TEIE = 1 << 2, CR_HTIE = 1 << 3, CR_TCIE = 1 << 4, CR_CIRC = 1 << 8,
        CR_PINC = 1 << 9, CR_MINC = 1 << 10, CR_DBM = 1 << 18, CR_INTERRUPTS = 0x1E };
 enum { DIRECTION_MEMORY_TO_MEMORY = 2 };
-enum { FCR_DMDIS = 1 << 2, FCR_FEIE = 1 << 7, FCR_RESET = 0x21, FCR_WRITABLE = 0x87 };
+enum { FCR_FEIE = 1 << 7, FCR_RESET = 0x21, FCR_WRITABLE = 0x87 };
 enum { FIFO_QUARTERS = 4, FIFO_EMPTY = 4 << 3, BURST_BOUNDARY = 1024, ITEMS_MASK = 0xFFFF };
 
 static const uint32_t STATUS_SHIFTS[STREAMS_PER_STATUS] = {0, 6, 16, 22};

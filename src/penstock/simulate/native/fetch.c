@@ -1,14 +1,12 @@
 /* What fetching instructions costs: instruction cache, flash accelerators, bare memories. */
 #include "timing.h"
 
-enum { ACCELERATOR_SLOTS = 4096 };
-
 /* Returns the stall of reading a line through a flash accelerator, which holds the latest lines
  * and, while the core works on one, reads the next. */
 uint64_t ps_accelerated(ps_accelerator *a, const ps_memory *memory, uint32_t address,
                         uint64_t now) {
   const uint32_t line = address >> a->line_shift;
-  uint32_t *slot = &a->present[line % ACCELERATOR_SLOTS];
+  uint32_t *slot = &a->present[line % PS_ACCELERATOR_SLOTS];
   uint64_t ready = now + (uint64_t)memory->fetch;
   if (*slot == line + 1u) {
     return 0;
@@ -17,7 +15,7 @@ uint64_t ps_accelerated(ps_accelerator *a, const ps_memory *memory, uint32_t add
     ready = a->prefetch_ready > now ? a->prefetch_ready : now;
   }
   if (a->order[a->next] != 0u) {
-    uint32_t *oldest = &a->present[(a->order[a->next] - 1u) % ACCELERATOR_SLOTS];
+    uint32_t *oldest = &a->present[(a->order[a->next] - 1u) % PS_ACCELERATOR_SLOTS];
     *oldest = *oldest == a->order[a->next] ? 0u : *oldest;
   }
   ++a->line_reads;

@@ -22,7 +22,6 @@ enum {
   MPU_FIRST = 0xD94,
   MPU_LAST = 0xDBC,
   ICIALLU = 0xF50,
-  ICIMVAU = 0xF58,
   DCIMVAC = 0xF5C,
   DCISW = 0xF60,
   DCCMVAC = 0xF68,

@@ -7,7 +7,6 @@
 #include "sanitizer.h"
 #include "timeline.h"
 
-enum { ACCELERATOR_SLOTS = 4096 };
 enum { EDGES_SEARCHED = 3 };
 enum { PREDICTED_TAKEN = 2, COUNTER_MAX = 3, COUNTER_START = 2 };
 
@@ -15,7 +14,7 @@ static int open_accelerator(ps_accelerator *a) {
   if (a->line_count == 0u) {
     return 1;
   }
-  a->present = calloc(ACCELERATOR_SLOTS, sizeof *a->present);
+  a->present = calloc(PS_ACCELERATOR_SLOTS, sizeof *a->present);
   a->order = calloc(a->line_count, sizeof *a->order);
   return a->present != NULL && a->order != NULL;
 }
@@ -50,7 +49,7 @@ void ps_timing_close(ps_timing *t) {
 
 static void forget_lines(ps_accelerator *a) {
   if (a->line_count != 0u) {
-    memset(a->present, 0, ACCELERATOR_SLOTS * sizeof *a->present);
+    memset(a->present, 0, PS_ACCELERATOR_SLOTS * sizeof *a->present);
     memset(a->order, 0, a->line_count * sizeof *a->order);
   }
   a->next = 0;

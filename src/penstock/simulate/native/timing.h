@@ -11,6 +11,7 @@
 enum { PS_TICK_SHIFT = 8, PS_TICKS_PER_CYCLE = 1 << PS_TICK_SHIFT };
 
 enum { PS_PAGE_SHIFT = 12, PS_PAGE_COUNT = 1 << (32 - PS_PAGE_SHIFT) };
+enum { PS_ACCELERATOR_SLOTS = 4096 }; /* of the table of lines that an accelerator holds */
 enum { PS_ZONES_MAX = 64, PS_BANKS_MAX = 8, PS_STORES_MAX = 8 };
 
 /* Why a core waits. */
