@@ -17,7 +17,7 @@ from penstock.simulate.program_options import ProgramOptions
 from penstock.toolchain import Compiler, find_target_compiler
 from penstock.toolchain.process import run_tool
 from tests.mutations import mutate
-from tests.simulate.images import FLASH, LINKER_SCRIPT, flat_bytes, hex_text, link_cases
+from tests.simulate.images import FLASH, LINKER_SCRIPT, RAM, flat_bytes, hex_text, link_cases
 
 LIMIT = 2_000_000
 PRINTED = b"started\nfinished\n"
@@ -247,6 +247,8 @@ def test_code_whose_time_is_not_known_is_never_free(
         ({"after": "main"}, "--after is for --call"),
         ({"end": "return"}, "--to return is for --from FUNCTION"),
         ({"start": "main", "end": "main"}, "nothing is counted"),
+        ({"pass_number": 2}, "--pass 2 counts passages .*, of which --from is missing"),
+        ({"pass_number": 2, "start": "done"}, "of which --to is missing"),
         ({"calls": ("work(1,2,3,4,5)",)}, "has 5 arguments, allowed are 4"),
         ({"calls": ("work(",)}, r"--call 'work\(' is no list of calls"),
         ({"calls": ("work,",)}, "is no list of calls"),
@@ -257,6 +259,8 @@ def test_code_whose_time_is_not_known_is_never_free(
         ({"base": 0}, "an ELF file, which says itself where it belongs"),
         ({"vectors": 0x0800_0100}, "has no vector table for .*: found at 0x08000100 are"),
         ({"vectors": 0x7000_0000}, "0x70000000 is in none of its memories"),
+        ({"stack": 0x2000_0002}, "--stack is 0x20000002, where no stack of words can end on"),
+        ({"stack": 0x5000_0000, "calls": ("work",)}, "--stack is 0x50000000, where no stack"),
     ],
 )
 def test_options_that_do_not_fit(run: Run, options: dict[str, object], message: str) -> None:
@@ -293,10 +297,18 @@ def test_a_table_that_is_not_at_the_start_of_flash(program: Path, run: Run, tmp_
     assert run(path, base=FLASH, vectors=place).exit_status == 7
 
 
+def test_a_raw_image_at_a_wrong_base(program: Path, run: Run, tmp_path: Path) -> None:
+    """Its table names code where nothing was loaded."""
+    path = tmp_path / "a.bin"
+    path.write_bytes(flat_bytes(read_image(program).firmware.segments))
+    refused = refusal(run, path, base=RAM)
+    assert "which should be the odd address of code that was loaded" in refused.what
+    assert "--base is 0x8000001, an odd address" in refusal(run, path, base=FLASH + 1).what
+
+
 def test_another_stack(run: Run) -> None:
     usual, moved = run(), run(stack=0x2000_4000)
     assert moved.instructions == usual.instructions
-    assert "wrote" in refusal(run, stack=0x2000_0000 - 0x4000).what
 
 
 def test_hello_world_of_newlib(board: Board, tmp_path: Path) -> None:

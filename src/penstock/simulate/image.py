@@ -112,6 +112,12 @@ def read_image(path: Path, base: int | None = None) -> Image:
         _refuse_base(path, base, "an ELF file")
         return _read_elf(path)
     if base is not None:
+        if base % 2:
+            raise InputError(
+                f"--base is {base:#x}, an odd address",
+                help="an image begins at an even one; only addresses of functions in registers "
+                "and tables are odd",
+            )
         if base + len(content) > _ADDRESS_LIMIT:
             raise InputError(f"{path} does not end within the 32-bit address space from {base:#x}")
         segments = (Segment(base, content),)

@@ -22,7 +22,7 @@ from penstock.simulate.program_options import (
     ProgramOptions,
     check_options,
 )
-from penstock.simulate.reset import Reset, find_reset, find_stack
+from penstock.simulate.reset import Reset, check_stack, find_reset, find_stack
 from penstock.simulate.semihosting import BREAKPOINT, Output, Semihosting
 from penstock.simulate.timing import CycleCounts, Traffic
 
@@ -199,7 +199,8 @@ class _Program:
             raise InputError(
                 f"{self._image.name} exited with status {self._semihosting.exit_status} before it "
                 f"came to {option}{turn}, {target:#010x}",
-                help="functions that the compiler has inlined are never reached as such",
+                help="functions that the compiler has inlined are never reached as such, nor are "
+                "addresses within an instruction",
             )
         return target
 
@@ -321,7 +322,9 @@ class _Program:
             try:
                 content = Path(file).read_bytes()
             except OSError as error:
-                raise InputError(f"--load: {file} cannot be read: {os_reason(error)}") from error
+                raise InputError(
+                    f"--load: {file} cannot be read: {os_reason(error)}", help="check the path"
+                ) from error
             self._write(self._image.resolve(place, f"--load {load}"), content, file)
 
     def _write(self, address: int, content: bytes, name: str) -> None:
@@ -337,6 +340,8 @@ class _Program:
 
     def _find_reset(self) -> Reset:
         options, image, memory = self._options, self._image, self._memory
+        if options.stack is not None:
+            check_stack(memory, options.stack)
         try:
             return find_reset(image, memory, options.vectors, options.stack)
         except InputError:

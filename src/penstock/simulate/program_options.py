@@ -60,5 +60,11 @@ def check_options(options: ProgramOptions) -> None:
         raise InputError(
             "--after is for --call, which is missing", help="use --from to count from there on"
         )
+    if options.pass_number > 1 and not (options.start and options.end):
+        raise InputError(
+            f"--pass {options.pass_number} counts passages from --from to --to, of which "
+            f"{'--to' if options.start else '--from'} is missing",
+            help="name both places",
+        )
     if options.end == BACK and not options.start:
         raise InputError(f"--to {BACK} is for --from FUNCTION, which is missing", help="add --from")

@@ -81,6 +81,15 @@ def find_stack(image: Image, memory: BoardMemory) -> int:
     )
 
 
+def check_stack(memory: BoardMemory, top: int) -> None:
+    """Refuse an initial stack pointer below which are no words of RAM; raises InputError."""
+    if not _is_stack(memory, top):
+        raise InputError(
+            f"--stack is {top:#010x}, where no stack of words can end on {memory.board.name}",
+            help="give a multiple of 4 within a RAM or at its end; `penstock boards` lists them",
+        )
+
+
 def _find_table(image: Image, memory: BoardMemory, vectors: int | None) -> int | None:
     segments = [s.address for s in image.firmware.segments]
     flash = [r.base for r in memory.board.regions if r.kind is MemoryKind.FLASH]
@@ -96,9 +105,17 @@ def _is_table(memory: BoardMemory, place: int) -> bool:
         stack, entry = memory.read_word(place), memory.read_word(place + 4)
     except SimulationError:
         return False
-    window = memory.window_at(stack - 4)  # a stack pointer may be just behind its memory
-    is_stack = stack % 4 == 0 and window is not None and window.region.is_writable
-    return is_stack and entry % 2 == 1 and _is_code(memory, entry)
+    return _is_stack(memory, stack) and entry % 2 == 1 and _is_loaded(memory, entry & ~1)
+
+
+def _is_stack(memory: BoardMemory, top: int) -> bool:
+    window = memory.window_at(top - 4)  # a stack pointer may be just behind its memory
+    return top % 4 == 0 and window is not None and window.region.is_writable
+
+
+def _is_loaded(memory: BoardMemory, address: int) -> bool:
+    """Return whether there is code; memories that nobody has programmed are zero."""
+    return _is_code(memory, address) and any(memory.read(address, 2))
 
 
 def _is_code(memory: BoardMemory, address: int) -> bool:
@@ -119,5 +136,5 @@ def _describe(memory: BoardMemory, place: int) -> str:
         return f"{place:#010x} is in none of its memories"
     return (
         f"found at {place:#010x} are {stack:#010x}, which should be the end of a stack in RAM, and "
-        f"{entry:#010x}, which should be the odd address of code"
+        f"{entry:#010x}, which should be the odd address of code that was loaded"
     )
