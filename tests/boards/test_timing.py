@@ -123,7 +123,6 @@ kind = "stream"
 base = 0x4000_0400
 channel_count = 2
 clock_hz = 1000
-bus_bytes = 4
 reaches = ["flash", "sdram"]
 memory_to_memory = true
 items_max = 65_535

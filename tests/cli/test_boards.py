@@ -34,10 +34,20 @@ def test_numbers_come_with_their_unit_confidence_source_and_remark(
     assert row(printed, "memory sdram timing", "cas")[1:4] == ["2", "clocks", "primary"]
     assert row(printed, "power", "run")[1:6] == ["327", "(242", "to", "515)", "mW"]
     *_, source, remark = row(printed, "dma dma2", "item")
+    assert row(printed, "dma dma2", "item")[1:4] == ["7.4", "bus", "clocks"]
+    assert row(printed, "dma dma2", "kind")[1:3] == ["stream", "secondary"]
     sources, _, remarks = printed.partition("\nSources\n")[2].partition("\nRemarks\n")
     fact = next(f for f in load_board(BOARD).facts if f.key == "item_cycles")
     assert f"\n{source:>2}  {fact.provenance.source}" in f"\n{sources}"
     assert f"\n{remark:>2}  fitted to: {fact.provenance.fitted_to}" in f"\n{remarks}"
+
+
+def test_what_is_not_modelled_says_so_and_one_is_no_plural(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = lines_of("nucleo-l4r5zi", capsys, monkeypatch)
+    assert "channel: not modelled, no driver" in printed
+    assert row(printed, "memory sram1 timing", "fetch")[1:3] == ["1", "cycle"]
 
 
 @pytest.mark.parametrize("name", board_names())

@@ -64,6 +64,10 @@ NOINLINE void leaves(void) {
   const uint32_t block[2] = {0x20026u, 3u};
   semihost(0x20, block);
 }
+/* On an STM32L4. */
+NOINLINE void asks_the_second_dma_controller(void) {
+  *(volatile uint32_t *)(uintptr_t)0x40020404u = 1u;
+}
 /* As programs wait for a serial port, or start-up code for a clock switch. */
 NOINLINE uint32_t waits_for_clocks(void) {
   volatile uint32_t *control = (volatile uint32_t *)(uintptr_t)0x40011000u;

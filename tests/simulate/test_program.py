@@ -342,11 +342,16 @@ def test_firmware_of_ours_is_for_another_verb(elf: Path, run: Run) -> None:
 
 
 def test_other_cores(tmp_path: Path) -> None:
+    """This board's DMA controllers are described, but their registers are not modelled."""
     board = load_board("nucleo-l4r5zi")
     compiler = find_target_compiler(board.core)
-    result = simulate_program(link_cases(board, compiler, tmp_path), board)
+    program = link_cases(board, compiler, tmp_path)
+    result = simulate_program(program, board)
     assert (result.exit_status, result.output) == (7, PRINTED)
     assert result.time is not None
+    calls = ProgramOptions(calls=("asks_the_second_dma_controller",))
+    with pytest.raises(InputError, match=r"0x40020404, a register of 'dma2', which is not model"):
+        simulate_program(program, board, calls)
 
 
 @settings(

@@ -119,6 +119,11 @@ class DmaKind(Enum):
     MDMA = "mdma"
     GPDMA = "gpdma"
 
+    @property
+    def is_modelled(self) -> bool:
+        """Whether the virtual board has such registers, and the runtime a driver for them."""
+        return self is not DmaKind.CHANNEL
+
 
 @dataclass(frozen=True, slots=True)
 class DmaController:
@@ -130,7 +135,6 @@ class DmaController:
         base: address of its first register.
         channel_count: channels, or streams.
         clock_hz: of the bus that it is a master of.
-        bus_bytes: the widest item.
         reaches: names of the regions that it can read, and write where they can be written.
         memory_to_memory: whether it copies without a peripheral asking.
         items_max: the most items, or bytes for kinds that count bytes, of one transfer.
@@ -146,7 +150,6 @@ class DmaController:
     base: int
     channel_count: int
     clock_hz: int
-    bus_bytes: int
     reaches: tuple[str, ...]
     memory_to_memory: bool
     items_max: int

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from penstock.boards.board import Board
 from penstock.boards.provenance import Band, Fact, FactValue, Provenance
+from penstock.boards.timing import DmaKind
 from penstock.cli.console import stdout
 from penstock.cli.tables import add_columns, plain_table
 from penstock.units import format_bytes
@@ -21,6 +22,9 @@ _UNITS = {
     "nj_per_byte": "nJ/B",
     "share": "of the peak",
 }
+_BUS_CLOCKS = "item_cycles"
+"""Alone counted in clocks of a bus, not of the core."""
+
 _ADDRESSES = ("base", "bases", "aliases", "clock_enable_address")
 
 
@@ -84,14 +88,26 @@ def _entry(fact: Fact) -> tuple[str, str]:
         return _name(fact.key), _addresses(fact.value)
     if fact.key.endswith("_bytes") and isinstance(fact.value, int):
         return _name(fact.key.removesuffix("_bytes")), format_bytes(fact.value)
+    if fact.key == _BUS_CLOCKS:
+        return "  item", _counted(fact.value, "bus clocks")
     for unit, shown in _UNITS.items():
         if fact.key.endswith(f"_{unit}"):
-            return _name(fact.key.removesuffix(f"_{unit}")), f"{_plain(fact.value)} {shown}"
+            return _name(fact.key.removesuffix(f"_{unit}")), _counted(fact.value, shown)
+    if fact.table.startswith("dma ") and fact.key == "kind":
+        return _name(fact.key), _dma_kind(str(fact.value))
     return _name(fact.key), escape(_plain(fact.value))
 
 
 def _name(key: str) -> str:
     return "  " + key.replace("_", " ")
+
+
+def _counted(value: FactValue, unit: str) -> str:
+    return f"{_plain(value)} {unit.removesuffix('s') if value == 1 else unit}"
+
+
+def _dma_kind(value: str) -> str:
+    return value if DmaKind(value).is_modelled else f"{value}: not modelled, no driver"
 
 
 def _frequency(value: FactValue) -> str:

@@ -3,9 +3,6 @@
 from penstock.boards.board import Board, MemoryKind
 from penstock.boards.timing import DmaController, DmaKind
 
-_DRIVEN = (DmaKind.STREAM, DmaKind.MDMA, DmaKind.GPDMA)
-"""Register layouts with a driver, in a folder of runtime/ports/dma that has the layout's name."""
-
 _CHANNELS_MAX = 8
 _DEEP_CHANNELS = slice(12, 16)
 """Of a GPDMA: those with the longer FIFO; ST RM0456."""
@@ -16,14 +13,17 @@ _TCM = (MemoryKind.TCM_DATA, MemoryKind.TCM_INSTRUCTION)
 def dma_controller(board: Board) -> DmaController | None:
     """Return the controller that copies between memories; None where no driver knows one."""
     for controller in board.dma_controllers:
-        is_known = controller.kind in _DRIVEN and controller.clock_enable_address is not None
+        is_known = controller.kind.is_modelled and controller.clock_enable_address is not None
         if is_known and controller.memory_to_memory and controller.interrupts:
             return controller
     return None
 
 
 def dma_sources(board: Board) -> tuple[str, ...]:
-    """Return the files below runtime/ports that implement ps_dma.h on a board."""
+    """Return the files below runtime/ports that implement ps_dma.h on a board.
+
+    The driver of a register layout is in the folder that has the layout's name.
+    """
     controller = dma_controller(board)
     if controller is None:
         return ("dma/memcpy/ps_dma.c",)

@@ -72,13 +72,13 @@ class Dma:
         """Attach idle controllers to a clock.
 
         Args:
-            board: whose controllers there are; those of unknown register layout are left out.
+            board: whose controllers there are; those whose layout is not modelled are left out.
             memory: what they copy.
             timing: the clock; kept by the caller.
             native: the compiled callbacks.
         """
         self._native = native
-        self.controllers = tuple(c for c in board.dma_controllers if c.kind in _KINDS)
+        self.controllers = tuple(c for c in board.dma_controllers if c.kind.is_modelled)
         self._pages: dict[int, mmap.mmap] = {}
         self._windows = _window_records(board, memory, self.controllers)
         ports = [PortRecord(), *(_port_record(region, board) for region in board.regions)]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from penstock.boards.timing import DmaController
 from penstock.errors import InputError, SimulationError
 from penstock.simulate.firmware import Firmware
 from penstock.simulate.machine import Machine
@@ -45,6 +46,8 @@ STACK_REACH_BYTES = 1 << 16
 """How far below the stack an access still counts as the stack's."""
 
 _PUSH_BYTES_MAX = 256
+_DMA_BYTES = 0x400
+"""Of the registers of one controller of any kind that is not modelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +152,21 @@ def _access(memory: BoardMemory, access: int, address: int, size_bytes: int) -> 
         return f"jumped to {address:#010x}, {_fetch_problem(memory, address)}", ""
     verb = "wrote" if access in _WRITES else "read"
     window = memory.window_at(address)
-    if window is None:
+    controller = _dma_controller(memory, address)
+    if controller is not None:
+        place = f"a register of '{controller.name}', which is not modelled"
+    elif window is None:
         place = f"which is in no memory of {memory.board.name}{_neighbor(memory, address)}"
     elif window.region.is_writable:
         place = f"which is in '{window.region.name}'"
     else:
         place = f"which is in '{window.region.name}', a read-only memory"
     return f"{verb} {size_bytes} bytes at {address:#010x}, {place}", ""
+
+
+def _dma_controller(memory: BoardMemory, address: int) -> DmaController | None:
+    controllers = memory.board.dma_controllers
+    return next((c for c in controllers if 0 <= address - c.base < _DMA_BYTES), None)
 
 
 def _fetch_problem(memory: BoardMemory, address: int) -> str:
