@@ -64,6 +64,28 @@ NOINLINE void leaves(void) {
   const uint32_t block[2] = {0x20026u, 3u};
   semihost(0x20, block);
 }
+/* Beside the register that gives a DMA controller its clock. */
+NOINLINE uint32_t waits_beside_a_clock_bit(void) {
+  volatile uint32_t *control = (volatile uint32_t *)(uintptr_t)0x40023800u;
+  control[12] |= 1u << 22;
+  while ((control[0] & 2u) == 0u) {
+  }
+  return control[12];
+}
+/* As above: from flash to SRAM1 by stream 0 of DMA2, polling its flag. */
+NOINLINE uint32_t copies_by_dma(void) {
+  enum { WORDS = 4096 };
+  volatile uint32_t *dma = (volatile uint32_t *)(uintptr_t)0x40026400u;
+  *(volatile uint32_t *)(uintptr_t)0x40023830u |= 1u << 22;
+  dma[5] = WORDS;                              /* S0NDTR */
+  dma[6] = 0x08000000u;                        /* S0PAR */
+  dma[7] = 0x20010000u;                        /* S0M0AR */
+  dma[9] = 1u << 2;                            /* S0FCR: no direct mode */
+  dma[4] = 2u << 13 | 2u << 11 | 3u << 9 | 2u << 6 | 1u; /* S0CR: words, memory to memory */
+  while ((dma[0] & 1u << 5) == 0u) {           /* LISR: complete */
+  }
+  return dma[5] == 0u ? ((volatile uint32_t *)(uintptr_t)0x20010000u)[1] : 0u;
+}
 /* On an STM32L4. */
 NOINLINE void asks_the_second_dma_controller(void) {
   *(volatile uint32_t *)(uintptr_t)0x40020404u = 1u;

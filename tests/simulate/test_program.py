@@ -205,6 +205,24 @@ def test_polling_ends_when_peripherals_are_ignored(run: Run) -> None:
     assert (again.instructions, again.time) == (result.instructions, result.time)
 
 
+def test_registers_beside_a_modelled_one_are_not_modelled(run: Run) -> None:
+    refused = refusal(run, calls=("waits_beside_a_clock_bit",))
+    assert "read 4 bytes at 0x40023800, which is in no memory of" in refused.what
+    assert "in waits_beside_a_clock_bit" in refused.what
+    assert "--peripherals ignore" in refused.help
+    result = run(calls=("waits_beside_a_clock_bit",), ignores_peripherals=True)
+    assert result.return_value == 1 << 22
+
+
+def test_flags_of_a_dma_controller_are_polled_and_never_made_up(program: Path, run: Run) -> None:
+    polled = run(calls=("copies_by_dma",))
+    assert polled.return_value == read_image(program).firmware.symbols["Reset_Handler"] | 1
+    assert polled.instructions > 256 * 3
+    among_others = run(calls=("copies_by_dma",), ignores_peripherals=True)
+    assert among_others.invented_reads == 0
+    assert among_others.time == polled.time
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

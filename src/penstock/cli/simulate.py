@@ -112,8 +112,8 @@ def _number(_context: click.Context, parameter: click.Parameter, value: str | No
     type=click.Choice(["strict", "ignore"]),
     default="strict",
     show_default=True,
-    help="Whether an access to a peripheral is an error, or goes to plain memory. Only the core's "
-    "own registers are modelled.",
+    help="Whether an access to a peripheral is an error, or goes to plain memory. Registers of the "
+    "core and of most boards' DMA controllers are modelled.",
 )
 @click.option(
     "--timeout-instructions",

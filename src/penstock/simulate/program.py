@@ -15,7 +15,7 @@ from penstock.simulate.image import Image, ImageFormat, read_image
 from penstock.simulate.machine import Machine
 from penstock.simulate.memory import BoardMemory
 from penstock.simulate.monitor import STOP_NONE, STOP_TIMING
-from penstock.simulate.peripherals import SpinBreaker, reachable_peripherals
+from penstock.simulate.peripherals import RegisterGuard, SpinBreaker, reachable_peripherals
 from penstock.simulate.program_options import (
     BACK,
     DEFAULT_PROGRAM_OPTIONS,
@@ -117,6 +117,7 @@ class _Program:
         self._reset = self._find_reset()
         self._machine = Machine(image.firmware, self._memory, board.core)
         self._spin_breaker = SpinBreaker(self._machine) if options.ignores_peripherals else None
+        self._guard = None if options.ignores_peripherals else RegisterGuard(self._machine)
         self._machine.reset(self._reset.stack_top)
         self._set_caches()
         self._semihosting = Semihosting(
