@@ -52,6 +52,7 @@ def test_json_carries_everything(
     assert result["latency_ms"] == pytest.approx(result["cycles"] / 216e3)
     assert sum(result["stalls"].values()) <= result["cycles"]
     assert result["traffic_bytes"]["flash"]["fetched"] > 0
+    assert result["caches"] == {"instruction": False, "data": False}
     assert (result["exit_status"], result["return_value"]) == (None, None)
     assert result["stdout"] == "started\n"
     assert result["functions"] == [{"name": "counted", "instructions": 23}]
@@ -77,9 +78,17 @@ def test_calls_on_the_command_line(
     assert "returned " in shown
 
 
+def test_caches_that_were_off_are_named(firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hint = "The instruction and data caches were off at the end"
+    assert simulate(firmware) == 0
+    assert hint in capsys.readouterr().out
+    assert simulate(firmware, "--caches", "on") == 0
+    assert "off at the end" not in capsys.readouterr().out
+
+
 def test_made_up_answers_are_admitted(firmware: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate(firmware, "--call", "waits_for_clocks", "--peripherals", "ignore") == 0
-    assert "of registers that the program polled were answered" in capsys.readouterr().out
+    assert "of the program's reads of registers that it polled" in capsys.readouterr().out
 
 
 def test_raw_binaries_need_a_base(

@@ -72,6 +72,10 @@ def expect_refusal(
         (["run", MODEL], "no board given"),
         (["compile", MODEL, "--board", "stm32f746-disco", "-o", "out"], f"mean '{BOARD}'?"),
         (["compile", MODEL, "--board", "no.toml", "-o", "out"], "there is no such file or folder"),
+        (["inspect", MODEL, "--board", "host"], "'host' is this computer, not a virtual board"),
+        (["simulate", MODEL, "--board", "host"], "'host' is this computer, not a virtual board"),
+        (["bench", "ops", "--board", "host"], "'host' is this computer, not a virtual board"),
+        (["boards", "host"], "'host' is this computer, not a virtual board"),
         ([*COMPILE, "-o", "out", "--arena-in", "flash"], "'flash'"),
         ([*COMPILE, "-o", "out", "--arena-in", "moon"], "'moon'"),
     ],
@@ -80,6 +84,16 @@ def test_the_command_line_itself(
     arguments: Arguments, message: str, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     expect_refusal(folder, arguments, message, capfd)
+
+
+@pytest.mark.parametrize("group", [[], ["bench"]])
+def test_groups_alone_say_what_there_is(
+    group: Arguments, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert penstock(*group) == 0
+    captured = capfd.readouterr()
+    assert captured.err == ""
+    assert "\nCommands:\n" in captured.out
 
 
 @pytest.mark.parametrize(
@@ -130,6 +144,7 @@ def test_what_is_read(
             [*RUN, "--output", "a.npy", "--json", "./a.npy"],
             "'a.npy' is the file of --output, which",
         ),
+        (["run", MODEL, "--board", BOARD, "--trace", "-"], "--trace '-' is no file: only --json"),
         ([*RUN, "--json", "no/such/folder.json"], "there is no folder 'no/such'"),
         ([*RUN, "--json", "taken/thesis.txt/r.json"], "there is no folder 'taken/thesis.txt'"),
         ([*RUN, "--json", "a" * 300], "the name is too long"),

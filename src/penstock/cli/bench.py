@@ -1,4 +1,4 @@
-"""``penstock bench``: measurements that need no model of yours."""
+"""``penstock bench``: what needs no model of yours."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -14,6 +14,7 @@ from penstock.cli.parameters import (
     board_file,
     refuse_overwriting,
     result_file,
+    virtual_board,
 )
 from penstock.cli.tables import add_columns, plain_table
 from penstock.errors import InputError
@@ -22,19 +23,28 @@ from penstock.units import format_count
 _WORST_FITS = 5
 
 
-@click.group("bench")
-def bench() -> None:
-    """Measure kernels on a virtual board."""
+@click.group("bench", invoke_without_command=True)
+@click.pass_context
+def bench(context: click.Context) -> None:
+    """Time kernels on a virtual board."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @bench.command("ops")
-@click.option("--board", required=True, metavar="NAME", help="Virtual board (`penstock boards`).")
+@click.option(
+    "--board",
+    callback=virtual_board,
+    required=True,
+    metavar="NAME",
+    help="Virtual board (`penstock boards` lists them).",
+)
 @click.option(
     "--fit",
     "fit_path",
     callback=result_file,
     metavar="FILE",
-    help="Instead of the table: measure every loop of every kernel, fit the costs that "
+    help="Instead of the table: time every loop of every kernel, fit the costs that "
     "`penstock inspect --board` estimates with, and write them to FILE.",
 )
 @json_option

@@ -10,7 +10,12 @@ from penstock import api
 from penstock.boards.board import Board
 from penstock.cli.board_table import show_board
 from penstock.cli.console import json_option, stdout, write_json
-from penstock.cli.parameters import STANDARD_OUTPUT, board_file, refuse_overwriting
+from penstock.cli.parameters import (
+    STANDARD_OUTPUT,
+    board_file,
+    refuse_overwriting,
+    virtual_board,
+)
 from penstock.cli.tables import add_columns, plain_table
 from penstock.report.boards import describe_board, summarize_board
 from penstock.units import format_bytes
@@ -22,7 +27,7 @@ NARROWEST_MEMORY = 24
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", callback=virtual_board, required=False)
 @json_option
 def boards(name: str | None, json_path: Path | None) -> None:
     """List what --board takes, or show all that is known of the board NAME.

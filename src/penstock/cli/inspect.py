@@ -7,7 +7,13 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import json_option, stdout, write_json
-from penstock.cli.parameters import STANDARD_OUTPUT, board_file, model_file, refuse_overwriting
+from penstock.cli.parameters import (
+    STANDARD_OUTPUT,
+    board_file,
+    model_file,
+    refuse_overwriting,
+    virtual_board,
+)
 from penstock.cli.tables import add_columns, arena_bound, format_shape, plain_table
 from penstock.report.inspection import GraphTotals
 from penstock.units import format_bytes, format_count
@@ -26,6 +32,7 @@ from penstock.units import format_bytes, format_count
 )
 @click.option(
     "--board",
+    callback=virtual_board,
     metavar="NAME",
     help="Estimate the time of one inference on this board, without running anything.",
 )

@@ -13,6 +13,7 @@ import click
 from penstock.codegen.project_files import listed_files
 from penstock.errors import InputError
 from penstock.pipeline import BOARD_SUFFIX
+from penstock.report.summary import HOST
 
 STANDARD_OUTPUT = Path("-")
 
@@ -99,6 +100,8 @@ def result_file_or_stdout(
 
 def _result(parameter: click.Parameter, path: Path) -> Path:
     where = f"{option_name(parameter)} {str(path)!r}"
+    if path == STANDARD_OUTPUT:
+        raise InputError(f"{where} is no file: only --json prints", help="name a file")
     if path.is_dir():
         raise InputError(f"{where} is a folder, not a file", help="name a file in it")
     if path.exists() and not path.is_file():
@@ -110,6 +113,22 @@ def _result(parameter: click.Parameter, path: Path) -> Path:
         )
     _expect_writable(path.parent, where)
     return path
+
+
+def virtual_board(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
+    """Take the name of a virtual board, where ``host`` makes no sense.
+
+    Raises:
+        InputError: it is ``host``.
+    """
+    if value == HOST:
+        raise InputError(
+            f"{HOST!r} is this computer, not a virtual board",
+            help="`penstock boards` lists the virtual ones, above it",
+        )
+    return value
 
 
 def board_file(board: str | None) -> Path | None:

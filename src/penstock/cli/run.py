@@ -95,7 +95,7 @@ def run(
     """Run a model or a compiled project on a virtual board, or here.
 
     MODEL.tflite is compiled first; DIR is what `penstock compile` made. Shows the answer, where
-    every byte lives and, on a virtual board, how many instructions each operator took.
+    every byte lives and, on a virtual board, how many cycles each operator took.
     """
     _check_output(output_path)
     refuse_overwriting(

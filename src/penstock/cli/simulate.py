@@ -2,7 +2,7 @@
 
 import codecs
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ from penstock.cli.parameters import (
     input_file,
     option_name,
     refuse_overwriting,
+    virtual_board,
 )
 from penstock.cli.run_tables import show_energy, show_stalls, show_traffic
 from penstock.cli.tables import add_columns, format_share, plain_table
@@ -49,7 +50,11 @@ def _number(_context: click.Context, parameter: click.Parameter, value: str | No
 @click.command("simulate")
 @click.argument("file", callback=input_file, metavar="FILE")
 @click.option(
-    "--board", required=True, metavar="NAME", help="Virtual board (`penstock boards` lists them)."
+    "--board",
+    callback=virtual_board,
+    required=True,
+    metavar="NAME",
+    help="Virtual board (`penstock boards` lists them).",
 )
 @click.option(
     "--base", callback=_number, metavar="ADDRESS", help="Where a raw binary FILE belongs."
@@ -212,8 +217,19 @@ def _show(result: api.ProgramResult) -> None:
         show_energy(result.energy)
         show_stalls(time)
         show_traffic(time)
+        _show_caches(result.caches)
     _show_functions(result)
     _show_end(result)
+
+
+def _show_caches(caches: Mapping[str, bool]) -> None:
+    """Say which caches were off, which a program's author seldom wants."""
+    if off := [name for name, is_on in caches.items() if not is_on]:
+        were = "cache was" if len(off) == 1 else "caches were"
+        stdout.print(
+            f"\nThe {' and '.join(off)} {were} off at the end; --caches on starts with them on",
+            soft_wrap=True,
+        )
 
 
 def _show_functions(result: api.ProgramResult) -> None:
@@ -237,7 +253,7 @@ def _show_end(result: api.ProgramResult) -> None:
         stdout.print(f"exit status {result.exit_status}")
     if result.invented_reads:
         stdout.print(
-            f"[yellow]{result.invented_reads} reads[/] of registers that the program polled were "
-            "answered with made-up values: count a stretch that does not wait for peripherals",
+            f"[yellow]made-up values[/] answered {result.invented_reads} of the program's reads of "
+            "registers that it polled: count a stretch that does not wait for peripherals",
             soft_wrap=True,
         )

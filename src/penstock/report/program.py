@@ -24,6 +24,7 @@ class ProgramResult:
         time: of that stretch; None for boards without timing.
         energy: of that stretch, or why it is not known.
         functions: instructions by function, callees not included, most first.
+        caches: whether each cache of the board was on at the end of that stretch.
         exit_status: None when the program did not exit.
         return_value: r0 after the last call; None without calls.
         output: what the program printed, bytes that are no UTF-8 replaced.
@@ -39,6 +40,7 @@ class ProgramResult:
     time: RunTime | None
     energy: Energy
     functions: Mapping[str, int]
+    caches: Mapping[str, bool]
     exit_status: int | None
     return_value: int | None
     output: str
@@ -63,6 +65,7 @@ class ProgramResult:
             **self.energy.to_json(),
             "stalls": None if time is None else dict(time.stalls),
             "traffic_bytes": traffic,
+            "caches": dict(self.caches),
             "exit_status": self.exit_status,
             "return_value": self.return_value,
             "stdout": self.output,
@@ -83,6 +86,7 @@ def summarize_program(file: str, board: Board, run: ProgramRun) -> ProgramResult
         time=run_time(board, run.time, run.traffic),
         energy=spent_energy(board, run.time, run.traffic),
         functions=run.function_instructions,
+        caches=run.caches,
         exit_status=run.exit_status,
         return_value=run.return_value,
         output=run.output.decode("utf-8", "replace"),

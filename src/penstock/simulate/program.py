@@ -47,6 +47,7 @@ class ProgramRun:
         traffic: bytes moved during it, by memory; empty on a board without timing.
         instructions: of that stretch, those whose condition failed included.
         function_instructions: by function, callees not included, most first.
+        caches: whether each cache of the board was on at its end; empty on a board without timing.
         exit_status: None when the program did not exit.
         return_value: r0 after the last call; None without calls.
         output: what the program wrote to its console.
@@ -61,6 +62,7 @@ class ProgramRun:
     traffic: Mapping[str, Traffic]
     instructions: int
     function_instructions: Mapping[str, int]
+    caches: Mapping[str, bool]
     exit_status: int | None
     return_value: int | None
     output: bytes
@@ -274,6 +276,13 @@ class _Program:
         if self._machine.timing is not None and has_caches is not None:
             self._machine.timing.set_caches(has_caches)
 
+    def _caches(self) -> dict[str, bool]:
+        if self._machine.timing is None:
+            return {}
+        record = self._machine.timing.record
+        caches = {"instruction": record.instruction_cache, "data": record.data_cache}
+        return {name: bool(c.is_enabled) for name, c in caches.items() if c.set_count}
+
     def _count_from_here(self) -> None:
         self._machine.monitor.clear_counts()
         if self._machine.timing is not None:
@@ -289,6 +298,7 @@ class _Program:
             traffic={} if timing is None else timing.traffic(),
             instructions=self._machine.monitor.instructions,
             function_instructions=self._machine.monitor.function_instructions(),
+            caches=self._caches(),
             exit_status=self._semihosting.exit_status,
             return_value=return_value,
             output=bytes(self._semihosting.output),
