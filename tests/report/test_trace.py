@@ -68,7 +68,7 @@ def test_a_trace_adds_up_to_the_result(outcome: api.RunOutcome) -> None:
         assert begin["name"] == f"{row.kind} {row.index}"
         assert begin["args"]["macs"] == row.macs
         assert begin["args"]["cycles"] == pytest.approx(row.cycles, abs=1)
-    for name, moved in time.traffic_bytes.items():
+    for name, moved in time.to_json()["traffic_bytes"].items():
         for way, size_bytes in moved.items():
             listed = (begin["args"]["bytes"].get(name, {}) for begin, _, _ in core)
             assert sum(sizes.get(way, 0) for sizes in listed) == size_bytes
@@ -87,7 +87,7 @@ def test_the_area_under_a_memorys_rate_is_its_bytes(outcome: api.RunOutcome) -> 
         before["args"]["read"] * (after["ts"] - before["ts"])
         for before, after in pairwise(counters)
     )
-    assert area == pytest.approx(outcome.result.time.traffic_bytes["qspi"]["read"], rel=1e-3)
+    assert area == pytest.approx(outcome.result.time.traffic["qspi"].read_bytes, rel=1e-3)
 
 
 def test_the_same_run_gives_the_same_trace(outcome: api.RunOutcome, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from penstock.cli.tables import (
 )
 from penstock.report.energy import Energy
 from penstock.report.outputs import dequantized
-from penstock.report.results import OperatorResult, RunResult, RunTime, Truth
+from penstock.report.results import OperatorResult, RunResult, RunTime, Truth, moved_bytes
 from penstock.units import format_bytes, format_count
 
 TOP_COUNT = 5
@@ -173,9 +173,10 @@ def show_traffic(time: RunTime) -> None:
     """Print the bytes moved, by memory."""
     table = plain_table()
     add_columns(table, ("memory",), ("memory", "read", "written", "instructions"))
-    for name, moved in time.traffic_bytes.items():
-        if any(moved.values()):
-            cells = [format_bytes(size) if size else "" for size in moved.values()]
+    for name, moved in time.traffic.items():
+        sizes = moved_bytes(moved).values()
+        if any(sizes):
+            cells = [format_bytes(size) if size else "" for size in sizes]
             table.add_row(name, *cells)
     stdout.print("\nBytes moved between memories and the core, its caches or DMA")
     stdout.print(table)

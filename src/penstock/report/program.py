@@ -6,7 +6,7 @@ from typing import Any
 
 from penstock.boards.board import Board
 from penstock.report.energy import Energy, spent_energy
-from penstock.report.results import RunTime, Truth
+from penstock.report.results import RunTime, Truth, time_to_json
 from penstock.report.summary import run_time
 from penstock.simulate.program import ProgramRun
 
@@ -49,8 +49,6 @@ class ProgramResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``penstock.simulate/1`` form; what is not known is null."""
-        time = self.time
-        traffic = None if time is None else {m: dict(t) for m, t in time.traffic_bytes.items()}
         return {
             "schema": "penstock.simulate/1",
             "file": self.file,
@@ -59,12 +57,8 @@ class ProgramResult:
             "truth": Truth.SIMULATE.value,
             "counted": self.counted,
             "instructions": self.instructions,
-            "cycles": None if time is None else time.cycles,
-            "clock_hz": None if time is None else time.clock_hz,
-            "latency_ms": None if time is None else time.latency_ms,
+            **time_to_json(self.time),
             **self.energy.to_json(),
-            "stalls": None if time is None else dict(time.stalls),
-            "traffic_bytes": traffic,
             "caches": dict(self.caches),
             "exit_status": self.exit_status,
             "return_value": self.return_value,

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from penstock.report.energy import Energy
+from penstock.simulate.timing import CycleCounts, Traffic
 
 
 class Truth(Enum):
@@ -65,25 +66,58 @@ class OperatorResult:
 
 @dataclass(frozen=True, slots=True)
 class RunTime:
-    """How long an inference takes on the board, as simulated.
+    """How long a stretch of execution takes on the board, as simulated.
 
     Attributes:
-        cycles: of the core, with caches that were cold at first.
+        counts: cycles of the core, and those among them that it waited.
         clock_hz: of the core.
-        stalls: cycles among them that the core waited, by cause.
-        traffic_bytes: what moved between each memory and the core, its caches or DMA controllers:
-            ``read``, ``written`` and ``fetched``.
+        traffic: what moved between each memory and the core, its caches or DMA controllers.
     """
 
-    cycles: int
+    counts: CycleCounts
     clock_hz: int
-    stalls: Mapping[str, int]
-    traffic_bytes: Mapping[str, Mapping[str, int]]
+    traffic: Mapping[str, Traffic]
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the core."""
+        return self.counts.cycles
+
+    @property
+    def stalls(self) -> Mapping[str, int]:
+        """Cycles that the core waited, by cause."""
+        return self.counts.stalls
 
     @property
     def latency_ms(self) -> float:
-        """Milliseconds of one inference."""
+        """Milliseconds of the stretch."""
         return self.cycles / self.clock_hz * 1e3
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that every result with a time has."""
+        return {
+            "cycles": self.cycles,
+            "clock_hz": self.clock_hz,
+            "latency_ms": self.latency_ms,
+            "stalls": dict(self.stalls),
+            "traffic_bytes": {name: moved_bytes(moved) for name, moved in self.traffic.items()},
+        }
+
+
+def time_to_json(time: RunTime | None) -> dict[str, Any]:
+    """Return the fields of a time; null where there is none."""
+    if time is None:
+        return dict.fromkeys(("cycles", "clock_hz", "latency_ms", "stalls", "traffic_bytes"))
+    return time.to_json()
+
+
+def moved_bytes(moved: Traffic) -> dict[str, int]:
+    """Return bytes by the way that they moved, as tables, JSON and traces name it."""
+    return {
+        "read": moved.read_bytes,
+        "written": moved.written_bytes,
+        "fetched": moved.fetched_bytes,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +183,9 @@ class RunResult:
             "verified": self.verified,
             "macs": self.macs,
             "instructions": self.instructions,
-            "cycles": None if self.time is None else self.time.cycles,
             "cycles_per_mac": self.cycles_per_mac,
-            "clock_hz": None if self.time is None else self.time.clock_hz,
-            "latency_ms": None if self.time is None else self.time.latency_ms,
+            **time_to_json(self.time),
             **self.energy.to_json(),
-            "stalls": None if self.time is None else dict(self.time.stalls),
-            "traffic_bytes": None
-            if self.time is None
-            else {name: dict(moved) for name, moved in self.time.traffic_bytes.items()},
             "stack_bytes": self.stack_bytes,
             "memory_bytes": memory_to_json(self.memory),
             "operators": [_operator_to_json(operator) for operator in self.operators],

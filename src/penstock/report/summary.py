@@ -132,21 +132,7 @@ def run_time(
     board: Board, time: CycleCounts | None, traffic: Mapping[str, Traffic]
 ) -> RunTime | None:
     """Return time and traffic of a stretch on a board; None where time was not counted."""
-    if time is None:
-        return None
-    return RunTime(
-        cycles=time.cycles,
-        clock_hz=board.clock_hz,
-        stalls=time.stalls,
-        traffic_bytes={
-            name: {
-                "read": moved.read_bytes,
-                "written": moved.written_bytes,
-                "fetched": moved.fetched_bytes,
-            }
-            for name, moved in traffic.items()
-        },
-    )
+    return None if time is None else RunTime(time, board.clock_hz, traffic)
 
 
 def _operator_results(plan: ExecutionPlan, simulation: Simulation | None) -> list[OperatorResult]:

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from penstock.boards.board import Board
-from penstock.report.results import OperatorResult, RunResult
+from penstock.report.results import OperatorResult, RunResult, moved_bytes
 from penstock.simulate.dma import Transfer
 from penstock.simulate.timeline import Slice, Timeline
-from penstock.simulate.timing import Traffic
 
 SCHEMA = "penstock.trace/1"
 _BOARD_PROCESS, _MEMORY_PROCESS = 1, 2
@@ -133,19 +132,11 @@ def _slice_args(part: Slice, operator: OperatorResult | None) -> dict[str, Any]:
     if operator is not None:
         args |= {"step": operator.index, "output": operator.output, "macs": operator.macs}
     stalls = {cause: round(cycles) for cause, cycles in part.stalls.items() if cycles >= 1}
-    moved = {name: _bytes(traffic) for name, traffic in part.traffic.items()}
+    moved = {name: moved_bytes(traffic) for name, traffic in part.traffic.items()}
     return {
         **args,
         "stalls": stalls,
         "bytes": {name: sizes for name, sizes in moved.items() if any(sizes.values())},
-    }
-
-
-def _bytes(traffic: Traffic) -> dict[str, int]:
-    return {
-        "read": traffic.read_bytes,
-        "written": traffic.written_bytes,
-        "fetched": traffic.fetched_bytes,
     }
 
 
@@ -183,7 +174,7 @@ def _memory_events(slices: Iterable[Slice], clock: _Clock) -> Iterator[Event]:
         for name in used:
             rates = {
                 way: clock.megabytes_per_second(size_bytes, duration)
-                for way, size_bytes in _bytes(part.traffic[name]).items()
+                for way, size_bytes in moved_bytes(part.traffic[name]).items()
             }
             yield _counter(name, clock.microseconds(part.started), rates)
     for name in used:
@@ -192,7 +183,7 @@ def _memory_events(slices: Iterable[Slice], clock: _Clock) -> Iterator[Event]:
 
 
 def _is_used(name: str, slices: Iterable[Slice]) -> bool:
-    return any(any(_bytes(part.traffic[name]).values()) for part in slices)
+    return any(any(moved_bytes(part.traffic[name]).values()) for part in slices)
 
 
 def _counter(name: str, at: float, rates: Mapping[str, float]) -> Event:
