@@ -33,7 +33,6 @@ from penstock.pipeline import (
     CompileOptions,
     Lowered,
     OpenMachine,
-    Progress,
     execute,
     link_project,
     lower,
@@ -46,6 +45,7 @@ from penstock.pipeline import (
 from penstock.planning import plan_execution
 from penstock.planning.estimate import estimate_plan
 from penstock.planning.estimate.coefficients import CoreCoefficients, format_coefficients
+from penstock.progress import Progress, silent
 from penstock.report.estimation import EstimateResult, summarize_estimate
 from penstock.report.inspection import Inspection, describe_tensor, graph_totals, operator_rows
 from penstock.report.program import ProgramResult, summarize_program
@@ -57,7 +57,6 @@ from penstock.simulate.program import simulate_program
 from penstock.simulate.program_options import DEFAULT_PROGRAM_OPTIONS, ProgramOptions
 from penstock.simulate.verification import as_array
 from penstock.toolchain import find_target_compiler
-from penstock.units import format_count
 
 __all__ = [
     "DEFAULT_PROGRAM_OPTIONS",
@@ -86,10 +85,6 @@ __all__ = [
 ]
 
 CHECK_SEED = 0
-
-
-def _silent(stage: str, fraction: float | None) -> None:
-    """Report progress to nobody."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +170,7 @@ def inspect(model: str | Path, *, optimized: bool = False, board: str | None = N
     )
 
 
-def bench_ops(board: str, *, fit: bool = False, progress: Progress = _silent) -> OperatorBenchmark:
+def bench_ops(board: str, *, fit: bool = False, progress: Progress = silent) -> OperatorBenchmark:
     """Time kernels on a virtual board.
 
     Args:
@@ -195,7 +190,7 @@ def compile(  # noqa: A001 - the verb that the field uses
     board: str,
     output: str | Path,
     options: CompileOptions = DEFAULT_OPTIONS,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> CompileResult:
     """Compile a model into a C project; the folder appears whole or not at all.
 
@@ -259,7 +254,7 @@ def run(
     seed: int = 0,
     verify: bool = False,
     options: CompileOptions = DEFAULT_OPTIONS,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> RunOutcome:
     """Run a model on a virtual board or on this computer.
 
@@ -296,7 +291,7 @@ def _run_once(
 ) -> RunOutcome:
     """Run one inference on a machine and sum it up."""
     started = time.perf_counter()
-    outputs, simulation = execute(lowered.plan, opened.machine, values, progress)
+    outputs, simulation = execute(opened.machine, values, progress)
     run_seconds = time.perf_counter() - started
     tensors = tuple(lowered.original.tensors[name] for name in lowered.original.outputs)
     result = summarize_run(
@@ -324,7 +319,7 @@ def simulate(
     board: str,
     options: ProgramOptions = DEFAULT_PROGRAM_OPTIONS,
     on_output: Callable[[bytes], None] | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> ProgramResult:
     """Run firmware that somebody else linked on a virtual board, and count it.
 
@@ -340,13 +335,7 @@ def simulate(
             ends.
     """
     target = load_board(board)
-    run = simulate_program(
-        Path(file),
-        target,
-        options,
-        on_output=on_output,
-        on_progress=lambda count: progress(f"running: {format_count(count)} instructions", None),
-    )
+    run = simulate_program(Path(file), target, options, on_output=on_output, progress=progress)
     return summarize_program(Path(file).name, target, run)
 
 

@@ -1,7 +1,7 @@
 """The stages in a row: from a model file to a machine that runs it. What the verbs are made of."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from penstock.ir.tensor import Array
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_execution, validate_plan
+from penstock.progress import Progress
 from penstock.report.summary import HOST
 from penstock.simulate.footprint import memory_footprint
 from penstock.simulate.simulation import Simulation, run_inference
@@ -41,12 +42,8 @@ from penstock.toolchain import (
     find_target_compiler,
     link_firmware,
 )
-from penstock.units import format_count
 
 BOARD_SUFFIX = ".toml"
-
-Progress = Callable[[str, float | None], None]
-"""Takes the name of the stage and the fraction done, None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,30 +208,16 @@ def verify_machine(
 ) -> None:
     """Compare every step, and then the outputs with those of the unoptimized graph."""
     progress("computing the expected values", None)
-    steps = len(lowered.plan.program.calls)
-
-    def on_step(step: int) -> None:
-        progress("comparing operator by operator", (step + 1) / steps)
-
-    verify_steps(lowered.plan, machine, values.arrays, on_step=on_step)
+    verify_steps(lowered.plan, machine, values.arrays, progress=progress)
     verify_outputs(lowered.original, machine, values.arrays)
 
 
-def _step_progress(plan: ExecutionPlan, progress: Progress) -> Callable[[int, int], None]:
-    steps = max(len(plan.program.calls), 1)
-
-    def report(step: int, instructions: int) -> None:
-        progress(f"simulating: {format_count(instructions)} instructions", step / steps)
-
-    return report
-
-
 def execute(
-    plan: ExecutionPlan, machine: HostModel | VirtualBoard, values: ModelInputs, progress: Progress
+    machine: HostModel | VirtualBoard, values: ModelInputs, progress: Progress
 ) -> tuple[Sequence[Array | bytes], Simulation | None]:
     """Run one inference; return outputs, and what was counted where the machine counts."""
     progress("running", None)
     if isinstance(machine, HostModel):
         return machine.run(values.arrays), None
-    simulation = run_inference(machine, values.arrays, on_progress=_step_progress(plan, progress))
+    simulation = run_inference(machine, values.arrays, progress=progress)
     return simulation.outputs, simulation

@@ -81,10 +81,10 @@ def plan() -> ExecutionPlan:
 
 
 def test_a_right_machine_passes(plan: ExecutionPlan) -> None:
-    machine, told = FakeMachine(plan), list[int]()
-    verify_steps(plan, machine, [INPUT], on_step=told.append)
+    machine, told = FakeMachine(plan), list[float | None]()
+    verify_steps(plan, machine, [INPUT], progress=lambda _, fraction: told.append(fraction))
     verify_outputs(plan.program.graph, machine, [INPUT])
-    assert told == [0, 1, 2, 3, 4]
+    assert told == [0.2, 0.4, 0.6, 0.8, 1.0]
 
 
 ELEMENTS = [
@@ -96,14 +96,14 @@ ELEMENTS = [
 
 @pytest.mark.parametrize(("name", "position"), ELEMENTS)
 def test_one_wrong_bit_is_found_at_its_step(plan: ExecutionPlan, name: str, position: int) -> None:
-    told: list[int] = []
+    machine, told = FakeMachine(plan, name, position), list[float | None]()
     with pytest.raises(VerificationError) as caught:
-        verify_steps(plan, FakeMachine(plan, name, position), [INPUT], on_step=told.append)
+        verify_steps(plan, machine, [INPUT], progress=lambda _, fraction: told.append(fraction))
     text = str(caught.value)
     assert text.startswith(f"step {STEPS[name]} (")
     assert f" to '{name}'[0, {position}], the interpreter " in text
     assert f"1 of {plan.program.graph.tensors[name].element_count} elements differ" in text
-    assert told == list(range(STEPS[name]))
+    assert told == [(step + 1) / 5 for step in range(STEPS[name])]
 
 
 def test_the_operator_of_the_model_file_is_named(plan: ExecutionPlan) -> None:

@@ -188,9 +188,9 @@ def test_inputs_that_do_not_fit_are_refused(virtual: VirtualBoard) -> None:
 
 def test_one_inference_is_measured(build: Build, board: Board) -> None:
     elf = build(EXTERNAL, "-DCASES_COUNT=1")
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, float | None]] = []
     simulation = simulate_model(
-        elf, board, [INPUT], on_progress=lambda step, count: told.append((step, count))
+        elf, board, [INPUT], progress=lambda stage, fraction: told.append((stage, fraction))
     )
     assert simulation.outputs == (OUTPUT,)
     assert simulation.operator_names == ("FULLY_CONNECTED",)

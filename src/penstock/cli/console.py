@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 
 from penstock.cli.parameters import STANDARD_OUTPUT, result_file_or_stdout
 from penstock.errors import InputError, os_reason
+from penstock.progress import Progress
 from penstock.report.results import render_json
 
 PIPED_WIDTH = 120
@@ -94,11 +96,8 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[str, float | None], None]]:
-    """Show progress on stderr where that is a terminal, and take it away at the end.
-
-    Yields a function taking a stage name and a fraction or None.
-    """
+def progress_bar() -> Iterator[Progress]:
+    """Show progress on stderr where that is a terminal, and take it away at the end."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -106,11 +105,11 @@ def progress_bar() -> Iterator[Callable[[str, float | None], None]]:
         TimeElapsedColumn(),
     )
     is_shown = stderr.is_terminal and not stderr.is_dumb_terminal
-    with Progress(*columns, console=stderr, transient=True, disable=not is_shown) as progress:
-        task = progress.add_task("starting", total=None)
+    with Bar(*columns, console=stderr, transient=True, disable=not is_shown) as bar:
+        task = bar.add_task("starting", total=None)
 
         def report(stage: str, fraction: float | None) -> None:
             total = None if fraction is None else 1.0
-            progress.update(task, description=stage, total=total, completed=fraction or 0.0)
+            bar.update(task, description=stage, total=total, completed=fraction or 0.0)
 
         yield report

@@ -1,7 +1,7 @@
 """Runs any firmware on a virtual board: from reset, from here to there, or function by function."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +9,7 @@ from typing import Self
 
 from penstock.boards.board import Board
 from penstock.errors import InputError, SimulationError, UnsupportedError, os_reason
+from penstock.progress import Progress, silent
 from penstock.simulate.calls import Call, parse_calls
 from penstock.simulate.faults import breakpoint_number, explain_program_stop
 from penstock.simulate.image import Image, ImageFormat, read_image
@@ -25,9 +26,7 @@ from penstock.simulate.program_options import (
 from penstock.simulate.reset import Reset, check_stack, find_reset, find_stack
 from penstock.simulate.semihosting import BREAKPOINT, Output, Semihosting
 from penstock.simulate.timing import CycleCounts, Traffic
-
-Progress = Callable[[int], None]
-"""Takes the instructions executed since counting began."""
+from penstock.units import format_count
 
 RETURN_ADDRESS = 0xF000_0000
 """Where called functions return to: no memory, and never executable (ARMv7-M, B3.1)."""
@@ -76,7 +75,7 @@ def simulate_program(
     options: ProgramOptions = DEFAULT_PROGRAM_OPTIONS,
     *,
     on_output: Output | None = None,
-    on_progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> ProgramRun:
     """Run an image that somebody else linked for a board.
 
@@ -85,7 +84,7 @@ def simulate_program(
         board: whose memories and core there are.
         options: what to run and count.
         on_output: told of what the program prints as it comes.
-        on_progress: told about ten times a second how far the program is.
+        progress: told about ten times a second how far the program is.
 
     Raises:
         InputError: the file is damaged or not for the board, an option does not fit it, or the
@@ -95,7 +94,7 @@ def simulate_program(
     """
     check_options(options)
     image = read_image(path, options.base)
-    with _Program(image, board, options, on_output, on_progress) as program:
+    with _Program(image, board, options, on_output, progress) as program:
         if options.calls:
             return program.run_calls()
         return program.run_stretch()
@@ -110,9 +109,9 @@ class _Program:
         board: Board,
         options: ProgramOptions,
         on_output: Output | None,
-        on_progress: Progress | None,
+        progress: Progress,
     ) -> None:
-        self._image, self._options, self._on_progress = image, options, on_progress
+        self._image, self._options, self._progress = image, options, progress
         reachable = reachable_peripherals(board, ignores=options.ignores_peripherals)
         self._memory = BoardMemory(replace(board, peripherals=reachable))
         self._load()
@@ -242,14 +241,17 @@ class _Program:
             raise InputError(f"{self._image.name}: {error.what}", help=error.help) from error
 
     def _run(self, place: int) -> None:
-        report, monitor = self._on_progress, self._machine.monitor
-        poll = None if report is None else lambda: report(monitor.instructions)
+        monitor = self._machine.monitor
         before = monitor.instructions
         try:
-            self._machine.run(place, max(self._instructions_left, 0), poll)
+            self._machine.run(place, max(self._instructions_left, 0), self._report)
         except SimulationError as error:
             raise InputError(f"{self._image.name}: {error.what}", help=error.help) from error
         self._instructions_left -= monitor.instructions - before
+
+    def _report(self) -> None:
+        count = format_count(self._machine.monitor.instructions)
+        self._progress(f"running: {count} instructions", None)
 
     def _answer(self) -> None:
         operation, parameter = self._machine.register(_R0), self._machine.register(_R1)

@@ -1,18 +1,17 @@
 """One inference on a virtual board, and what was measured."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.boards.board import Board
 from penstock.ir.tensor import Array
+from penstock.progress import Progress, silent
 from penstock.simulate.timeline import Timeline, record_timeline
 from penstock.simulate.timing import CycleCounts, Traffic
 from penstock.simulate.virtual_board import INSTRUCTION_LIMIT, VirtualBoard
-
-Progress = Callable[[int, int], None]
-"""Takes the operator that runs and the instructions executed so far."""
+from penstock.units import format_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def simulate_model(
     *,
     instruction_limit: int = INSTRUCTION_LIMIT,
     watches_accesses: bool = True,
-    on_progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Simulation:
     """Run one inference of a freshly reset and initialized firmware.
 
@@ -68,7 +67,7 @@ def simulate_model(
         instruction_limit: most instructions of one command before it counts as runaway.
         watches_accesses: whether accesses are watched for alignment faults, for a stack that grows
             into other memory, and for their time; off is up to seven times faster.
-        on_progress: told about ten times a second how far the run is.
+        progress: told about ten times a second how far the run is.
 
     Raises:
         InputError: the inputs do not fit the model, or the file is no firmware with the harness.
@@ -79,14 +78,14 @@ def simulate_model(
         elf, board, instruction_limit=instruction_limit, watches_accesses=watches_accesses
     ) as virtual:
         virtual.init()
-        return run_inference(virtual, inputs, on_progress=on_progress)
+        return run_inference(virtual, inputs, progress=progress)
 
 
 def run_inference(
     virtual: VirtualBoard,
     inputs: Sequence[Array | bytes],
     *,
-    on_progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Simulation:
     """Run one inference on a board whose model is initialized; raises as `simulate_model`."""
     virtual.write_inputs(inputs)
@@ -96,9 +95,11 @@ def run_inference(
     if timing is not None:
         timing.chill()
         timing.clear_counts()
-    if on_progress is not None:
-        report = on_progress
-        virtual.on_poll = lambda m: report(m.current_operator or 0, m.instructions)
+    steps = max(len(virtual.model.operator_names), 1)
+    virtual.on_poll = lambda m: progress(
+        f"simulating: {format_count(m.instructions)} instructions",
+        (m.current_operator or 0) / steps,
+    )
     started = time.perf_counter()
     timeline = _run(virtual)
     wall_seconds = time.perf_counter() - started

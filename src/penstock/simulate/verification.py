@@ -1,6 +1,6 @@
 """Running a generated program step by step against the interpreter."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from penstock.ir.graph import Graph
 from penstock.ir.interpreter import run, trace
 from penstock.ir.tensor import Array, Tensor
 from penstock.planning.execution_plan import ExecutionPlan
+from penstock.progress import Progress, silent
 
 FLOAT_TAIL_ULP = 2
 """Largest difference of float32 results, in units in the last place: exp and log may differ."""
@@ -40,7 +41,7 @@ def verify_steps(
     machine: Machine,
     inputs: Sequence[Array],
     *,
-    on_step: Callable[[int], None] | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Run one inference, comparing what each step wrote with the interpreter's tensors.
 
@@ -61,8 +62,7 @@ def verify_steps(
             if not tensor.is_variable and last_write[name] == step:
                 found = _read_tensor(plan, machine, tensor)
                 _compare(found, expected, tensor, _describe_step(plan, step))
-        if on_step is not None:
-            on_step(step)
+        progress("comparing operator by operator", (step + 1) / len(program.calls))
 
 
 def verify_outputs(original: Graph, machine: Machine, inputs: Sequence[Array]) -> None:
