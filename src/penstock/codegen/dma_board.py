@@ -1,13 +1,12 @@
 """What the DMA drivers of runtime/ports need to know of a board, as a C header."""
 
-from penstock.boards.board import Board, MemoryKind
+from penstock.boards.board import Board
+from penstock.boards.paths import is_tightly_coupled
 from penstock.boards.timing import DmaController, DmaKind
 
 _CHANNELS_MAX = 8
 _DEEP_CHANNELS = slice(12, 16)
 """Of a GPDMA: those with the longer FIFO; ST RM0456."""
-
-_TCM = (MemoryKind.TCM_DATA, MemoryKind.TCM_INSTRUCTION)
 
 
 def dma_controller(board: Board) -> DmaController | None:
@@ -62,6 +61,6 @@ def emit_dma_board(board: Board) -> str:
 
 def _tcm_ranges(board: Board) -> str:
     """Return an initializer of base addresses and sizes in bytes."""
-    regions = [region for region in board.regions if region.kind in _TCM]
+    regions = [region for region in board.regions if is_tightly_coupled(region)]
     ranges = [f"{{{r.base:#010x}u, {r.size_bytes}u}}" for r in regions]
     return "{" + ", ".join(ranges or ["{0u, 0u}"]) + "}"

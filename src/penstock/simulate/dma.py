@@ -4,7 +4,8 @@ import ctypes
 import mmap
 from dataclasses import dataclass
 
-from penstock.boards.board import Board, MemoryKind, MemoryRegion
+from penstock.boards.board import Board, MemoryRegion
+from penstock.boards.paths import is_on_core_bus, is_tightly_coupled
 from penstock.boards.timing import (
     DmaController,
     DmaKind,
@@ -35,7 +36,6 @@ _SERIAL_FIFO_BYTES = 32
 """What a QUADSPI or OCTOSPI reads ahead: ST RM0385, QUADSPI functional description."""
 
 _WORD_BYTES, _LINE_BYTES = 4, 32
-_TCM = (MemoryKind.TCM_DATA, MemoryKind.TCM_INSTRUCTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _window_records(
             size_bytes=window.region.size_bytes,
             memory=numbers[window.region.name],
             is_writable=window.region.is_writable,
-            is_tightly_coupled=window.region.kind in _TCM,
+            is_tightly_coupled=is_tightly_coupled(window.region),
             controllers=sum(
                 1 << number
                 for number, controller in enumerate(controllers)
@@ -181,9 +181,7 @@ def _window_records(
 
 
 def _reaches(controller: DmaController, region: MemoryRegion, base: int) -> bool:
-    """The addresses at which an accelerator works are on a bus that belongs to the core."""
-    is_core_bus = region.accelerator is not None and base in region.accelerator.bases
-    return region.name in controller.reaches and not is_core_bus
+    return region.name in controller.reaches and not is_on_core_bus(region, base)
 
 
 def _port_record(region: MemoryRegion, board: Board) -> PortRecord:

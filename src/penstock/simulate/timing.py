@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from penstock.boards.board import Board, MemoryKind, MemoryRegion
+from penstock.boards.board import Board, MemoryRegion
 from penstock.boards.costs import region_costs
+from penstock.boards.paths import is_accelerated, is_tightly_coupled, reaches_cache
 from penstock.boards.timing import Accelerator, Cache
 from penstock.errors import SimulationError, UnsupportedError
 from penstock.simulate.attributes import UNCACHED, Attributes, Mpu
@@ -62,7 +63,6 @@ _CPUIDS = {
 _CLIDR_SEPARATE_CACHES = 0x0900_0003
 """Level 1 has an instruction and a data cache: Cortex-M7 TRM (DDI0489), 4.5.5."""
 
-_CODE_BUS_END = 0x2000_0000
 _BRANCHES = (
     BranchKind.NONE,
     BranchKind.CONDITIONAL,
@@ -191,11 +191,11 @@ class Timing:
         self._zone_of_page[:] = _REGISTERS
         for number, region in enumerate(self._board.regions, 1):
             for base in region.bases:
-                is_accelerated = _is_accelerated(region, base)
+                accelerated = is_accelerated(region, base)
                 ranges = self._mpu.ranges(base, base + region.size_bytes)
-                has_cache = not is_accelerated and self._reaches_cache(base)
+                has_cache = reaches_cache(self._board, region, base)
                 for start, end, attributes in ranges:
-                    key = (number, attributes if has_cache else UNCACHED, is_accelerated)
+                    key = (number, attributes if has_cache else UNCACHED, accelerated)
                     zone = numbers.setdefault(key, len(numbers) + 1)
                     self._zone_of_page[start // PAGE_BYTES : -(-end // PAGE_BYTES)] = zone
         if len(numbers) >= ZONES_MAX:
@@ -204,19 +204,15 @@ class Timing:
                 f"{ZONES_MAX - 1} in other firmware",
                 help="set up fewer MPU regions",
             )
-        for (memory, attributes, is_accelerated), zone in numbers.items():
+        for (memory, attributes, accelerated), zone in numbers.items():
             self.record.zones[zone] = ZoneRecord(
                 memory,
                 attributes.is_cached,
                 attributes.is_written_back,
                 attributes.is_allocated_by_writes,
                 attributes.is_device,
-                is_accelerated,
+                accelerated,
             )
-
-    def _reaches_cache(self, base: int) -> bool:
-        """Return whether a cache is on the way: one without a data cache is on the code bus."""
-        return self._board.data_cache is not None or base < _CODE_BUS_END
 
     def _describe_block(self, address: int, size_bytes: int, record: "Pointer[BlockRecord]") -> int:
         try:
@@ -352,7 +348,7 @@ def _memory_record(region: MemoryRegion, board: Board) -> MemoryRecord:
         # The FMC takes a bank's number from the top of the address: RM0385, 13.7.3.
         bank_shift=(region.size_bytes // max(costs.bank_count, 1)).bit_length() - 1,
         bank_count=max(costs.bank_count, 1),
-        is_tightly_coupled=region.kind in (MemoryKind.TCM_DATA, MemoryKind.TCM_INSTRUCTION),
+        is_tightly_coupled=is_tightly_coupled(region),
         is_external=region.is_external,
     )
 
@@ -376,8 +372,3 @@ def _accelerator_record(accelerator: Accelerator | None, kind: str) -> Accelerat
         line_count=lines,
         prefetches=accelerator.prefetches and kind == "instruction",
     )
-
-
-def _is_accelerated(region: MemoryRegion, base: int) -> bool:
-    accelerator = region.accelerator
-    return accelerator is not None and (not accelerator.bases or base in accelerator.bases)
