@@ -50,12 +50,12 @@ def test_what_does_not_fit_is_explained(disco: Board) -> None:
     with pytest.raises(CapacityError) as caught:
         place_sections(_demand(100, 9000), disco)
     assert str(caught.value) == (
-        "the arena needs 9216000 B (8.8 MiB) and fits no memory of board 'stm32f746g-disco': "
+        "the arena needs 9216000 B (8.8 MiB), more than any memory of board 'stm32f746g-disco' has left: "
         "dtcm 57344 of 65536 B free, sram1 245760 of 245760 B free, "
         "sram2 16384 of 16384 B free, sdram 8388608 of 8388608 B free\n"
         "  help: take a board with more memory, a smaller input, or a narrower model"
     )
-    with pytest.raises(CapacityError, match="the weights needs 20480000 B"):
+    with pytest.raises(CapacityError, match="the weights need 20480000 B"):
         place_sections(_demand(20_000, 10), disco)
     with pytest.raises(CapacityError, match="leave the choice of the region to Penstock"):
         place_sections(_demand(100, 100), disco, arena_in="dtcm")
