@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from penstock.boards.board import Board, MemoryRegion
+from penstock.boards.cores import core_facts
 from penstock.boards.timing import InternalTiming, QspiTiming, SdramTiming
 from penstock.errors import InputError
 
@@ -10,8 +11,6 @@ TICKS_PER_CYCLE = 256
 
 _WORD_BYTES = 4
 _DEFAULT_LINE_BYTES = 32
-_WIDE_FETCH_BYTES = {"cortex-m7": 8}
-"""By core; the others fetch words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ def _sdram_costs(timing: SdramTiming, board: Board) -> RegionCosts:
         word_write=write(_WORD_BYTES),
         line_read=line_read,
         line_write=write(line_bytes),
-        fetch=read(_fetch_bytes(board), timing.word_controller_clocks),
+        fetch=read(core_facts(board.core.name).fetch_bytes, timing.word_controller_clocks),
         sequential_read=line_read,
         sequential_word=word_read,
         row_bytes=timing.row_bytes,
@@ -126,7 +125,7 @@ def _qspi_costs(timing: QspiTiming, board: Board) -> RegionCosts:
         word_write=0,
         line_read=read(line_bytes, first_clocks),
         line_write=0,
-        fetch=read(_fetch_bytes(board), first_clocks),
+        fetch=read(core_facts(board.core.name).fetch_bytes, first_clocks),
         sequential_read=read(line_bytes, 0),
         sequential_word=read(_WORD_BYTES, 0),
     )
@@ -135,10 +134,6 @@ def _qspi_costs(timing: QspiTiming, board: Board) -> RegionCosts:
 def _line_bytes(board: Board) -> int:
     cache = board.data_cache or board.instruction_cache
     return _DEFAULT_LINE_BYTES if cache is None else cache.line_bytes
-
-
-def _fetch_bytes(board: Board) -> int:
-    return _WIDE_FETCH_BYTES.get(board.core.name, _WORD_BYTES)
 
 
 def _ticks(cycles: float) -> int:

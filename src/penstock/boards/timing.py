@@ -47,8 +47,8 @@ class InternalTiming:
         word_write_cycles: how long an uncached or written-through word keeps the bus.
         line_read_cycles: stall of filling a line of a cache.
         line_write_cycles: how long writing a cache's line back keeps the bus.
-        fetch_cycles: stall of one uncached fetch (8 bytes on a Cortex-M7, else 4), or of a line
-            that the accelerator misses.
+        fetch_cycles: stall of one uncached fetch (of the core's ``fetch_bytes``), or of a line that
+            the accelerator misses.
     """
 
     word_read_cycles: float

@@ -1,6 +1,7 @@
 """Emits the linker script of the firmware for a board: sections to memory regions."""
 
 from penstock.boards.board import Board, MemoryRegion
+from penstock.boards.cores import core_facts
 from penstock.errors import InputError
 from penstock.planning.execution_plan import Placement
 from penstock.planning.placement import STACK_BYTES
@@ -11,9 +12,6 @@ DEFAULT_STACK_BYTES = STACK_BYTES - _STATIC_DATA_BYTES
 
 
 _CACHE_LINE_BYTES = 32
-_ARMV8M_CORES = ("cortex-m23", "cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85")
-"""Their MPU has registers of another form than the start-up code writes."""
-
 _DEVICE_SPACE = range(0xA000_0000, 0xE000_0000)
 """Addresses that an ARMv7-M core treats as device memory unless its MPU says otherwise."""
 
@@ -89,7 +87,7 @@ def _copy_table(weights: MemoryRegion) -> str:
 
 def _mpu_table(used: dict[str, MemoryRegion], core: str) -> str:
     regions = [r for r in used.values() if r.is_writable and r.base in _DEVICE_SPACE]
-    if regions and core in _ARMV8M_CORES:
+    if regions and not core_facts(core).has_armv7m_mpu:
         raise InputError(
             f"memory '{regions[0].name}' at {regions[0].base:#010x} must be declared as normal "
             f"memory, found a {core}; the start-up code knows the MPU of ARMv7-M cores only",

@@ -135,7 +135,7 @@ class AccessTiming:
         subword_store_cycles: that a byte or half word occupies the store buffer, where words
             need one: it is read, modified and written.
         pair_rule: what loads of one cycle, or loads that overlap, need.
-        fetch_bytes: of instructions, fetched at once.
+        fetch_bytes: of instructions, fetched at once; of the core, in boards/cores.toml.
         store_buffer_entries: stores that wait for memory while the core goes on.
     """
 
@@ -153,25 +153,21 @@ class CoreTiming:
 
     Attributes:
         name: such as ``cortex-m7``.
-        issue_width: instructions a cycle, 1 or 2.
         kinds: what each takes; every kind is there.
         shifters: kinds that occupy the early shifter.
         gaps: between instructions.
         folds: instructions for free.
         branch: what branches cost.
         memory: how it goes to memory.
-        sources: what the numbers come from, by the keys of the core's file.
     """
 
     name: str
-    issue_width: int
     kinds: dict[Kind, KindTiming]
     shifters: frozenset[Kind]
     gaps: tuple[Gap, ...]
     folds: tuple[Fold, ...]
     branch: BranchTiming
     memory: AccessTiming
-    sources: dict[str, str]
 
     @cached_property
     def gaps_after(self) -> dict[Kind, tuple[Gap, ...]]:

@@ -3,11 +3,12 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
 from penstock.boards import Confidence
+from penstock.boards.cores import core_facts, known_cores
 from penstock.errors import InputError, UnsupportedError
 from penstock.simulate.pipeline.core_timing import (
     STORE_BUFFER_ENTRIES_MAX,
@@ -28,14 +29,8 @@ Table = Mapping[str, Any]
 Groups = Mapping[str, Sequence[str]]
 _Choice = TypeVar("_Choice", bound=Enum)
 
-_FILES = {
-    "cortex-m3": "cortex-m4",  # the same pipeline, without floating point
-    "cortex-m4": "cortex-m4",
-    "cortex-m7": "cortex-m7",
-    "cortex-m33": "cortex-m33",
-}
 _PROVENANCE = ("source", "confidence")
-_TOP = ("name", "issue_width", "sources", "groups", "kind", "update", "not_awaited", "pairing",
+_TOP = ("name", "sources", "groups", "kind", "update", "not_awaited", "pairing",
         "early_shifter", "gap", "fold", "branch", "memory")  # fmt: skip
 _KIND_KEYS = ("kinds", "cycles", "cycles_per_register", "flags_cycles", "result", "early_result",
               "early_slot", *_PROVENANCE)  # fmt: skip
@@ -47,22 +42,24 @@ _FORBIDDEN_KEYS = ("kinds", "others", "only_in_this_order", *_PROVENANCE)
 
 def core_names() -> tuple[str, ...]:
     """Return the cores that :func:`load_core` knows."""
-    return tuple(_FILES)
+    return tuple(name for name, facts in known_cores().items() if facts.pipeline is not None)
 
 
-@lru_cache(maxsize=len(_FILES))
+@cache
 def load_core(name: str) -> CoreTiming:
     """Return the tables of a core, such as ``cortex-m7``.
 
     Raises:
         UnsupportedError: nothing is known about that core's time.
     """
-    if name not in _FILES:
+    pipeline = core_facts(name).pipeline
+    if pipeline is None:
         raise UnsupportedError(
-            f"how long instructions take on '{name}' is unknown; known are {', '.join(_FILES)}",
+            f"how long instructions take on '{name}' is unknown; known are "
+            f"{', '.join(core_names())}",
             help="without timing, the virtual board runs code of this core too",
         )
-    file = f"{_FILES[name]}.toml"
+    file = f"{pipeline}.toml"
     text = (resources.files("penstock.simulate.pipeline") / "cores" / file).read_text("utf-8")
     return parse_core(text, where=file)
 
@@ -97,14 +94,12 @@ class _Loader:
             self.provenance(shifter, ("kinds",), "[early_shifter]")
         return CoreTiming(
             name=self.need(table, "name", "the file"),
-            issue_width=self.need(table, "issue_width", "the file"),
             kinds=self.kinds(),
             shifters=self.set_of(shifter.get("kinds", ()), "[early_shifter]"),
             gaps=tuple(self.gap(gap) for gap in table.get("gap", ())),
             folds=tuple(self.fold(fold) for fold in table.get("fold", ())),
             branch=self.branch(self.need(table, "branch", "the file")),
             memory=self.memory(self.need(table, "memory", "the file")),
-            sources=self.sources,
         )
 
     def kinds(self) -> dict[Kind, KindTiming]:
@@ -193,7 +188,7 @@ class _Loader:
         return BranchTiming(**{key: self.number(entry, key, "[branch]") for key in keys})
 
     def memory(self, entry: Table) -> AccessTiming:
-        keys = tuple(AccessTiming.__dataclass_fields__)
+        keys = tuple(key for key in AccessTiming.__dataclass_fields__ if key != "fetch_bytes")
         self.provenance(entry, (*keys, *_PROVENANCE), "[memory]")
         values = {key: self.number(entry, key, "[memory]") for key in keys}
         rule = self.choice(PairRule, values["pair_rule"], "[memory]")
@@ -203,7 +198,8 @@ class _Loader:
                 f"[memory]: 'store_buffer_entries' is {entries}, allowed is an integer from 1 to "
                 f"{STORE_BUFFER_ENTRIES_MAX}"
             )
-        return AccessTiming(**{**values, "pair_rule": rule})
+        fetch_bytes = core_facts(self.need(self.table, "name", "the file")).fetch_bytes
+        return AccessTiming(**{**values, "pair_rule": rule, "fetch_bytes": fetch_bytes})
 
     def latencies(self, entry: Table, place: str) -> Latencies:
         names = [role.name.lower() for role in Role]

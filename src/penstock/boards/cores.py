@@ -1,0 +1,55 @@
+"""Processor cores as data: what holds for a core on every chip that has it."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from penstock.boards.tables import Context, Table
+
+_REQUIRED = ("fetch_bytes", "has_armv7m_mpu")
+_FILE = "cores.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class CoreFacts:
+    """A core.
+
+    Attributes:
+        fetch_bytes: of instructions, fetched at once where no cache or accelerator is.
+        has_armv7m_mpu: whether its MPU is the one that the start-up code knows.
+        pipeline: the tables that say how long its instructions take; None where nobody said.
+    """
+
+    fetch_bytes: int
+    has_armv7m_mpu: bool
+    pipeline: str | None
+
+
+_UNKNOWN = CoreFacts(fetch_bytes=4, has_armv7m_mpu=True, pipeline=None)
+"""Of a core that the file does not have: its time is never asked for."""
+
+
+@cache
+def known_cores() -> Mapping[str, CoreFacts]:
+    """Return the facts by name of the core, as compilers call it."""
+    text = (resources.files("penstock.boards") / _FILE).read_text("utf-8")
+    document = tomllib.loads(text)
+    context = Context(document.pop("sources"))
+    return {name: _facts(name, values, context) for name, values in document.items()}
+
+
+def core_facts(name: str) -> CoreFacts:
+    """Return what is known of a core."""
+    return known_cores().get(name, _UNKNOWN)
+
+
+def _facts(name: str, values: Mapping[str, object], context: Context) -> CoreFacts:
+    where = f"{_FILE}, [{name}]"
+    table = Table(values, where, f"core {name}", context, _REQUIRED, ("pipeline",))
+    return CoreFacts(
+        fetch_bytes=table.power_of_two("fetch_bytes", 2, 32),
+        has_armv7m_mpu=table.flag("has_armv7m_mpu"),
+        pipeline=table.text("pipeline") if table.has("pipeline") else None,
+    )
