@@ -42,7 +42,7 @@ def test_wishes_are_served_first(disco: Board) -> None:
 def test_weights_in_memory_that_forgets_need_room_in_flash_too(disco: Board) -> None:
     placement = place_sections(_demand(500, 10), disco, weights_in="sdram")
     assert placement.weights == "sdram"
-    with pytest.raises(CapacityError, match="weights before start-up copies them needs"):
+    with pytest.raises(CapacityError, match="weights before start-up copies them need "):
         place_sections(_demand(2000, 10), disco, weights_in="sdram")
 
 
@@ -50,8 +50,8 @@ def test_what_does_not_fit_is_explained(disco: Board) -> None:
     with pytest.raises(CapacityError) as caught:
         place_sections(_demand(100, 9000), disco)
     assert str(caught.value) == (
-        "the arena needs 9216000 B (8.8 MiB), more than any memory of board 'stm32f746g-disco' has left: "
-        "dtcm 57344 of 65536 B free, sram1 245760 of 245760 B free, "
+        "the arena needs 9216000 B (8.8 MiB), more than any memory of board 'stm32f746g-disco' "
+        "has left: dtcm 57344 of 65536 B free, sram1 245760 of 245760 B free, "
         "sram2 16384 of 16384 B free, sdram 8388608 of 8388608 B free\n"
         "  help: take a board with more memory, a smaller input, or a narrower model"
     )

@@ -117,7 +117,7 @@ def _does_not_fit(
     advice = _ADVICE.get(section, _ADVICE["weights"])
     if wish is not None:
         advice = f"leave the choice of the region to Penstock, or {advice}"
-    needs = "need" if section == "weights" else "needs"
+    needs = "need" if section.startswith("weights") else "needs"
     return CapacityError(
         f"the {section} {needs} {size_bytes} B ({format_bytes(size_bytes)}), more than any memory "
         f"of board {board.name!r} has left: {offers or 'no such memory'}",
