@@ -15,6 +15,8 @@ RECORDS: Mapping[str, type[ctypes.Structure]] = {
     "function": monitor_records.FunctionRecord,
     "address_range": monitor_records.AddressRange,
     "monitor": monitor_records.MonitorRecord,
+    "ps_address_step": monitor_records.AddressStepRecord,
+    "ps_address_space": monitor_records.AddressSpaceRecord,
     "polling": monitor_records.PollingRecord,
     "ps_cache": timing_records.CacheRecord,
     "ps_memory": timing_records.MemoryRecord,

@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock.boards.board import Core
 from penstock.errors import SimulationError, ToolError, UnsupportedError
+from penstock.simulate.computed_accesses import ComputedAccesses
 from penstock.simulate.dma import Dma
 from penstock.simulate.firmware import Firmware
 from penstock.simulate.memory import BoardMemory
@@ -119,7 +120,8 @@ class Machine:
         for callback, kind in _HOOKS.items():
             self._hook(callback, kind)
         if watches_accesses:
-            self._hook("on_access", _HOOK_READ | _HOOK_WRITE)
+            hook = self._hook("on_access", _HOOK_READ | _HOOK_WRITE)
+            self.monitor.record.access_hook = hook
 
     def _attach_timing(self, core: Core) -> Timing:
         memory, slots = self._memory, self.monitor.slot_count
@@ -128,10 +130,27 @@ class Machine:
         for base, host_address in timing.register_pages.items():
             self._uc.mem_map_ptr(base, PAGE_BYTES, read_write, host_address)
         self.monitor.record.clock = timing.clock
+        self._computed = ComputedAccesses(memory)
+        self._computed.attach(self.monitor.record, self._find_registers())
         self.dma = Dma(memory.board, memory, timing.record, load_native())
         for base, host_address in self.dma.register_pages.items():
             self._uc.mem_map_ptr(base, PAGE_BYTES, read_write, host_address)
         return timing
+
+    def _find_registers(self) -> int | None:
+        """Return where the emulator keeps r0 to r15; it has not run yet."""
+        find = load_native().ps_find_registers
+        find.restype = ctypes.c_void_p
+        found: set[int | None] = set()
+        for seed in (0x5EED_0001, 0x0DD0_5EED):  # a copy of the first values would not follow
+            values = [seed * (number + 1) & 0xFFFF_FFFF for number in range(13)]
+            for number, value in enumerate(values):
+                self.set_register(number, value)
+            words = (ctypes.c_uint32 * len(values))(*values)
+            found.add(find(self._uc._uch, words, ctypes.c_uint32(len(values))))
+        for number in range(13):
+            self.set_register(number, 0)
+        return found.pop() if len(found) == 1 else None
 
     def _shorten_lookup(self) -> bool:
         """Make watched accesses faster, where the emulator is built as expected."""
@@ -151,13 +170,13 @@ class Machine:
                 window.base, window.region.size_bytes, protection, window.host_address
             )
 
-    def _hook(self, callback: str, kind: int) -> None:
+    def _hook(self, callback: str, kind: int) -> int:
         """Register one of the monitor's callbacks; begin above end means everywhere."""
-        self._add_hook(self.monitor.callback(callback), self.monitor.record, kind, 1, 0)
+        return self._add_hook(self.monitor.callback(callback), self.monitor.record, kind, 1, 0)
 
     def _add_hook(
         self, callback: int, state: ctypes.Structure, kind: int, begin: int, end: int
-    ) -> None:
+    ) -> int:
         handle = ctypes.c_size_t()
         status = self._engine.uc_hook_add(
             self._uc._uch,
@@ -170,6 +189,7 @@ class Machine:
         )
         if status != 0:
             raise SimulationError(f"the emulator refused a callback: status {status}")
+        return handle.value
 
     def watch_reads(self, callback: int, state: ctypes.Structure, addresses: range) -> None:
         """Call a native function before each read of the addresses; the caller keeps ``state``."""
@@ -217,6 +237,7 @@ class Machine:
         Blocks end there, so that what is counted ends there too. A run that begins at one of them
         stops at once.
         """
+        self.monitor.record.may_compute = 0
         self._uc.ctl_exits_enabled(True)
         self._uc.ctl_set_exits(list(addresses))
         self._uc.ctl_flush_tb()  # blocks that were translated before run past the address

@@ -27,6 +27,9 @@ from penstock.toolchain import cached_shared_library
 
 _SOURCES = (
     "monitor.c",
+    "watch.c",
+    "addresses.c",
+    "registers.c",
     "polling.c",
     "thumb.c",
     "lookup.c",
@@ -47,6 +50,9 @@ _SOURCES = (
     "layouts.c",
 )
 
+_FLAGS = ("-pthread", "-O3", "-fno-semantic-interposition")
+"""Nobody else gives these functions other meanings, so that calls between files may be direct."""
+
 ELSEWHERE = "(elsewhere)"
 """Name under which instructions outside all known functions are counted."""
 
@@ -56,7 +62,12 @@ def load_native() -> ctypes.CDLL:
     """Return the compiled callbacks; raises ToolError without a C compiler."""
     with resources.as_file(resources.files("penstock.simulate") / "native") as folder:
         sources = [Path(folder) / name for name in _SOURCES]
-        library = cached_shared_library("monitor", sources, [Path(folder)], flags=("-pthread",))
+        library = cached_shared_library(
+            "monitor",
+            sources,
+            [Path(folder)],
+            flags=("-pthread", "-O3", "-flto", "-fno-semantic-interposition", "-Wl,-Bsymbolic"),
+        )
     native = ctypes.CDLL(str(library))
     check_layouts(native)
     return native
@@ -84,6 +95,9 @@ class Monitor:
             stop=_address_of(engine, "uc_emu_stop"),
             read_memory=_address_of(engine, "uc_mem_read"),
             map_memory=_address_of(engine, "uc_mem_map"),
+            control=_address_of(engine, "uc_ctl"),
+            add_hook=_address_of(engine, "uc_hook_add"),
+            delete_hook=_address_of(engine, "uc_hook_del"),
             read_register=_address_of(engine, "uc_reg_read"),
             functions=self._function_records,
             function_count=len(self._function_records),
@@ -107,7 +121,7 @@ class Monitor:
 
     def guard(self, start: int, end: int) -> None:
         """Stop at accesses of ``[start, end)`` while the stack pointer is below ``end``."""
-        self.record.guard_start, self.record.guard_end = start, end
+        self.record.space.guard_start, self.record.space.guard_end = start, end
 
     def interrupt(self) -> None:
         """Make the firmware stop at the next block; may be called from another thread."""

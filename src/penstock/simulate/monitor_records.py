@@ -21,6 +21,37 @@ class AddressRange(ctypes.Structure):
     _fields_ = (("start", ctypes.c_uint32), ("end", ctypes.c_uint32))
 
 
+class AddressStepRecord(ctypes.Structure):
+    """``ps_address_step`` of native/addresses.h."""
+
+    _fields_ = (
+        ("code", ctypes.c_uint8),
+        ("target", ctypes.c_uint8),
+        ("a", ctypes.c_uint8),
+        ("b", ctypes.c_uint8),
+        ("shift", ctypes.c_uint8),
+        ("size", ctypes.c_uint8),
+        ("alignment", ctypes.c_uint16),
+        ("constant", ctypes.c_uint32),
+    )
+
+
+class AddressSpaceRecord(ctypes.Structure):
+    """``ps_address_space`` of native/addresses.h."""
+
+    _fields_ = (
+        ("host_pages", ctypes.c_void_p),
+        ("guard_start", ctypes.c_uint64),
+        ("guard_end", ctypes.c_uint64),
+    )
+
+
+Derive = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32, ctypes.POINTER(AddressStepRecord)
+)
+"""``monitor.derive`` of native/monitor.h."""
+
+
 class MonitorRecord(ctypes.Structure):
     """``monitor`` of native/monitor.h."""
 
@@ -30,6 +61,13 @@ class MonitorRecord(ctypes.Structure):
         ("read_memory", ctypes.c_void_p),
         ("map_memory", ctypes.c_void_p),
         ("read_register", ctypes.c_void_p),
+        ("control", ctypes.c_void_p),
+        ("add_hook", ctypes.c_void_p),
+        ("delete_hook", ctypes.c_void_p),
+        ("derive", Derive),
+        ("registers", ctypes.c_void_p),
+        ("space", AddressSpaceRecord),
+        ("access_hook", ctypes.c_size_t),
         ("functions", ctypes.POINTER(FunctionRecord)),
         ("function_count", ctypes.c_uint64),
         ("peripherals", ctypes.POINTER(AddressRange)),
@@ -38,8 +76,6 @@ class MonitorRecord(ctypes.Structure):
         ("limit", ctypes.c_uint64),
         ("instructions", ctypes.c_uint64),
         ("operator_slot", ctypes.c_uint64),
-        ("guard_start", ctypes.c_uint64),
-        ("guard_end", ctypes.c_uint64),
         ("return_address", ctypes.c_uint64),
         ("last_block", ctypes.c_uint64),
         ("reason", ctypes.c_uint64),
@@ -47,6 +83,9 @@ class MonitorRecord(ctypes.Structure):
         ("address", ctypes.c_uint64),
         ("size_bytes", ctypes.c_uint64),
         ("pc", ctypes.c_uint64),
+        ("changing", ctypes.c_uint64),
+        ("may_compute", ctypes.c_uint32),
+        ("is_computed", ctypes.c_uint32),
         ("clock", ctypes.c_void_p),
         ("blocks", ctypes.c_void_p),
         ("block_capacity", ctypes.c_uint64),

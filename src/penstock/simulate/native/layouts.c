@@ -17,6 +17,8 @@ const layout ps_layouts[] = {
     LAYOUT(function, instructions),
     LAYOUT(address_range, end),
     LAYOUT(monitor, block_count),
+    LAYOUT(ps_address_step, constant),
+    LAYOUT(ps_address_space, guard_end),
     LAYOUT(polling, invented_count),
     LAYOUT(ps_cache, tags),
     LAYOUT(ps_memory, bytes_fetched),

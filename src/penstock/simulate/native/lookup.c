@@ -25,7 +25,7 @@ typedef struct recent {
   entry entries[ENTRY_COUNT];
 } recent;
 
-static _Thread_local recent answers;
+static _Thread_local recent answers __attribute__((tls_model("initial-exec")));
 static finder search;
 
 static __attribute__((noinline)) void *find_anew(void *engine, uint64_t address, recent *mine) {

@@ -77,6 +77,10 @@ static block *slot_of(block *blocks, uint64_t capacity, uint32_t address) {
   }
 }
 
+block *ps_monitor_find(const monitor *m, uint32_t address) {
+  return slot_of(m->blocks, m->block_capacity, address);
+}
+
 static int grow(monitor *m) {
   const uint64_t capacity = m->block_capacity ? m->block_capacity * 2u : 4096u;
   block *blocks = calloc(capacity, sizeof *blocks);
@@ -117,6 +121,7 @@ static block *describe(monitor *m, void *engine, uint32_t address, uint32_t size
   }
   entry->address = address;
   entry->size_bytes = size;
+  entry->state = BLOCK_NEW;
   if (m->read_memory(engine, address, code, code_size) == 0) {
     summary = ps_thumb_summarize(code, code_size);
   }
@@ -132,6 +137,7 @@ static block *describe(monitor *m, void *engine, uint32_t address, uint32_t size
 
 void ps_monitor_on_block(void *engine, uint64_t address, uint32_t size, monitor *m) {
   block *entry = NULL;
+  int access_count;
   if (m->block_capacity != 0u) {
     entry = slot_of(m->blocks, m->block_capacity, (uint32_t)address);
   }
@@ -141,6 +147,11 @@ void ps_monitor_on_block(void *engine, uint64_t address, uint32_t size, monitor 
       stop(m, engine, STOP_LIMIT);
       return;
     }
+  }
+  access_count = ps_watch_block(m, entry, m->clock == NULL ? NULL : ps_stream_room(m->clock));
+  if (access_count < 0) {
+    m->stop(engine); /* before the block has any effect: it comes again */
+    return;
   }
   if (address == m->return_address) {
     m->operator_slot = NO_OPERATOR;
@@ -155,7 +166,7 @@ void ps_monitor_on_block(void *engine, uint64_t address, uint32_t size, monitor 
   m->instructions += entry->instructions;
   m->operator_instructions[m->operator_slot] += entry->instructions;
   if (m->clock != NULL) {
-    ps_stream_block(m->clock, (uint32_t)entry->timed, m->operator_slot);
+    ps_stream_block(m->clock, (uint32_t)entry->timed, m->operator_slot, access_count);
     if (m->clock->timing->has_failed) {
       stop(m, engine, STOP_TIMING);
     }
@@ -216,17 +227,23 @@ static int sleep_until_woken(monitor *m, uint32_t hint) {
 
 /* Runs from an address until something stops the core for good; sleep is passed over. */
 void ps_monitor_run(void *engine, uint64_t address, monitor *m) {
-  uint64_t instructions = m->instructions;
+  uint64_t instructions;
   uint32_t hint;
-  m->start(engine, address | 1u, NOWHERE, 0, 0);
-  while (m->reason == STOP_NONE && m->instructions != instructions &&
-         (hint = find_hint(m, engine)) != 0u) {
-    if (!sleep_until_woken(m, hint)) {
+  for (;;) {
+    instructions = m->instructions;
+    m->start(engine, address | 1u, NOWHERE, 0, 0);
+    if (m->reason != STOP_NONE) {
+      return;
+    }
+    if (m->changing != 0u) {
+      ps_watch_change(m, engine);
+    } else if (m->instructions == instructions || (hint = find_hint(m, engine)) == 0u) {
+      return; /* where a controlling program stops the core, no instruction is added */
+    } else if (!sleep_until_woken(m, hint)) {
       stop(m, engine, STOP_ASLEEP);
       return;
     }
-    instructions = m->instructions; /* none are added where a controlling program stops the core */
-    m->start(engine, read_register(m, engine, REGISTER_PC) | 1u, NOWHERE, 0, 0);
+    address = read_register(m, engine, REGISTER_PC);
   }
 }
 
@@ -266,12 +283,15 @@ static void check_alignment(void *engine, int access, uint64_t address, int size
 
 void ps_monitor_on_access(void *engine, int access, uint64_t address, int size, int64_t value,
                           monitor *m) {
+  if (m->is_computed) {
+    return;
+  }
   if (m->clock != NULL) {
     ps_stream_access(m->clock, (uint32_t)address, (uint32_t)size, access == ACCESS_WRITE,
                      (uint32_t)value);
   }
-  if (address >= m->guard_start && address < m->guard_end && m->reason == STOP_NONE &&
-      read_register(m, engine, REGISTER_SP) < m->guard_end) {
+  if (address >= m->space.guard_start && address < m->space.guard_end && m->reason == STOP_NONE &&
+      read_register(m, engine, REGISTER_SP) < m->space.guard_end) {
     record_access(m, access, address, size);
     stop(m, engine, STOP_STACK);
   }
@@ -291,6 +311,10 @@ void ps_monitor_settle(monitor *m) {
 }
 
 void ps_monitor_free(monitor *m) {
+  uint64_t index;
+  for (index = 0; index < m->block_capacity; ++index) {
+    free(m->blocks[index].steps);
+  }
   free(m->blocks);
   m->blocks = NULL;
   m->block_capacity = 0;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "addresses.h"
 #include "stream.h"
 
 typedef struct function {
@@ -20,6 +21,13 @@ typedef struct address_range {
   uint32_t end;
 } address_range;
 
+/* Who finds the addresses that a block accesses. */
+typedef enum block_state {
+  BLOCK_NEW = 0,
+  BLOCK_WATCHED = 1, /* the emulator, at each access */
+  BLOCK_COMPUTED = 2 /* `steps`, before it runs; what the emulator reports is not looked at */
+} block_state;
+
 typedef struct block {
   uint32_t address;
   uint32_t size_bytes;
@@ -29,6 +37,9 @@ typedef struct block {
   uint32_t needs_alignment; /* instructions that require it */
   uint64_t count;
   uint64_t timed; /* its number there */
+  uint32_t state;
+  uint32_t step_count;
+  ps_address_step *steps;
 } block;
 
 typedef struct monitor {
@@ -37,6 +48,15 @@ typedef struct monitor {
   int (*read_memory)(void *engine, uint64_t address, void *bytes, uint64_t size);
   int (*map_memory)(void *engine, uint64_t address, uint64_t size, uint32_t protection);
   int (*read_register)(void *engine, int number, void *value);
+  int (*control)(void *engine, int control, ...);
+  int (*add_hook)(void *engine, size_t *hook, int kind, void *callback, void *state,
+                  uint64_t begin, uint64_t end, ...);
+  int (*delete_hook)(void *engine, size_t hook);
+  /* Writes at most PS_STEPS_MAX steps and returns their number; -1 for what has to be watched. */
+  int (*derive)(uint32_t address, uint32_t size_bytes, ps_address_step *steps);
+  const uint32_t *registers; /* r0 to r14; a null pointer makes all blocks watched */
+  ps_address_space space;
+  size_t access_hook; /* of on_access */
   function *functions; /* sorted by start; the last one catches what no other contains */
   uint64_t function_count;
   const address_range *peripherals;
@@ -45,8 +65,6 @@ typedef struct monitor {
   volatile uint64_t limit;         /* lowered to 0 by the controlling thread to stop */
   volatile uint64_t instructions;
   volatile uint64_t operator_slot;
-  uint64_t guard_start; /* [guard_start, guard_end): memory below the stack */
-  uint64_t guard_end;
   uint64_t return_address;
   uint64_t last_block;
   uint64_t reason;
@@ -54,10 +72,24 @@ typedef struct monitor {
   uint64_t address;
   uint64_t size_bytes;
   uint64_t pc;
+  uint64_t changing; /* 1 + address of a block that has to be translated anew; 0 for none */
+  uint32_t may_compute; /* whether further blocks may get computed */
+  uint32_t is_computed; /* the block that runs */
   ps_stream *clock; /* a null pointer when only instructions count */
   block *blocks;
   uint64_t block_capacity; /* a power of two */
   uint64_t block_count;
 } monitor;
+
+/* Called before a block runs. Returns how many accesses were computed, or -1 when the core has to
+ * stop at once, for ps_watch_change. */
+int ps_watch_block(monitor *m, block *entry, uint64_t *accesses);
+void ps_watch_change(monitor *m, void *engine);
+
+/* Called for each access of a block that is watched. */
+void ps_monitor_on_access(void *engine, int access, uint64_t address, int size, int64_t value,
+                          monitor *m);
+
+block *ps_monitor_find(const monitor *m, uint32_t address);
 
 #endif

@@ -6,11 +6,10 @@ static void time_batch(ps_timing *t, const uint64_t *events, uint32_t count) {
   uint32_t index;
   for (index = 0; index < count; ++index) {
     const uint64_t event = events[index];
-    const uint32_t low = (uint32_t)event;
     if (event >> 63 != 0u) {
-      ps_timing_access(t, low, (uint32_t)(event >> 32) & 0xFFu, (event >> 62 & 1u) != 0u, 0);
+      ps_time_access(t, event);
     } else {
-      ps_timing_block(t, low, event >> 32);
+      ps_timing_block(t, (uint32_t)event, event >> 32);
     }
   }
 }
@@ -97,6 +96,11 @@ void ps_stream_drain(ps_stream *s) {
   pthread_mutex_lock(&s->lock);
   wait_until_done(s, 0);
   pthread_mutex_unlock(&s->lock);
+}
+
+void ps_stream_in_step(ps_stream *s, int count) {
+  time_batch(s->timing, s->filling + s->filled, 1u + (uint32_t)count);
+  s->in_step = s->timing->next_event != UINT64_MAX;
 }
 
 /* The table of blocks may move, so that nobody may be reading it. */

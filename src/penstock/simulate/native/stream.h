@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "addresses.h"
 #include "timing.h"
 
 enum { PS_BATCH_EVENTS = 8192, PS_BATCH_COUNT = 16 };
@@ -36,6 +37,9 @@ void ps_stream_flush(ps_stream *s);
 /* Waits until all that was queued is timed. */
 void ps_stream_drain(ps_stream *s);
 
+/* Times what ps_stream_block adds at once, and forgets it. */
+void ps_stream_in_step(ps_stream *s, int count);
+
 /* As the functions of timing.h. */
 uint32_t ps_stream_describe(ps_stream *s, uint32_t address, uint32_t size_bytes);
 void ps_stream_access_register(ps_stream *s, uint32_t address, uint32_t size_bytes, int is_write,
@@ -43,6 +47,15 @@ void ps_stream_access_register(ps_stream *s, uint32_t address, uint32_t size_byt
 
 /* An access has the top bit set, then whether it writes, its size and its address; a block has its
  * counter's slot and its number. */
+static inline uint64_t ps_access_event(uint32_t address, uint32_t size_bytes, int is_write) {
+  return 1ull << 63 | (uint64_t)(is_write != 0) << 62 | (uint64_t)size_bytes << 32 | address;
+}
+
+static inline void ps_time_access(ps_timing *t, uint64_t event) {
+  ps_timing_access(t, (uint32_t)event, (uint32_t)(event >> 32) & 0xFFu, (event >> 62 & 1u) != 0u,
+                   0);
+}
+
 static inline void ps_stream_push(ps_stream *s, uint64_t event) {
   s->filling[s->filled++] = event;
   if (s->filled == PS_BATCH_EVENTS) {
@@ -50,11 +63,24 @@ static inline void ps_stream_push(ps_stream *s, uint64_t event) {
   }
 }
 
-static inline void ps_stream_block(ps_stream *s, uint32_t number, uint64_t slot) {
+/* Returns where at most PS_STEPS_MAX accesses of the next block may be written. */
+static inline uint64_t *ps_stream_room(ps_stream *s) {
+  if (s->filled + 1u + PS_STEPS_MAX > PS_BATCH_EVENTS) {
+    ps_stream_flush(s);
+  }
+  return s->filling + s->filled + 1u;
+}
+
+/* Adds a block, and so many accesses that are in that room. */
+static inline void ps_stream_block(ps_stream *s, uint32_t number, uint64_t slot, int count) {
+  s->filling[s->filled] = slot << 32 | number;
   if (s->in_step) {
-    ps_timing_block(s->timing, number, slot);
+    ps_stream_in_step(s, count);
   } else {
-    ps_stream_push(s, slot << 32 | number);
+    s->filled += 1u + (uint32_t)count;
+    if (s->filled == PS_BATCH_EVENTS) {
+      ps_stream_flush(s);
+    }
   }
 }
 
@@ -71,8 +97,7 @@ static inline void ps_stream_access(ps_stream *s, uint32_t address, uint32_t siz
     ps_timing_access(s->timing, address, size_bytes, is_write, value);
     s->in_step = s->timing->next_event != UINT64_MAX;
   } else {
-    ps_stream_push(s, 1ull << 63 | (uint64_t)(is_write != 0) << 62 | (uint64_t)size_bytes << 32 |
-                          address);
+    ps_stream_push(s, ps_access_event(address, size_bytes, is_write));
   }
 }
 

@@ -1,0 +1,73 @@
+"""Accesses that need not be watched, because they are known before their block runs."""
+
+from dataclasses import astuple
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.errors import PenstockError
+from penstock.simulate.memory import BoardMemory
+from penstock.simulate.monitor_records import AddressStepRecord, Derive, MonitorRecord
+from penstock.simulate.pipeline import decode_block
+from penstock.simulate.pipeline.addresses import derive_addresses
+
+PAGE_BYTES = 4096
+STEPS_MAX = 256
+"""``PS_STEPS_MAX`` of native/addresses.h."""
+WATCHED = -1
+
+_PAGE_COUNT = 1 << 20
+_WRITABLE = 1
+
+if TYPE_CHECKING:
+    from ctypes import _Pointer as Pointer
+
+
+class ComputedAccesses:
+    """Tells the monitor what blocks access; must live as long as it runs."""
+
+    def __init__(self, memory: BoardMemory) -> None:
+        """Take the memories whose accesses may be computed: all; registers are always watched."""
+        self._memory = memory
+        self._pages = _host_pages(memory)
+        self._derive = Derive(self._derive_steps)
+
+    def attach(self, record: MonitorRecord, registers: int | None) -> None:
+        """Let a monitor compute accesses.
+
+        Args:
+            record: of the monitor.
+            registers: where r0 to r14 are in this process; None lets all accesses be watched.
+        """
+        record.derive = self._derive
+        record.space.host_pages = self._pages.ctypes.data
+        record.registers = registers
+        record.may_compute = registers is not None
+
+    def _derive_steps(
+        self, address: int, size_bytes: int, records: "Pointer[AddressStepRecord]"
+    ) -> int:
+        """What fails here is watched, so that nothing depends on it."""
+        try:
+            block = decode_block(self._memory.read(address, size_bytes), address)
+        except PenstockError:
+            return WATCHED
+        steps = derive_addresses(block)
+        if steps is None or len(steps) > STEPS_MAX:
+            return WATCHED
+        for index, step in enumerate(steps):
+            records[index] = AddressStepRecord(*astuple(step))
+        return len(steps)
+
+
+def _host_pages(memory: BoardMemory) -> NDArray[np.uint64]:
+    """Return for each page of addresses where it is in this process, plus 1 if it is writable."""
+    pages = np.zeros(_PAGE_COUNT, np.uint64)
+    for window in memory.windows:
+        count = window.region.size_bytes // PAGE_BYTES
+        first = window.base // PAGE_BYTES
+        host = np.arange(count, dtype=np.uint64) * np.uint64(PAGE_BYTES)
+        flags = _WRITABLE if window.region.is_writable else 0
+        pages[first : first + count] = host + np.uint64(window.host_address + flags)
+    return pages
