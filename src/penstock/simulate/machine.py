@@ -33,6 +33,9 @@ _HOOKS = {
 }
 """The monitor's callbacks that every run needs."""
 
+_LOW_REGISTERS = 13
+"""r0 to r12."""
+
 _PROTECTION_READ, _PROTECTION_WRITE, _PROTECTION_EXECUTE = 1, 2, 4
 
 
@@ -143,12 +146,10 @@ class Machine:
         find.restype = ctypes.c_void_p
         found: set[int | None] = set()
         for seed in (0x5EED_0001, 0x0DD0_5EED):  # a copy of the first values would not follow
-            values = [seed * (number + 1) & 0xFFFF_FFFF for number in range(13)]
-            for number, value in enumerate(values):
-                self.set_register(number, value)
-            words = (ctypes.c_uint32 * len(values))(*values)
-            found.add(find(self._uc._uch, words, ctypes.c_uint32(len(values))))
-        for number in range(13):
+            for number in range(_LOW_REGISTERS):
+                self.set_register(number, seed * (number + 1) & 0xFFFF_FFFF)
+            found.add(find(self._uc._uch, ctypes.c_uint32(seed), ctypes.c_uint32(_LOW_REGISTERS)))
+        for number in range(_LOW_REGISTERS):
             self.set_register(number, 0)
         return found.pop() if len(found) == 1 else None
 

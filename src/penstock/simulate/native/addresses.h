@@ -55,8 +55,8 @@ int ps_compute_accesses(const ps_address_step *steps, uint32_t count,
                         const ps_address_space *space, const uint32_t *registers,
                         uint64_t *events);
 
-/* Returns where an engine keeps r0 to r15, given what r0 and its followers hold; a null pointer if
- * that is not found. */
-uint32_t *ps_find_registers(void *engine, const uint32_t *values, uint32_t count);
+/* Returns where an engine keeps r0 to r15, given that the first `count` of them are the multiples of
+ * a seed, from 1 on; a null pointer if that is not found. */
+uint32_t *ps_find_registers(void *engine, uint32_t seed, uint32_t count);
 
 #endif

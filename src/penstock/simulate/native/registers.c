@@ -22,7 +22,25 @@ static size_t read_object(const void *object, uint8_t *bytes, size_t size) {
   return count < 0 ? 0u : (size_t)count;
 }
 
-uint32_t *ps_find_registers(void *engine, const uint32_t *values, uint32_t count) {
+/* The pattern is nowhere else, for it is never written down. */
+static const uint8_t *find_multiples(const uint8_t *bytes, size_t size, uint32_t seed,
+                                     uint32_t count) {
+  const uint32_t *words = (const uint32_t *)(const void *)bytes;
+  const size_t word_count = size / sizeof *words;
+  size_t index;
+  for (index = 0; index + count <= word_count; ++index) {
+    uint32_t number = 0;
+    while (number < count && words[index + number] == seed * (number + 1u)) {
+      ++number;
+    }
+    if (number == count) {
+      return bytes + index * sizeof *words;
+    }
+  }
+  return NULL;
+}
+
+uint32_t *ps_find_registers(void *engine, uint32_t seed, uint32_t count) {
   void *const *fields = engine;
   const size_t field_count = malloc_usable_size(engine) / sizeof *fields;
   uint8_t *copy = malloc(OBJECT_BYTES);
@@ -32,10 +50,13 @@ uint32_t *ps_find_registers(void *engine, const uint32_t *values, uint32_t count
     const size_t size = ((uintptr_t)fields[index] & 7u) == 0u
                             ? read_object(fields[index], copy, OBJECT_BYTES)
                             : 0u;
-    const uint8_t *place = size == 0u ? NULL : memmem(copy, size, values, count * sizeof *values);
+    const uint8_t *place = find_multiples(copy, size, seed, count);
     if (place != NULL) {
-      found = (uint32_t *)((uint8_t *)fields[index] + (place - copy));
+      found = (uint32_t *)(void *)((uint8_t *)fields[index] + (place - copy));
     }
+  }
+  if (copy != NULL) {
+    explicit_bzero(copy, OBJECT_BYTES); /* nobody shall find the copy */
   }
   free(copy);
   return found;
