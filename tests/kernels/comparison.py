@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from penstock.errors import UnsupportedError
 from penstock.ir.graph import Graph
 from penstock.ir.interpreter import initial_state, trace
+from penstock.ir.operators import LogSoftmax
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import KernelCall
 from penstock.kernels.selection import select_kernels
@@ -19,12 +20,19 @@ from tests.litert import ULP_TOLERANCE, random_inputs, ulp_distance
 STEPS = 3  # runs of one program; operators with memory take them as steps
 
 
-def assert_same(expected: Mapping[str, Array], found: Mapping[str, Array]) -> None:
+CANCELLED = ULP_TOLERANCE * float(np.finfo(np.float32).eps)
+"""What is left of the logarithm of a sum near 1, whose last places differ."""
+
+
+def assert_same(
+    expected: Mapping[str, Array], found: Mapping[str, Array], absolute: float = 0.0
+) -> None:
     assert expected.keys() == found.keys()
     for name, want in expected.items():
         have = found[name]
         if want.dtype == np.float32:
-            assert ulp_distance(want, have).max(initial=0) <= ULP_TOLERANCE, name
+            is_far = ulp_distance(want, have) > ULP_TOLERANCE
+            assert not (is_far & (np.abs(want - have) > absolute)).any(), name
         else:
             np.testing.assert_array_equal(have, want, err_msg=name)
 
@@ -33,10 +41,11 @@ def check_graph(graph: Graph, seed: int, guard_bytes: int = GUARD_BYTES) -> None
     """Compare every tensor of several runs; then each call that may compute in place."""
     program = Program(select_kernels(graph), guard_bytes)
     state = initial_state(graph)
+    absolute = CANCELLED if any(isinstance(o, LogSoftmax) for o in graph.operators) else 0.0
     for step in range(STEPS):
         inputs = dict(zip(graph.inputs, random_inputs(graph, seed + step), strict=True))
         expected = trace(graph, inputs, state=state)
-        assert_same(expected, program.trace(inputs))
+        assert_same(expected, program.trace(inputs), absolute)
     for call in program.program.calls:
         check_in_place(program, call, inputs)
 
