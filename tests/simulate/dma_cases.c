@@ -24,7 +24,8 @@ enum {
   JOB_START_OTHER = 4096,     /* a second copy, on the next channel */
   JOB_WAIT_OTHER = 8192,
   JOB_SLEEP = 16384,          /* WFI with nothing to wake it */
-  JOB_READ_PROBE = 32768      /* the core reads a word at `probe` */
+  JOB_READ_PROBE = 32768,     /* the core reads a word at `probe` */
+  JOB_POKE = 65536            /* the core writes `destination` to a register at `probe` */
 };
 
 typedef struct dma_job {
@@ -33,7 +34,7 @@ typedef struct dma_job {
   uint32_t destination;
   uint32_t source;
   uint32_t size_bytes;
-  uint32_t probe; /* for JOB_READ_PROBE; the destination of the second copy */
+  uint32_t probe; /* for JOB_READ_PROBE and JOB_POKE; the destination of the second copy */
   uint32_t sum;
   uint32_t status;
   uint32_t cycles;
@@ -133,6 +134,9 @@ static void use(const dma_job *job) {
   if ((job->flags & JOB_READ_PROBE) != 0u) {
     dmacases_job.sum = PS_REGISTER(job->probe);
   }
+  if ((job->flags & JOB_POKE) != 0u) {
+    PS_REGISTER(job->probe) = job->destination;
+  }
   if ((job->flags & JOB_SLEEP) != 0u) {
     __asm__ volatile("wfi");
   }
@@ -148,9 +152,9 @@ __attribute__((noinline)) void dmacases_op_000_copy(void) {
 
 static const char *const names[] = {"COPY"};
 static const int32_t shape[] = {64};
-static const ps_tensor inputs[] = {{"in", dmacases_arena, 64, PS_INT8, 1, shape, 0.5f, 0}};
-static const ps_tensor outputs[] = {
-    {"out", (void *)(uintptr_t)dmacases_weights, 64, PS_INT8, 1, shape, 0.5f, 0}};
+static const ps_tensor inputs[] = {
+    {"in", (void *)(uintptr_t)dmacases_weights, 64, PS_INT8, 1, shape, 0.5f, 0}};
+static const ps_tensor outputs[] = {{"out", dmacases_arena, 64, PS_INT8, 1, shape, 0.5f, 0}};
 
 static ps_status init(void) {
   ps_dma_init();

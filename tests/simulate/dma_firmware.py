@@ -41,6 +41,7 @@ class Flag(IntFlag):
     WAIT_OTHER = 8192
     SLEEP = 16384
     READ_PROBE = 32768
+    POKE = 65536
 
 
 COPY = Flag.CLEAN_SOURCE | Flag.INVALIDATE_BEFORE | Flag.START | Flag.COMPUTE | Flag.WAIT

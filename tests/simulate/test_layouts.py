@@ -12,7 +12,7 @@ from penstock.simulate.monitor import load_native
 
 NATIVE = resources.files("penstock.simulate") / "native"
 HEADERS = "".join(f.read_text("utf-8") for f in NATIVE.iterdir() if f.name.endswith(".h"))
-UNSHARED = {"block", "ps_dma_layout", "ps_line_use", "ps_stream", "ps_thumb_summary"}
+UNSHARED = {"block", "ps_dma_layout", "ps_stream", "ps_thumb_summary"}
 """Which only C uses."""
 
 

@@ -84,7 +84,7 @@ def missing_clean(board: str, chance: random.Random) -> Planted:
     clean = Job(PREPARED, destination, source, size)
     faulty = Job(PREPARED & ~Flag.CLEAN_SOURCE, destination, source, size)
     return Planted(
-        "missing clean", board, faulty, clean, "newest bytes are still in the data cache"
+        "missing clean", board, faulty, clean, "newest bytes may still be in the data cache"
     )
 
 

@@ -45,6 +45,7 @@ _SOURCES = (
     "dma_gpdma.c",
     "interrupts.c",
     "sanitizer.c",
+    "sanitizer_cache.c",
     "sanitizer_dma.c",
     "timeline.c",
     "layouts.c",

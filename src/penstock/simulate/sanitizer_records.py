@@ -26,6 +26,7 @@ class FaultKind(IntEnum):
     REACH = 7
     OUTSIDE = 8
     MISUSE = 9
+    LOST = 10
 
 
 class ActorRecord(ctypes.Structure):
@@ -54,6 +55,7 @@ class FaultRecord(ctypes.Structure):
         ("has_other", ctypes.c_uint32),
         ("actor", ActorRecord),
         ("other", ActorRecord),
+        ("loss", ActorRecord),
         ("what", ctypes.c_char * WHAT_BYTES),
     )
 
@@ -63,7 +65,7 @@ class SanitizerRecord(ctypes.Structure):
 
     _fields_ = (
         ("shadow_of_page", ctypes.c_void_p),
-        ("uses", ctypes.c_void_p),
+        ("coherence", ctypes.c_void_p),
         ("checks_unwritten", ctypes.c_uint32),
         ("checks_bounds", ctypes.c_uint32),
         ("fault", FaultRecord),

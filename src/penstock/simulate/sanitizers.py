@@ -19,7 +19,8 @@ from penstock.simulate.timing_records import TimingRecord
 _HELPS = {
     FaultKind.RACE: "wait for the transfer (ps_dma_wait) before touching what it moves",
     FaultKind.STALE: "invalidate the lines (ps_cache_invalidate) after the transfer",
-    FaultKind.UNCLEAN: "clean the lines (ps_cache_clean) before the transfer starts",
+    FaultKind.UNCLEAN: "clean the lines (ps_cache_clean) before a transfer starts, and before "
+    "anything else reads memory past the cache",
     FaultKind.DIRTY: "clean or invalidate the lines before the transfer starts, and let nothing "
     "else share them",
     FaultKind.OVERWRITE: "invalidate the lines (ps_cache_invalidate) after the transfer",
@@ -27,6 +28,8 @@ _HELPS = {
     FaultKind.REACH: "place the buffer in a memory that the board's file lists under 'reaches'",
     FaultKind.OUTSIDE: "operators may touch the model's arena, state and weights, their stack and "
     "constants",
+    FaultKind.LOST: "clean the lines (ps_cache_clean) before they are invalidated; "
+    "ps_cache_invalidate cleans those that it covers in part",
     FaultKind.MISUSE: "see the chapter on this controller in the reference manual",
 }
 
@@ -93,6 +96,10 @@ class Sanitizers:
             ctypes.byref(self.record), address, ctypes.c_uint64(size_bytes), int(flag)
         )
 
+    def use_result(self, address: int, size_bytes: int) -> None:
+        """Check bytes that somebody outside is about to use."""
+        self._native.ps_sanitize_result(ctypes.byref(self._timing), address, size_bytes)
+
     @property
     def has_fault(self) -> bool:
         """Whether something went wrong."""
@@ -138,13 +145,21 @@ class Sanitizers:
         return {
             FaultKind.RACE: f"while {other}",
             FaultKind.STALE: f"but the data cache holds what was there before {other}",
-            FaultKind.UNCLEAN: f"but the newest bytes are still in the data cache, after {other}",
-            FaultKind.DIRTY: f"below a cache line that will be written back over it, after {other}",
+            FaultKind.UNCLEAN: "but the newest bytes may still be in the data cache, "
+            f"after {other}",
+            FaultKind.DIRTY: f"below a cache line that may be written back over it, after {other}",
             FaultKind.OVERWRITE: f"into a cache line from before {other}: writing the line back "
             "overwrites what arrived",
+            FaultKind.LOST: f"which is lost: {other} into the data cache, and "
+            f"{self._loss(name_operator)}",
             FaultKind.UNWRITTEN: "which nobody has written",
             FaultKind.OUTSIDE: "which is not the model's",
         }.get(kind, refused)
+
+    def _loss(self, name_operator: Callable[[int | None], str]) -> str:
+        loss = self.record.fault.loss
+        cycle = loss.time // TICKS_PER_CYCLE
+        return f"{self._name(loss, name_operator)} invalidated the line uncleaned at cycle {cycle}"
 
     def _other(self, name_operator: Callable[[int | None], str]) -> str:
         fault = self.record.fault

@@ -190,7 +190,11 @@ class VirtualBoard:
             self.memory.write(tensor.address, content)
 
     def read_outputs(self) -> list[bytes]:
-        """Return the bytes of the model's outputs."""
+        """Return the bytes of the model's outputs; raises SimulationError where they are lost."""
+        if self._sanitizers is not None:
+            for tensor in self.model.outputs:
+                self._sanitizers.use_result(tensor.address, tensor.size_bytes)
+            self._raise_fault()
         return [self._read_tensor(tensor) for tensor in self.model.outputs]
 
     def read_arena(self, offset_bytes: int, size_bytes: int, /) -> bytes:

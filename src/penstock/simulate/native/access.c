@@ -62,9 +62,6 @@ static ps_memory *home_of(ps_timing *t, uint32_t address) {
 void ps_write_line(ps_timing *t, uint32_t line) {
   ps_memory *home = home_of(t, line);
   home->bytes_written += 1u << t->data_cache.line_shift;
-  if (t->sanitizer != 0) {
-    ps_sanitize_clean(t, line);
-  }
   ps_stall(t, PS_CAUSE_STORE_BUFFER, buffer_write(t, home, line, home->line_write));
 }
 
@@ -87,11 +84,13 @@ static uint32_t *fill_line(ps_timing *t, ps_cache *cache, ps_memory *memory, uin
     home->bytes_written += 1u << cache->line_shift;
     (void)occupy(home, ps_here(t) + *stall, home->line_write + ps_open_row(home, written));
   }
-  if (t->sanitizer != 0 && cache == &t->data_cache) {
-    ps_sanitize_drop(t, victim);
-    ps_sanitize_fill(t, tag, line);
-  }
   *tag = line | PS_LINE_VALID;
+  if (t->sanitizer != 0 && cache == &t->data_cache) {
+    if ((victim & PS_LINE_VALID) != 0u) {
+      ps_sanitize_gone(t, victim & ~(uint32_t)PS_LINE_FLAGS);
+    }
+    ps_sanitize_fill(t, line);
+  }
   return tag;
 }
 
@@ -115,13 +114,6 @@ static uint64_t write_fast(ps_timing *t, uint32_t address, uint32_t size_bytes) 
     cost = t->unaligned_store;
   }
   return buffer_store(t, begin_of_store(t) + (uint64_t)cost);
-}
-
-static void make_dirty(ps_timing *t, uint32_t *tag, uint32_t address, uint32_t size_bytes) {
-  *tag |= PS_LINE_DIRTY;
-  if (t->sanitizer != 0) {
-    ps_sanitize_dirty(t, tag, address, size_bytes);
-  }
 }
 
 /* Buffers with several entries join what goes on in a word that still waits there. A device takes
@@ -150,11 +142,11 @@ static uint64_t write_cached(ps_timing *t, const ps_zone *zone, uint32_t address
   const int is_streaming = t->store_run_bytes >= (uint32_t)STREAM_LINES << cache->line_shift;
   uint64_t fill;
   if (tag != 0 && zone->is_written_back) {
-    make_dirty(t, tag, address, size_bytes);
+    *tag |= PS_LINE_DIRTY;
     return write_fast(t, address, size_bytes);
   }
   if (tag == 0 && zone->is_allocated_by_writes && !is_streaming) {
-    make_dirty(t, fill_line(t, cache, memory, address, &fill), address, size_bytes);
+    *fill_line(t, cache, memory, address, &fill) |= PS_LINE_DIRTY;
     return buffer_store(t, ps_here(t) + fill);
   }
   return write_through(t, zone, address, size_bytes);
@@ -172,6 +164,9 @@ static void read_uncached(ps_timing *t, const ps_zone *zone, uint32_t address,
   ps_memory *memory = &t->memories[zone->memory];
   uint64_t stall = 0;
   memory->bytes_read += size_bytes;
+  if (t->sanitizer != 0) {
+    ps_sanitize_uncached_read(t, address, size_bytes);
+  }
   if (zone->is_accelerated && t->data_accelerator.line_count != 0u) {
     stall = ps_accelerated(&t->data_accelerator, memory, address, ps_here(t));
   } else if (memory->word_read != 0) {
@@ -196,6 +191,9 @@ static void write_data(ps_timing *t, const ps_zone *zone, uint32_t address, uint
     stall = write_fast(t, address, size_bytes);
   } else if (zone->is_cached && t->data_cache.is_enabled) {
     stall = write_cached(t, zone, address, size_bytes);
+    if (t->sanitizer != 0 && zone->is_written_back) {
+      ps_sanitize_write_back(t, address, size_bytes);
+    }
   } else {
     stall = write_through(t, zone, address, size_bytes);
   }

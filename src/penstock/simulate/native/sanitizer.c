@@ -7,12 +7,10 @@ static const uint64_t EVERY_BYTE = 0x0101010101010101u;
 enum { WIDE_BYTES = 8 };
 
 int ps_sanitizer_open(ps_sanitizer *s, ps_timing *t, const ps_dma *d) {
-  const ps_cache *cache = &t->data_cache;
   uint64_t index;
   uint32_t offset;
   s->shadow_of_page = calloc(PS_PAGE_COUNT, sizeof *s->shadow_of_page);
-  s->uses = calloc((size_t)cache->set_count * cache->way_count + 1u, sizeof *s->uses);
-  if (s->shadow_of_page == NULL || s->uses == NULL) {
+  if (s->shadow_of_page == NULL || !ps_coherence_open(s, &t->data_cache, d)) {
     return 0;
   }
   for (index = 0; index < d->window_count; ++index) {
@@ -27,9 +25,8 @@ int ps_sanitizer_open(ps_sanitizer *s, ps_timing *t, const ps_dma *d) {
 
 void ps_sanitizer_close(ps_sanitizer *s) {
   free(s->shadow_of_page);
-  free(s->uses);
   s->shadow_of_page = NULL;
-  s->uses = NULL;
+  ps_coherence_close(s);
 }
 
 uint8_t *ps_shadow_at(const ps_sanitizer *s, uint32_t address) {
@@ -48,7 +45,8 @@ void ps_set_flags(const ps_sanitizer *s, uint32_t address, uint64_t size_bytes, 
 }
 
 void ps_sanitizer_mark(ps_sanitizer *s, uint32_t address, uint64_t size_bytes, uint32_t flags) {
-  ps_set_flags(s, address, size_bytes, flags, 0);
+  const uint32_t outdated = (flags & PS_BYTE_WRITTEN) != 0u ? PS_BYTE_DIRTY | PS_BYTE_LOST : 0u;
+  ps_set_flags(s, address, size_bytes, flags, outdated);
 }
 
 uint32_t ps_any_flag(const ps_sanitizer *s, uint32_t address, uint32_t size_bytes) {
@@ -94,11 +92,12 @@ ps_actor ps_core_actor(const ps_timing *t, uint32_t address, uint32_t size_bytes
   return actor;
 }
 
-/* Caches may be switched off, or forget all at once. */
-static int is_stale(const ps_timing *t, uint32_t address) {
-  const uint32_t *tag =
-      t->data_cache.is_enabled ? ps_cache_find(&t->data_cache, address) : NULL;
-  return tag != NULL && (*tag & PS_LINE_STALE) != 0u;
+/* What made a line stale: the latest transfer, or a write by another address of the same bytes. */
+static void report_stale(ps_timing *t, ps_fault_kind kind, const ps_actor *actor) {
+  ps_actor other;
+  int has_other = ps_find_writer(t->dma, actor->address, actor->size_bytes, &other);
+  has_other |= ps_find_alias_writer(t, actor->address, has_other ? other.ended_at : 0u, &other);
+  (void)ps_report(t, kind, actor, has_other ? &other : NULL, NULL);
 }
 
 static void explain_access(ps_timing *t, const uint8_t *shadow, uint32_t flags, uint32_t address,
@@ -109,16 +108,16 @@ static void explain_access(ps_timing *t, const uint8_t *shadow, uint32_t flags, 
   if ((flags & racing) != 0u &&
       ps_find_transfer(t->dma, NULL, shadow, size_bytes, is_write, &other)) {
     (void)ps_report(t, PS_FAULT_RACE, &actor, &other, NULL);
-  } else if ((flags & PS_BYTE_STALE) != 0u && is_stale(t, address)) {
-    const int has_writer = ps_find_writer(t->dma, address, size_bytes, &other);
-    (void)ps_report(t, is_write ? PS_FAULT_OVERWRITE : PS_FAULT_STALE, &actor,
-                    has_writer ? &other : NULL, NULL);
+  } else if ((flags & PS_BYTE_STALE) != 0u && ps_is_stale(t, address)) {
+    report_stale(t, is_write ? PS_FAULT_OVERWRITE : PS_FAULT_STALE, &actor);
+  } else if (!is_write && (flags & PS_BYTE_LOST) != 0u) {
+    (void)ps_report_lost(t, &actor, address, size_bytes);
   }
 }
 
 static uint32_t forbidden_flags(int is_write) {
-  return is_write ? PS_BYTE_TARGET | PS_BYTE_SOURCE | PS_BYTE_STALE
-                  : PS_BYTE_TARGET | PS_BYTE_STALE;
+  const uint32_t either = PS_BYTE_TARGET | PS_BYTE_STALE | PS_BYTE_LOST;
+  return is_write ? either | PS_BYTE_SOURCE : either;
 }
 
 /* Most accesses are fine, and all their bytes alike. */
@@ -161,37 +160,11 @@ void ps_sanitize_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int
     (void)ps_report(t, PS_FAULT_OUTSIDE, &actor, NULL, NULL);
   }
   if (is_write) {
-    set = known | EVERY_BYTE * PS_BYTE_WRITTEN;
+    set = (known | EVERY_BYTE * PS_BYTE_WRITTEN) & ~(EVERY_BYTE * PS_BYTE_LOST);
     memcpy(shadow, &set, size_bytes);
   } else if ((known & EVERY_BYTE * PS_BYTE_WRITTEN) == 0u && s->checks_unwritten) {
     /* Parts of words may be padding that is copied along. */
     const ps_actor actor = ps_core_actor(t, address, size_bytes, 0);
     (void)ps_report(t, PS_FAULT_UNWRITTEN, &actor, NULL, NULL);
   }
-}
-
-static void note_use(ps_timing *t, const uint32_t *tag) {
-  ps_line_use *use = &t->sanitizer->uses[tag - t->data_cache.tags];
-  use->time = t->now;
-  use->slot = t->slot;
-}
-
-void ps_sanitize_fill(ps_timing *t, const uint32_t *tag, uint32_t line) {
-  note_use(t, tag);
-  ps_set_flags(t->sanitizer, line, 1u << t->data_cache.line_shift, 0,
-               PS_BYTE_DIRTY | PS_BYTE_STALE);
-}
-
-void ps_sanitize_dirty(ps_timing *t, const uint32_t *tag, uint32_t address, uint32_t size_bytes) {
-  note_use(t, tag);
-  ps_set_flags(t->sanitizer, address, size_bytes, PS_BYTE_DIRTY, 0);
-}
-
-void ps_sanitize_clean(ps_timing *t, uint32_t line) {
-  ps_set_flags(t->sanitizer, line, 1u << t->data_cache.line_shift, 0, PS_BYTE_DIRTY);
-}
-
-void ps_sanitize_drop(ps_timing *t, uint32_t tag) {
-  ps_set_flags(t->sanitizer, tag & ~(uint32_t)PS_LINE_FLAGS, 1u << t->data_cache.line_shift, 0,
-               PS_BYTE_DIRTY | PS_BYTE_STALE);
 }

@@ -10,9 +10,10 @@ enum {
   PS_BYTE_WRITTEN = 1,  /* by the loader, the core or a transfer */
   PS_BYTE_SOURCE = 2,   /* of a transfer that the core does not know to be complete */
   PS_BYTE_TARGET = 4,   /* of such a transfer */
-  PS_BYTE_DIRTY = 8,    /* its newest value is in the data cache only */
+  PS_BYTE_DIRTY = 8,    /* its newest value may be in the data cache only */
   PS_BYTE_STALE = 16,   /* the data cache holds an older value */
-  PS_BYTE_ALLOWED = 32  /* operators may touch it */
+  PS_BYTE_ALLOWED = 32, /* operators may touch it */
+  PS_BYTE_LOST = 64     /* its newest value was in the data cache only, and is gone */
 };
 
 typedef enum ps_fault_kind {
@@ -25,7 +26,8 @@ typedef enum ps_fault_kind {
   PS_FAULT_UNWRITTEN = 6, /* read of what nobody has written */
   PS_FAULT_REACH = 7,     /* the controller does not see the memory */
   PS_FAULT_OUTSIDE = 8,   /* an operator touches what is not the model's */
-  PS_FAULT_MISUSE = 9     /* registers set against the manual; `what` says how */
+  PS_FAULT_MISUSE = 9,    /* registers set against the manual; `what` says how */
+  PS_FAULT_LOST = 10      /* read of what the core wrote and an invalidation threw away */
 } ps_fault_kind;
 
 /* Who makes an access: the core, or a channel of a controller. */
@@ -48,18 +50,13 @@ typedef struct ps_fault {
   uint32_t has_other;
   ps_actor actor;
   ps_actor other;
+  ps_actor loss; /* the invalidation of a lost write */
   char what[96];
 } ps_fault;
 
-/* Who touched a line of the data cache last. */
-typedef struct ps_line_use {
-  uint64_t time;
-  uint64_t slot;
-} ps_line_use;
-
 typedef struct ps_sanitizer {
   uint8_t **shadow_of_page; /* PS_PAGE_COUNT entries */
-  ps_line_use *uses;        /* by tag of the data cache */
+  struct ps_coherence *coherence;
   uint32_t checks_unwritten;
   uint32_t checks_bounds;
   ps_fault fault;
@@ -74,11 +71,24 @@ void ps_sanitizer_mark(ps_sanitizer *s, uint32_t address, uint64_t size_bytes, u
 /* Before an access of the core. */
 void ps_sanitize_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int is_write);
 
-/* A line of the data cache is filled, gets newer than memory, is written back, or goes. */
-void ps_sanitize_fill(ps_timing *t, const uint32_t *tag, uint32_t line);
-void ps_sanitize_dirty(ps_timing *t, const uint32_t *tag, uint32_t address, uint32_t size_bytes);
-void ps_sanitize_clean(ps_timing *t, uint32_t line);
-void ps_sanitize_drop(ps_timing *t, uint32_t tag);
+/* The core has written what the data cache need not write back, and read what it does not hold. */
+void ps_sanitize_write_back(ps_timing *t, uint32_t address, uint32_t size_bytes);
+void ps_sanitize_uncached_read(ps_timing *t, uint32_t address, uint32_t size_bytes);
+
+/* A line of the data cache has been filled, or has gone. */
+void ps_sanitize_fill(ps_timing *t, uint32_t line);
+void ps_sanitize_gone(ps_timing *t, uint32_t line);
+
+/* Maintenance by address, also of what the modelled cache does not hold, or by set and way, of a
+ * tag; before it happens. */
+void ps_sanitize_line(ps_timing *t, uint32_t address, int cleans, int invalidates);
+void ps_sanitize_tag(ps_timing *t, const uint32_t *tag, int cleans, int invalidates);
+
+/* All caches are written back and emptied from outside. */
+void ps_sanitize_chill(ps_timing *t);
+
+/* Somebody outside is about to use what the program has left in memory. */
+void ps_sanitize_result(ps_timing *t, uint32_t address, uint32_t size_bytes);
 
 /* A transfer is about to start, moves bytes, and has been seen to be complete; 0 when it cannot
  * go on. */

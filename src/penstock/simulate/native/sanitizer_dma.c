@@ -81,16 +81,6 @@ int ps_find_writer(const ps_dma *d, uint32_t address, uint32_t size_bytes, ps_ac
   return 0;
 }
 
-/* Who brought a line into the data cache, or made it newer than memory. */
-static ps_actor line_user(const ps_timing *t, const uint32_t *tag, int is_write) {
-  const ps_line_use *use = &t->sanitizer->uses[tag - t->data_cache.tags];
-  ps_actor actor = ps_core_actor(t, *tag & ~(uint32_t)PS_LINE_FLAGS,
-                                 1u << t->data_cache.line_shift, is_write);
-  actor.time = use->time;
-  actor.slot = use->slot;
-  return actor;
-}
-
 static void flag_side(const ps_sanitizer *s, const ps_dma_transfer *transfer,
                       const ps_dma_side *side, uint32_t set, uint32_t cleared) {
   const uint32_t base = side->window->base;
@@ -155,18 +145,19 @@ int ps_sanitize_start(ps_dma *d, const ps_dma_controller *c, uint32_t channel) {
   return 1;
 }
 
-/* The lines that a transfer reads must not be newer in the cache. */
+/* What a transfer reads of a line must not be newer in the cache, nor lost. */
 static int check_source(ps_dma *d, const ps_dma_controller *c, uint32_t channel, uint32_t address,
                         uint32_t size_bytes) {
   ps_timing *t = d->timing;
   const ps_actor actor = transfer_actor(c, channel, 0);
   const uint32_t flags = ps_any_flag(t->sanitizer, address, size_bytes);
-  if ((flags & PS_BYTE_DIRTY) != 0u && t->data_cache.is_enabled) {
-    const uint32_t *tag = ps_cache_find(&t->data_cache, address);
-    if (tag != NULL && (*tag & PS_LINE_DIRTY) != 0u) {
-      const ps_actor other = line_user(t, tag, 1);
-      return ps_report(t, PS_FAULT_UNCLEAN, &actor, &other, NULL);
-    }
+  const ps_line_note *note = ps_dirty_note(t, address, size_bytes);
+  if (note != NULL) {
+    const ps_actor other = ps_line_writer(t, note);
+    return ps_report(t, PS_FAULT_UNCLEAN, &actor, &other, NULL);
+  }
+  if ((flags & PS_BYTE_LOST) != 0u) {
+    return ps_report_lost(t, &actor, address, size_bytes);
   }
   if ((flags & PS_BYTE_WRITTEN) == 0u && t->sanitizer->checks_unwritten) {
     ps_actor reader = actor;
@@ -181,26 +172,22 @@ static int check_source(ps_dma *d, const ps_dma_controller *c, uint32_t channel,
 static int check_target(ps_dma *d, const ps_dma_controller *c, uint32_t channel, uint32_t address,
                         uint32_t size_bytes) {
   ps_timing *t = d->timing;
-  const ps_cache *cache = &t->data_cache;
-  const uint32_t line_bytes = 1u << cache->line_shift;
+  const uint32_t line_bytes = 1u << t->data_cache.line_shift;
   uint32_t end;
-  ps_set_flags(t->sanitizer, address, size_bytes, PS_BYTE_WRITTEN, 0);
-  if (!cache->is_enabled) {
+  ps_set_flags(t->sanitizer, address, size_bytes, PS_BYTE_WRITTEN, PS_BYTE_LOST);
+  if (t->data_cache.set_count == 0u) {
     return 1;
   }
   for (end = address + size_bytes; address < end;) {
-    const uint32_t next = (address & ~(line_bytes - 1u)) + line_bytes;
-    const uint32_t size = (next < end ? next : end) - address;
-    uint32_t *tag = ps_cache_find(cache, address);
-    if (tag != NULL && (*tag & PS_LINE_DIRTY) != 0u) {
+    const uint32_t line = address & ~(line_bytes - 1u);
+    const uint32_t size = (line + line_bytes < end ? line + line_bytes : end) - address;
+    const ps_line_note *note = ps_dirty_note(t, line, line_bytes);
+    if (note != NULL) {
       const ps_actor actor = transfer_actor(c, channel, 1);
-      const ps_actor other = line_user(t, tag, 1);
+      const ps_actor other = ps_line_writer(t, note);
       return ps_report(t, PS_FAULT_DIRTY, &actor, &other, NULL);
     }
-    if (tag != NULL) {
-      *tag |= PS_LINE_STALE;
-      ps_set_flags(t->sanitizer, address, size, PS_BYTE_STALE, 0);
-    }
+    ps_mark_stale(t, address, size);
     address += size;
   }
   return 1;
@@ -217,7 +204,7 @@ static int check_lines(ps_dma *d, const ps_dma_controller *c, uint32_t channel,
   uint32_t address = lowest(side, size_bytes);
   const uint32_t end = address + size_bytes;
   while (address < end) {
-    const uint32_t next = d->timing->data_cache.is_enabled
+    const uint32_t next = d->timing->data_cache.set_count != 0u
                               ? (address & ~(line_bytes - 1u)) + line_bytes
                               : end;
     const uint32_t size = (next < end ? next : end) - address;

@@ -39,20 +39,29 @@ static uint32_t log2_of(uint32_t power) {
   return bits;
 }
 
-/* One operation on the line of an address, or of a set and way, if the cache holds it. */
+/* One operation on a line that the cache holds. */
 static void maintain(ps_timing *t, uint32_t *tag, int cleans, int invalidates) {
-  if (tag == 0) {
-    return;
-  }
+  const uint32_t line = *tag & ~(uint32_t)PS_LINE_FLAGS;
   if (cleans && (*tag & PS_LINE_DIRTY) != 0u) {
-    ps_write_line(t, *tag & ~(uint32_t)PS_LINE_FLAGS);
+    ps_write_line(t, line);
     *tag &= ~(uint32_t)PS_LINE_DIRTY;
   }
   if (invalidates) {
-    if (t->sanitizer != 0) {
-      ps_sanitize_drop(t, *tag);
+    if (t->sanitizer != 0 && (*tag & PS_LINE_VALID) != 0u) {
+      *tag = 0;
+      ps_sanitize_gone(t, line);
     }
     *tag = 0;
+  }
+}
+
+static void maintain_address(ps_timing *t, uint32_t address, int cleans, int invalidates) {
+  uint32_t *tag = ps_cache_find(&t->data_cache, address);
+  if (t->sanitizer != 0) {
+    ps_sanitize_line(t, address, cleans, invalidates);
+  }
+  if (tag != 0) {
+    maintain(t, tag, cleans, invalidates);
   }
 }
 
@@ -60,6 +69,14 @@ static uint32_t *at_set_and_way(const ps_cache *cache, uint32_t value) {
   const uint32_t set = (value >> cache->line_shift) & (cache->set_count - 1u);
   const uint32_t way_bits = log2_of(cache->way_count);
   return &cache->tags[set * cache->way_count + (way_bits != 0u ? value >> (32u - way_bits) : 0u)];
+}
+
+static void maintain_set_and_way(ps_timing *t, uint32_t value, int cleans, int invalidates) {
+  uint32_t *tag = at_set_and_way(&t->data_cache, value);
+  if (t->sanitizer != 0) {
+    ps_sanitize_tag(t, tag, cleans, invalidates);
+  }
+  maintain(t, tag, cleans, invalidates);
 }
 
 static void enable_caches(ps_timing *t, uint32_t control) {
@@ -110,17 +127,17 @@ static void write_system(ps_timing *t, uint32_t offset, uint32_t value) {
   } else if (data->set_count == 0u) {
     return;
   } else if (offset == DCIMVAC) {
-    maintain(t, ps_cache_find(data, value), 0, 1);
+    maintain_address(t, value, 0, 1);
   } else if (offset == DCISW) {
-    maintain(t, at_set_and_way(data, value), 0, 1);
+    maintain_set_and_way(t, value, 0, 1);
   } else if (offset == DCCMVAC) {
-    maintain(t, ps_cache_find(data, value), 1, 0);
+    maintain_address(t, value, 1, 0);
   } else if (offset == DCCSW) {
-    maintain(t, at_set_and_way(data, value), 1, 0);
+    maintain_set_and_way(t, value, 1, 0);
   } else if (offset == DCCIMVAC) {
-    maintain(t, ps_cache_find(data, value), 1, 1);
+    maintain_address(t, value, 1, 1);
   } else if (offset == DCCISW) {
-    maintain(t, at_set_and_way(data, value), 1, 1);
+    maintain_set_and_way(t, value, 1, 1);
   }
 }
 

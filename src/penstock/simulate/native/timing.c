@@ -69,6 +69,9 @@ void ps_timing_chill(ps_timing *t) {
   }
   ps_cache_invalidate_all(&t->instruction_cache);
   ps_cache_invalidate_all(&t->data_cache);
+  if (t->sanitizer != NULL) {
+    ps_sanitize_chill(t);
+  }
   t->instruction_cache.random = 1;
   t->data_cache.random = 1;
   forget_lines(&t->instruction_accelerator);
