@@ -16,7 +16,7 @@ class PortRecord(ctypes.Structure):
         ("prefetch_bytes", ctypes.c_uint32),
         ("reserved", ctypes.c_uint32),
         ("ready_at", ctypes.c_uint64),
-        ("busy_from", ctypes.c_uint64),
+        ("busy_until", ctypes.c_uint64),
     )
 
 
@@ -78,6 +78,16 @@ class ChannelRecord(ctypes.Structure):
     )
 
 
+class LegRecord(ctypes.Structure):
+    """``ps_dma_leg``."""
+
+    _fields_ = (
+        ("at", ctypes.c_uint64),
+        ("done_bytes", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+    )
+
+
 class ControllerRecord(ctypes.Structure):
     """``ps_dma_controller``."""
 
@@ -97,7 +107,9 @@ class ControllerRecord(ctypes.Structure):
         ("interrupts", ctypes.c_uint32 * CHANNELS_MAX),
         ("current", ctypes.c_int32),
         ("round_bytes", ctypes.c_uint32),
-        ("round_end", ctypes.c_uint64),
+        ("event_at", ctypes.c_uint64),
+        ("reading", LegRecord),
+        ("writing", LegRecord),
         ("channels", ChannelRecord * CHANNELS_MAX),
     )
 

@@ -31,6 +31,7 @@ RECORDS: Mapping[str, type[ctypes.Structure]] = {
     "ps_dma_side": dma_records.SideRecord,
     "ps_dma_transfer": dma_records.TransferRecord,
     "ps_dma_channel": dma_records.ChannelRecord,
+    "ps_dma_leg": dma_records.LegRecord,
     "ps_dma_controller": dma_records.ControllerRecord,
     "ps_dma_record": dma_records.FinishedRecord,
     "ps_dma": dma_records.DmaRecord,

@@ -40,6 +40,7 @@ _SOURCES = (
     "system.c",
     "cache.c",
     "dma.c",
+    "dma_bus.c",
     "dma_stream.c",
     "dma_mdma.c",
     "dma_gpdma.c",

@@ -168,7 +168,7 @@ static void read_uncached(ps_timing *t, const ps_zone *zone, uint32_t address,
     ps_sanitize_uncached_read(t, address, size_bytes);
   }
   if (zone->is_accelerated && t->data_accelerator.line_count != 0u) {
-    stall = ps_accelerated(&t->data_accelerator, memory, address, ps_here(t));
+    stall = ps_accelerated(t, &t->data_accelerator, memory, address, ps_here(t));
   } else if (memory->word_read != 0) {
     stall = read_word(memory, address, size_bytes, ps_here(t));
   }

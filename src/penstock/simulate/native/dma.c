@@ -5,7 +5,7 @@
 
 #include "sanitizer.h"
 
-enum { PAGE_MASK = 0xFFF, WORD_BYTES = 4 };
+enum { PAGE_MASK = 0xFFF };
 enum { RECORDS_FIRST = 256, RECORDS_MAX = 1 << 20 };
 static const uint64_t NEVER = UINT64_MAX;
 
@@ -76,63 +76,6 @@ static int reaches(ps_dma *d, const ps_dma_controller *c, uint32_t channel,
   return what == NULL;
 }
 
-/* Returns how long the data of some bytes take where a word takes so long. */
-static int64_t share_of(int64_t word, uint32_t bytes) {
-  return word * (int64_t)bytes / WORD_BYTES;
-}
-
-/* A memory that reads ahead has had time to while nobody asked. */
-static uint64_t read_ahead(ps_dma_port *port, ps_memory *memory, uint32_t address, uint32_t bytes,
-                           uint64_t begin) {
-  const uint64_t ahead = (uint64_t)share_of(port->word_read, port->prefetch_bytes);
-  const int64_t own = share_of(port->word_read, bytes);
-  uint64_t ready = begin + (uint64_t)(port->burst_read + own);
-  if (memory->continues_at == (uint64_t)address) {
-    const uint64_t since = begin > ahead ? begin - ahead : 0u;
-    ready = (port->ready_at > since ? port->ready_at : since) + (uint64_t)own;
-  }
-  memory->continues_at = (uint64_t)address + bytes;
-  port->ready_at = ready;
-  return ready;
-}
-
-/* One burst at one side; returns when it is done. The controller's own part comes first, and only
- * the data keep the memory busy. */
-static uint64_t pass_burst(ps_dma *d, const ps_dma_controller *c, const ps_dma_side *side,
-                           uint32_t address, uint32_t bytes, int is_write, uint64_t start) {
-  ps_memory *memory = &d->timing->memories[side->window->memory];
-  ps_dma_port *port = &d->ports[side->window->memory];
-  const uint64_t beats = bytes / side->width_bytes;
-  const uint64_t bus = beats * (uint64_t)c->clock;
-  const uint64_t request = start + (uint64_t)(c->item - c->clock);
-  const uint64_t begin = request > memory->free_at ? request : memory->free_at;
-  int64_t own = share_of(is_write ? port->word_write : port->word_read, bytes);
-  uint64_t end;
-  if (!is_write && port->prefetch_bytes != 0u) {
-    end = read_ahead(port, memory, address, bytes, begin);
-  } else {
-    own += is_write ? 0 : beats > 1u ? port->burst_read : port->single_read;
-    end = begin + (uint64_t)(own + ps_open_row(memory, address));
-  }
-  end = end > begin + bus ? end : begin + bus;
-  port->busy_from = begin;
-  memory->free_at = end;
-  return end;
-}
-
-/* The bytes of one round at one side: whole bursts, then single items. */
-static uint64_t pass(ps_dma *d, const ps_dma_controller *c, const ps_dma_side *side,
-                     uint32_t bytes, int is_write, uint64_t start) {
-  const uint32_t step = side->step != 0 ? 1u : 0u;
-  uint32_t done = 0;
-  while (done < bytes) {
-    const uint32_t size = bytes - done >= side->burst_bytes ? side->burst_bytes : side->width_bytes;
-    start = pass_burst(d, c, side, side->address + step * done, size, is_write, start);
-    done += size;
-  }
-  return start;
-}
-
 static int32_t choose(const ps_dma_controller *c) {
   int32_t best = -1;
   uint32_t channel;
@@ -146,11 +89,9 @@ static int32_t choose(const ps_dma_controller *c) {
   return best;
 }
 
-static void begin_round(ps_dma *d, ps_dma_controller *c, uint64_t start) {
-  ps_dma_transfer *transfer;
+static void begin_round(ps_dma_controller *c, uint64_t start) {
+  const ps_dma_transfer *transfer;
   uint32_t bytes;
-  uint64_t read_end;
-  uint64_t write_start;
   c->current = choose(c);
   if (c->current < 0) {
     return;
@@ -163,11 +104,7 @@ static void begin_round(ps_dma *d, ps_dma_controller *c, uint64_t start) {
     bytes = transfer->size_bytes - transfer->done_bytes;
   }
   c->round_bytes = bytes;
-  read_end = pass(d, c, &transfer->source, bytes, 0, start);
-  /* With room for two rounds, one is written while the next is read. */
-  write_start = 2u * bytes <= transfer->fifo_bytes ? start : read_end;
-  c->round_end = pass(d, c, &transfer->destination, bytes, 1, write_start);
-  c->round_end = c->round_end > read_end ? c->round_end : read_end;
+  ps_dma_begin_bursts(c, 2u * bytes <= transfer->fifo_bytes, start);
 }
 
 static uint32_t item_at(const ps_dma_side *side, uint32_t offset) {
@@ -232,7 +169,7 @@ static void end_round(ps_dma *d, ps_dma_controller *c) {
   move_on(&transfer->destination, bytes);
   transfer->done_bytes += bytes;
   if (transfer->done_bytes == transfer->size_bytes) {
-    transfer->ended_at = c->round_end;
+    transfer->ended_at = c->event_at;
     transfer->state = d->timing->sanitizer != NULL ? PS_DMA_UNSEEN : PS_DMA_IDLE;
     record(d, c, channel);
   }
@@ -244,39 +181,29 @@ static ps_dma_controller *next_controller(const ps_dma *d) {
   uint64_t index;
   for (index = 0; index < d->controller_count; ++index) {
     ps_dma_controller *c = &d->controllers[index];
-    if (c->current >= 0 && (next == NULL || c->round_end < next->round_end)) {
+    if (c->current >= 0 && (next == NULL || c->event_at < next->event_at)) {
       next = c;
     }
   }
   return next;
 }
 
-void ps_dma_advance(ps_timing *t) {
+void ps_dma_advance_to(ps_timing *t, uint64_t until) {
   ps_dma *d = t->dma;
   for (;;) {
     ps_dma_controller *c = next_controller(d);
-    t->next_event = c == NULL ? NEVER : c->round_end;
-    if (c == NULL || c->round_end > t->now || t->has_failed) {
+    t->next_event = c == NULL ? NEVER : c->event_at;
+    if (c == NULL || c->event_at > until || t->has_failed) {
       return;
     }
-    end_round(d, c);
-    begin_round(d, c, c->round_end);
+    if (!ps_dma_pass_burst(d, c)) {
+      end_round(d, c);
+      begin_round(c, c->event_at);
+    }
   }
 }
 
-void ps_dma_contend(ps_timing *t, const ps_zone *zone) {
-  ps_memory *memory = &t->memories[zone->memory];
-  const int is_cached = zone->is_cached && t->data_cache.is_enabled;
-  if (t->next_event <= t->now) {
-    ps_dma_advance(t);
-  }
-  if (is_cached || memory->is_tightly_coupled || memory->word_read != 0) {
-    return; /* two ways in, or its own time contains the wait */
-  }
-  if (memory->free_at > t->now && t->dma->ports[zone->memory].busy_from <= t->now) {
-    ps_stall(t, PS_CAUSE_INTERNAL, memory->free_at - t->now);
-  }
-}
+void ps_dma_advance(ps_timing *t) { ps_dma_advance_to(t, t->now); }
 
 static int is_aligned(ps_dma *d, const ps_dma_controller *c, uint32_t channel,
                       const ps_dma_side *side, uint32_t size_bytes) {
@@ -302,7 +229,7 @@ int ps_dma_starts(ps_dma *d, ps_dma_controller *c, uint32_t channel) {
   transfer->destination.window = ps_dma_window(d, transfer->destination.address);
   transfer->done_bytes = 0;
   transfer->slot = t->slot;
-  transfer->started_at = t->now;
+  transfer->started_at = ps_here(t);
   transfer->ended_at = 0;
   if (!is_aligned(d, c, channel, &transfer->source, transfer->size_bytes) ||
       !is_aligned(d, c, channel, &transfer->destination, transfer->size_bytes) ||
@@ -314,8 +241,8 @@ int ps_dma_starts(ps_dma *d, ps_dma_controller *c, uint32_t channel) {
   }
   transfer->state = PS_DMA_RUNNING;
   if (c->current < 0) {
-    begin_round(d, c, t->now);
-    t->next_event = next_controller(d)->round_end;
+    begin_round(c, ps_here(t));
+    t->next_event = next_controller(d)->event_at;
   }
   return 1;
 }
@@ -323,7 +250,7 @@ int ps_dma_starts(ps_dma *d, ps_dma_controller *c, uint32_t channel) {
 void ps_dma_stop(ps_dma *d, ps_dma_controller *c, uint32_t channel) {
   ps_dma_transfer *transfer = &c->channels[channel].transfer;
   if (transfer->state == PS_DMA_RUNNING) {
-    transfer->ended_at = d->timing->now;
+    transfer->ended_at = ps_here(d->timing);
     transfer->state = d->timing->sanitizer != NULL ? PS_DMA_UNSEEN : PS_DMA_IDLE;
     record(d, c, channel);
   }
@@ -358,8 +285,8 @@ static int has_clock(ps_dma *d, const ps_dma_controller *c, uint32_t address) {
 
 /* Parts of registers are written into what the rest holds. */
 static uint32_t merge(uint32_t old, uint32_t address, uint32_t size_bytes, uint32_t value) {
-  const uint32_t shift = 8u * (address & (WORD_BYTES - 1u));
-  const uint32_t mask = size_bytes >= WORD_BYTES ? UINT32_MAX : ((1u << 8u * size_bytes) - 1u);
+  const uint32_t shift = 8u * (address & (PS_WORD_BYTES - 1u));
+  const uint32_t mask = size_bytes >= PS_WORD_BYTES ? UINT32_MAX : ((1u << 8u * size_bytes) - 1u);
   return (old & ~(mask << shift)) | (value & mask) << shift;
 }
 
@@ -367,16 +294,14 @@ void ps_dma_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int is_w
                    uint32_t value) {
   ps_dma *d = t->dma;
   ps_dma_controller *c = controller_at(d, address);
-  const uint32_t word = address & ~(uint32_t)(WORD_BYTES - 1);
+  const uint32_t word = address & ~(uint32_t)(PS_WORD_BYTES - 1);
   uint32_t held = 0;
   if (c == NULL) {
     return;
   }
-  if (t->next_event <= t->now) {
-    ps_dma_advance(t);
-  }
+  ps_catch_up(t, ps_here(t));
   if (has_clock(d, c, address)) {
-    if (!is_write || size_bytes < WORD_BYTES) {
+    if (!is_write || size_bytes < PS_WORD_BYTES) {
       held = layout_of(c)->read(d, c, word - c->base);
     }
     if (is_write) {

@@ -1,15 +1,15 @@
 /* DMA controllers in time, and the interrupts that they raise. Mirrored in simulate/dma_records.py.
  *
- * A controller moves one round at a time: as many bytes as its bursts have. A round keeps the
- * memories on both sides busy like an access of the core does, so each waits for the other's burst
- * in progress and for nothing else. Bytes are copied when their round ends. */
+ * A controller moves one round at a time: as many bytes as its bursts have. A burst keeps its
+ * memory busy like an access of the core does, so each waits for what is in progress or has asked
+ * before, and for nothing else. Bytes are copied when their round ends. */
 #ifndef PS_DMA_H
 #define PS_DMA_H
 
 #include "timing.h"
 
 enum { PS_DMA_CHANNELS_MAX = 16, PS_DMA_REGISTERS_MAX = 32, PS_INTERRUPT_WORDS = 16 };
-enum { PS_DMA_ROUND_BYTES_MAX = 256 };
+enum { PS_DMA_ROUND_BYTES_MAX = 256, PS_WORD_BYTES = 4 };
 
 typedef enum ps_dma_kind { PS_DMA_STREAM = 0, PS_DMA_MDMA = 1, PS_DMA_GPDMA = 2 } ps_dma_kind;
 
@@ -22,7 +22,7 @@ typedef struct ps_dma_port {
   uint32_t prefetch_bytes; /* read ahead by a memory whose reads go on for nothing; else 0 */
   uint32_t reserved;
   uint64_t ready_at; /* when the byte that continues the last read is there */
-  uint64_t busy_from; /* when the last burst began, or will begin */
+  uint64_t busy_until; /* of the last burst that has asked for the memory */
 } ps_dma_port;
 
 /* Addresses at which a memory is seen. */
@@ -75,6 +75,13 @@ typedef struct ps_dma_channel {
   ps_dma_transfer transfer;
 } ps_dma_channel;
 
+/* One side of the round in progress. */
+typedef struct ps_dma_leg {
+  uint64_t at; /* when its next burst asks for the memory; of the last, when it is over */
+  uint32_t done_bytes;
+  uint32_t reserved;
+} ps_dma_leg;
+
 typedef struct ps_dma_controller {
   uint32_t kind;
   uint32_t base;
@@ -91,7 +98,9 @@ typedef struct ps_dma_controller {
   uint32_t interrupts[PS_DMA_CHANNELS_MAX];
   int32_t current; /* channel of the round in progress; -1 for none */
   uint32_t round_bytes;
-  uint64_t round_end;
+  uint64_t event_at; /* when the round's next burst asks, or when it is over */
+  ps_dma_leg reading;
+  ps_dma_leg writing;
   ps_dma_channel channels[PS_DMA_CHANNELS_MAX];
 } ps_dma_controller;
 
@@ -127,7 +136,7 @@ typedef struct ps_dma {
 void ps_dma_open(ps_dma *d, ps_timing *t);
 void ps_dma_close(ps_dma *d);
 
-/* Does what happens up to now. */
+/* Does what happens up to the end of the block in progress. */
 void ps_dma_advance(ps_timing *t);
 
 /* The core is about to access a memory while transfers run: it waits for the burst in progress, also
@@ -141,6 +150,10 @@ void ps_interrupt_access(ps_timing *t, uint32_t offset, int is_write, uint32_t v
 
 /* Sleeps as WFI or WFE do; 0 when nothing will ever wake the core. */
 int ps_dma_sleep(ps_timing *t, int waits_for_event);
+
+/* Starts the bursts of a round of round_bytes, and makes those of event_at; 0 when all are made. */
+void ps_dma_begin_bursts(ps_dma_controller *c, int overlaps, uint64_t start);
+int ps_dma_pass_burst(ps_dma *d, ps_dma_controller *c);
 
 /* For the register layouts: */
 const ps_window *ps_dma_window(const ps_dma *d, uint32_t address);

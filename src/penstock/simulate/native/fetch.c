@@ -1,18 +1,27 @@
 /* What fetching instructions costs: instruction cache, flash accelerators, bare memories. */
 #include "timing.h"
 
+/* A line that is on its way is not asked for again, unless that were faster. */
+static int is_read_ahead(const ps_timing *t, const ps_accelerator *a, const ps_memory *memory,
+                         uint32_t line, uint64_t now) {
+  return a->prefetches && a->prefetched_line == (uint64_t)line + 1u &&
+         (t->next_event != UINT64_MAX || a->prefetch_ready < now + (uint64_t)memory->fetch);
+}
+
 /* Returns the stall of reading a line through a flash accelerator, which holds the latest lines
  * and, while the core works on one, reads the next. */
-uint64_t ps_accelerated(ps_accelerator *a, const ps_memory *memory, uint32_t address,
+uint64_t ps_accelerated(ps_timing *t, ps_accelerator *a, ps_memory *memory, uint32_t address,
                         uint64_t now) {
   const uint32_t line = address >> a->line_shift;
   uint32_t *slot = &a->present[line % PS_ACCELERATOR_SLOTS];
-  uint64_t ready = now + (uint64_t)memory->fetch;
+  uint64_t ready;
   if (*slot == line + 1u) {
     return 0;
   }
-  if (a->prefetches && a->prefetched_line == (uint64_t)line + 1u && a->prefetch_ready < ready) {
+  if (is_read_ahead(t, a, memory, line, now)) {
     ready = a->prefetch_ready > now ? a->prefetch_ready : now;
+  } else {
+    ready = ps_read_beside(t, memory, now, memory->fetch);
   }
   if (a->order[a->next] != 0u) {
     uint32_t *oldest = &a->present[(a->order[a->next] - 1u) % PS_ACCELERATOR_SLOTS];
@@ -23,7 +32,8 @@ uint64_t ps_accelerated(ps_accelerator *a, const ps_memory *memory, uint32_t add
   a->order[a->next] = line + 1u;
   a->next = a->next + 1u == a->line_count ? 0u : a->next + 1u;
   a->prefetched_line = (uint64_t)line + 2u;
-  a->prefetch_ready = ready + (uint64_t)memory->fetch;
+  a->prefetch_ready =
+      a->prefetches ? ps_read_beside(t, memory, ready, memory->fetch) : a->prefetch_ready;
   return ready - now;
 }
 
@@ -34,7 +44,8 @@ static void fetch_cached(ps_timing *t, const ps_block *block, ps_memory *memory)
   for (; line < block->address + block->size_bytes; line += line_bytes) {
     if (ps_cache_find(cache, line) == 0) {
       memory->bytes_fetched += line_bytes;
-      ps_stall(t, PS_CAUSE_FETCH, ps_read_line(memory, line, line_bytes, t->now));
+      ps_catch_up(t, ps_here(t));
+      ps_stall(t, PS_CAUSE_FETCH, ps_read_line(memory, line, line_bytes, ps_here(t)));
       *ps_cache_victim(cache, line) = line | PS_LINE_VALID;
     }
   }
@@ -53,10 +64,28 @@ static void fetch_accelerated(ps_timing *t, const ps_block *block, ps_memory *me
   uint32_t line;
   for (line = first; line <= last; ++line) {
     const uint64_t now = begin + step * (line - first) + stall;
-    stall += ps_accelerated(a, memory, line << a->line_shift, now);
+    stall += ps_accelerated(t, a, memory, line << a->line_shift, now);
   }
   memory->bytes_fetched += (uint64_t)(a->line_reads - reads) << a->line_shift;
   ps_stall(t, PS_CAUSE_FETCH, stall);
+}
+
+/* Past all caches, in pieces of what the core fetches at once; what goes on behind the block before
+ * has been fetched with its end. */
+static void fetch_bare(ps_timing *t, const ps_block *block, ps_memory *memory) {
+  const ps_block *from = &t->blocks[t->previous];
+  const uint32_t mask = t->fetch_bytes - 1u;
+  const int goes_on = from->address + from->size_bytes == block->address;
+  const uint32_t start = (goes_on ? block->address + mask : block->address) & ~mask;
+  const uint32_t end = (block->address + block->size_bytes + mask) & ~mask;
+  const uint64_t begin = ps_here(t);
+  uint64_t now = begin;
+  uint32_t address;
+  for (address = start; address < end; address += t->fetch_bytes) {
+    now = ps_read_beside(t, memory, now, memory->fetch);
+  }
+  memory->bytes_fetched += end - start;
+  ps_stall(t, PS_CAUSE_FETCH, now - begin);
 }
 
 void ps_fetch(ps_timing *t, const ps_block *block, uint64_t ticks) {
@@ -69,13 +98,7 @@ void ps_fetch(ps_timing *t, const ps_block *block, uint64_t ticks) {
     fetch_cached(t, block, memory);
   } else if (zone->is_accelerated && t->instruction_accelerator.line_count != 0u) {
     fetch_accelerated(t, block, memory, ticks);
-  } else if (memory->fetch != 0) {
-    const ps_block *from = &t->blocks[t->previous];
-    const uint32_t mask = t->fetch_bytes - 1u;
-    const int goes_on = from->address + from->size_bytes == block->address;
-    const uint32_t start = (goes_on ? block->address + mask : block->address) & ~mask;
-    const uint32_t end = (block->address + block->size_bytes + mask) & ~mask;
-    memory->bytes_fetched += end - start;
-    ps_stall(t, PS_CAUSE_FETCH, (uint64_t)memory->fetch * ((end - start) / t->fetch_bytes));
+  } else if (memory->fetch != 0 || t->next_event != UINT64_MAX) {
+    fetch_bare(t, block, memory);
   }
 }

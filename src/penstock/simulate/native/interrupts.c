@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dma.h"
+#include "timeline.h"
 
 enum { SCR = 0xD10, SCR_SEVONPEND = 1 << 4 };
 enum { ISER = 0x100, ICER = 0x180, ISPR = 0x200, ICPR = 0x280, BLOCK_BYTES = 0x80 };
@@ -43,9 +44,7 @@ void ps_interrupt_access(ps_timing *t, uint32_t offset, int is_write, uint32_t v
   if (word >= PS_INTERRUPT_WORDS) {
     return;
   }
-  if (t->next_event <= t->now) {
-    ps_dma_advance(t);
-  }
+  ps_catch_up(t, ps_here(t));
   if (is_write && block == ISER) {
     d->enabled[word] |= value;
   } else if (is_write && block == ICER) {
@@ -81,9 +80,7 @@ static void doze(ps_timing *t, uint64_t ticks) {
 }
 
 int ps_dma_sleep(ps_timing *t, int waits_for_event) {
-  if (t->next_event <= t->now) {
-    ps_dma_advance(t);
-  }
+  ps_catch_up(t, t->now);
   while (!is_awake(t->dma, waits_for_event)) {
     if (t->next_event == UINT64_MAX) {
       return 0;

@@ -184,6 +184,19 @@ void ps_timing_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int i
 /* Returns the time of the access that is being timed. */
 static inline uint64_t ps_here(const ps_timing *t) { return t->now - t->ahead; }
 
+/* Transfers go on up to a time; of dma.c. */
+void ps_dma_advance_to(ps_timing *t, uint64_t until);
+
+static inline void ps_catch_up(ps_timing *t, uint64_t until) {
+  if (t->next_event <= until) {
+    ps_dma_advance_to(t, until);
+  }
+}
+
+/* Returns when a read is done that no cache is before: it waits for the burst of a transfer that is
+ * in progress, and keeps the next one waiting. */
+uint64_t ps_read_beside(ps_timing *t, ps_memory *memory, uint64_t now, int64_t cost);
+
 void ps_stall(ps_timing *t, ps_cause cause, uint64_t ticks);
 int64_t ps_open_row(ps_memory *memory, uint32_t address);
 uint64_t ps_read_line(ps_memory *memory, uint32_t line, uint32_t line_bytes, uint64_t now);
@@ -191,7 +204,8 @@ void ps_write_line(ps_timing *t, uint32_t line);
 void ps_data_access(ps_timing *t, const ps_zone *zone, uint32_t address, uint32_t size_bytes,
                     int is_write);
 void ps_fetch(ps_timing *t, const ps_block *block, uint64_t ticks);
-uint64_t ps_accelerated(ps_accelerator *a, const ps_memory *memory, uint32_t address, uint64_t now);
+uint64_t ps_accelerated(ps_timing *t, ps_accelerator *a, ps_memory *memory, uint32_t address,
+                        uint64_t now);
 void ps_system_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int is_write,
                       uint32_t value);
 
