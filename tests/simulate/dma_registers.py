@@ -85,10 +85,10 @@ class Registers:
         )
 
     def advance(self, cycles: float = float("inf")) -> None:
-        """Let time pass; by default until nothing goes on."""
+        """Let time pass; by default until nothing goes on, or a sanitizer stops it."""
         record = self.timing.record
         end = record.now + cycles * 256
-        while record.next_event <= end and record.next_event != 2**64 - 1:
+        while record.next_event <= end and record.next_event != 2**64 - 1 and not record.has_failed:
             record.now = record.next_event
             self._native.ps_dma_advance(ctypes.byref(record))
         if end != float("inf"):
@@ -143,9 +143,11 @@ def stream_copy(
     opened.write(base, control | 1)
 
 
-def mdma_copy(opened: Registers, destination: int, source: int, size_bytes: int) -> None:
+def mdma_copy(
+    opened: Registers, destination: int, source: int, size_bytes: int, *, burst_log2: int = 2
+) -> None:
     """Copy a block in words of 8 bytes, bursts of 4 and buffers of 128 bytes."""
-    control = 2 | 2 << 2 | 3 << 4 | 3 << 6 | 3 << 8 | 3 << 10 | 2 << 12 | 2 << 15
+    control = 2 | 2 << 2 | 3 << 4 | 3 << 6 | 3 << 8 | 3 << 10 | burst_log2 << 12 | burst_log2 << 15
     control |= 127 << 18 | 1 << 28 | 1 << 30
     for offset, value in ((0x10, control), (0x14, size_bytes), (0x18, source), (0x1C, destination)):
         opened.write(0x40 + offset, value)

@@ -95,6 +95,45 @@ def test_cleaning_all_ways_of_all_sets_cleans_everything(
         virtual.run(START, target, source, 256)
 
 
+def test_what_is_written_after_all_was_cleaned_makes_nothing_else_dirty(
+    virtual: DmaBoard, source: int
+) -> None:
+    write(virtual, source, 32)
+    poke_all(virtual, DCCSW)
+    write(virtual, source, 1)
+    poke(virtual, DCIMVAC, source)
+    read(virtual, source + 1, 31)
+    lost(virtual, Flag.READ, source, 0, 1)
+
+
+def test_a_word_may_lie_in_two_lines(virtual: DmaBoard, source: int, target: int) -> None:
+    write(virtual, source, 64)
+    virtual.run(Flag.CLEAN_SOURCE, 0, source, 64)
+    poke(virtual, source + 30, 0x0102_0304)
+    poke(virtual, DCCMVAC, source)
+    virtual.run(START, target, source, 32)
+    with pytest.raises(SimulationError, match=UNCLEAN):
+        virtual.run(START, target, source, 64)
+
+
+def test_what_is_lost_may_begin_in_the_second_line_of_a_word(
+    virtual: DmaBoard, source: int
+) -> None:
+    write(virtual, source, 64)
+    poke(virtual, DCIMVAC, source + 32)
+    with pytest.raises(SimulationError, match=f"wrote 32 bytes at {source + 32:#010x}"):
+        virtual.run(Flag.READ_PROBE, 0, 0, 0, probe=source + 30)
+
+
+def test_what_is_written_through_is_not_dirty(virtual: DmaBoard, source: int, target: int) -> None:
+    timing = virtual.virtual.timing
+    assert timing is not None
+    timing._on_attributes(0xD9C, virtual.board.region("sdram").base | 1 << 4)
+    timing._on_attributes(0xDA0, 3 << 24 | 1 << 17 | 22 << 1 | 1)
+    write(virtual, source)
+    virtual.run(START, target, source, SIZE)
+
+
 def test_cleaning_some_ways_cleans_nothing(virtual: DmaBoard, source: int, target: int) -> None:
     """Where hardware has put a line, nobody knows."""
     write(virtual, source)

@@ -254,6 +254,27 @@ def test_mdma_walks_repeated_blocks_and_lists() -> None:
         assert opened.memory.read(base + 0x2200, 64) == content[128:192]
 
 
+def mdma_reverse(opened: Registers, last: int, source: int, size_bytes: int) -> None:
+    """Copy bytes from a source on to a target that goes down from its last byte."""
+    control = 2 | 3 << 2 | (size_bytes - 1) << 18 | 1 << 28 | 1 << 30
+    for offset, value in ((0x10, control), (0x14, size_bytes), (0x18, source), (0x1C, last)):
+        opened.write(0x40 + offset, value)
+    opened.write(0x40 + 0x0C, 1)
+    opened.write(0x40 + 0x0C, 1 | 1 << 16)
+
+
+@pytest.mark.parametrize(("last", "fits"), [(15, True), (14, False), (0, False)])
+def test_mdma_goes_down_to_the_first_byte_of_a_memory(last: int, fits: bool) -> None:
+    content = random.Random(7).randbytes(16)
+    with registers("nucleo-h743zi") as opened:
+        source, target = opened.board.region("axi_sram").base, opened.board.region("sram4").base
+        opened.memory.write(source, content)
+        mdma_reverse(opened, target + last, source, 16)
+        opened.advance()
+        assert bool(opened.read(0x40) & 1) is not fits, "TEIF"
+        assert opened.memory.read(target, 16) == (content[::-1] if fits else bytes(16))
+
+
 def test_mdma_needs_the_right_bus_for_a_tcm() -> None:
     with registers("nucleo-h743zi") as opened:
         mdma_copy(

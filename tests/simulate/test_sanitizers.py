@@ -11,8 +11,11 @@ from penstock.boards import Board, load_board
 from penstock.boards.board import MemoryRegion
 from penstock.codegen.dma_board import dma_controller
 from penstock.errors import SimulationError
-from penstock.simulate.sanitizers import Checks
+from penstock.simulate.monitor import load_native
+from penstock.simulate.sanitizer_records import FaultKind
+from penstock.simulate.sanitizers import Checks, Sanitizers
 from tests.simulate.dma_firmware import COPY, DmaBoard, Flag, dma_board, free_range, reached
+from tests.simulate.dma_registers import mdma_copy, registers
 
 NO_BOUNDS, ALL = Checks(bounds=False), Checks()
 CACHED = ("stm32f746g-disco", "stm32f769i-disco", "nucleo-h743zi", "stm32h747i-disco")
@@ -277,6 +280,46 @@ def test_a_channel_that_nobody_waited_for_is_not_started_again() -> None:
         virtual.run(flags, destination, source, size)
         with pytest.raises(SimulationError, match=r"set up anew|nobody has looked"):
             virtual.run(Flag.START, destination, source, size)
+
+
+def test_a_transfer_reads_nothing_but_what_is_the_models() -> None:
+    with dma_board("stm32f746g-disco", ALL) as virtual:
+        arena, copy = virtual.arena, Flag.START | Flag.WAIT
+        virtual.memory.write(arena, bytes(8192 + 64))
+        virtual.run(copy, arena, arena + 8192 - 1024, 1024)
+        pattern = r"operator 0 \(COPY\), reads 1024 bytes .* which is not the model's"
+        with pytest.raises(SimulationError, match=pattern):
+            virtual.run(copy, arena, arena + 8192 - 992, 1024)
+
+
+def test_a_transfer_does_not_read_what_another_is_writing() -> None:
+    with dma_board("stm32f746g-disco", NO_BOUNDS) as virtual:
+        sdram, sram = virtual.board.region("sdram"), virtual.board.region("sram1")
+        first, between, last = free_range(sdram, 0)[0], free_range(sram, 0)[0], sram.base + 65_536
+        virtual.memory.write(first, bytes(4096))
+        virtual.run(Flag.START, between, first, 4096)
+        pattern = r"channel 1, .* reads 64 bytes .* while dma2 channel 0, .* writes 4096 bytes"
+        with pytest.raises(SimulationError, match=pattern):
+            virtual.run(Flag.START, last, between + 4032, 64, channel=1)
+
+
+def test_each_line_of_a_burst_is_watched() -> None:
+    """An MDMA reads 128 bytes at once, of which a part is written."""
+    with registers("nucleo-h743zi") as opened:
+        source, target = opened.board.region("axi_sram").base, opened.board.region("sram1").base
+        sanitizers = Sanitizers(
+            opened.memory, opened.dma, opened.timing.record, load_native(), NO_BOUNDS
+        )
+        opened.memory.write(source, bytes(128 + 32))
+        for first in (source, source + 128):
+            assert not sanitizers.has_fault
+            mdma_copy(opened, target, first, 128, burst_log2=4)
+            opened.advance()
+            opened.read(0x40)
+            opened.write(0x44, 0x1F)
+        assert sanitizers.record.fault.kind == FaultKind.UNWRITTEN
+        assert sanitizers.record.fault.actor.address == source + 128 + 32
+        sanitizers.close()
 
 
 def test_without_sanitizers_the_same_programs_run() -> None:

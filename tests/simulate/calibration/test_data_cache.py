@@ -74,6 +74,13 @@ def test_a_written_line_is_read_first_and_written_back_when_it_goes(bench: Bench
     assert write(bench, 1, SRAM + 4 * SAME_SET, 4).traffic == {"axi_sram": Traffic(32, 32, 0)}
 
 
+def test_stores_that_miss_go_on_at_the_speed_of_line_fills(bench: Bench) -> None:
+    """A store waits in the buffer until its line is there; the buffer is soon full."""
+    further = turns_of(bench, assemble(WRITE), "itcm", 100, SRAM, 64)
+    assert further.cycles == 100 * LINE_READ
+    assert further.stalls["store_buffer"] == pytest.approx(100 * (LINE_READ - 2), abs=5)
+
+
 def test_a_stream_of_stores_stops_allocating_after_three_lines(bench: Bench) -> None:
     """Cortex-M7 TRM (DDI0489), 5.4: a processor that writes whole lines reads none."""
     assert write(bench, 64 * 8, SRAM, 4).traffic == {"axi_sram": Traffic(3 * 32, 61 * 32, 0)}

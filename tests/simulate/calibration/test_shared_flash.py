@@ -134,9 +134,10 @@ def test_data_in_a_flash_are_waited_for_too(code: str) -> None:
     assert 1.05 * cycles[0] < cycles[1] < 3 * cycles[0]
 
 
-def test_code_in_a_ram_waits_for_a_copy_into_it() -> None:
+@pytest.mark.parametrize("board", ["stm32f469i-disco", "nucleo-u575zi-q"])
+def test_code_in_a_ram_waits_for_a_copy_into_it(board: str) -> None:
     """SRAM1 answers at once, but to one at a time."""
-    with Bench(load_board("stm32f469i-disco")) as bench:
+    with Bench(load_board(board)) as bench:
         address = bench.place(assemble(LONG_LOOP[8]), "sram1")
         quiet = bench.call(address, 1).cycles
         start_copy(bench, "flash")

@@ -31,6 +31,7 @@ def _facts(core: str, *rows: tuple[str, str, float]) -> list[Fact]:
 
 M4 = _facts(
     "cortex-m4",
+    ("supposed: barriers and special registers", "dsb; mrs r0, primask", 4),
     ("TRM: arithmetic 1", "add r0, r0, r1", 1),
     ("TRM: a shifted operand costs nothing", "eor r0, r0, r1, ror #3", 1),
     ("TRM: MUL 1", "mul r0, r0, r1", 1),
@@ -71,6 +72,7 @@ M4 = _facts(
 
 M7 = _facts(
     "cortex-m7",
+    ("supposed: barriers and special registers", "dsb; mrs r0, primask", 8),
     ("JNK: two adds", "add r0, r0, r8; add r1, r1, r9", 1),
     ("JNK: a chain of adds", "eor r0, r0, r1", 1),
     ("JNK: an early add serves its pair", "add.w r0, r0, r8; eor.w r1, r1, r0", 1),
@@ -140,6 +142,7 @@ M7 = _facts(
 
 M33 = _facts(
     "cortex-m33",
+    ("supposed: barriers and special registers", "dsb; mrs r0, primask", 4),
     ("JNK: no two additions at once", "adds r0, r0, r1; adds r2, r2, r3", 2),
     ("JNK: a shifted operand 2", "eor r0, r0, r1, ror #3", 2),
     ("JNK: which others hide", "eor r0, r0, r1, ror #3; add r2, r2, r3", 2),

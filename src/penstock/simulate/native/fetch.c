@@ -1,13 +1,6 @@
 /* What fetching instructions costs: instruction cache, flash accelerators, bare memories. */
 #include "timing.h"
 
-/* A line that is on its way is not asked for again, unless that were faster. */
-static int is_read_ahead(const ps_timing *t, const ps_accelerator *a, const ps_memory *memory,
-                         uint32_t line, uint64_t now) {
-  return a->prefetches && a->prefetched_line == (uint64_t)line + 1u &&
-         (t->next_event != UINT64_MAX || a->prefetch_ready < now + (uint64_t)memory->fetch);
-}
-
 /* Returns the stall of reading a line through a flash accelerator, which holds the latest lines
  * and, while the core works on one, reads the next. */
 uint64_t ps_accelerated(ps_timing *t, ps_accelerator *a, ps_memory *memory, uint32_t address,
@@ -18,7 +11,8 @@ uint64_t ps_accelerated(ps_timing *t, ps_accelerator *a, ps_memory *memory, uint
   if (*slot == line + 1u) {
     return 0;
   }
-  if (is_read_ahead(t, a, memory, line, now)) {
+  if (a->prefetches && a->prefetched_line == (uint64_t)line + 1u &&
+      a->prefetch_ready < now + (uint64_t)memory->fetch) {
     ready = a->prefetch_ready > now ? a->prefetch_ready : now;
   } else {
     ready = ps_read_beside(t, memory, now, memory->fetch);
