@@ -134,7 +134,7 @@ def test_elided_text_cannot_be_read() -> None:
         ('tensor "x" i8[3] data=base64:AAA', "no base64"),
         ('tensor "x" i8[1] variable=1', "expected bool, found 1"),
         ("inputs 3", "expected a name in quotes, found 3"),
-        ("op TELEPORT", "unknown operator 'TELEPORT'; known are CONV_2D"),
+        ("op TELEPORT", "unknown operator 'TELEPORT'; known are ADD, AVERAGE"),
         ('op RELU input="x" output="y" activation=swish', "'swish' is not a valid Activation"),
         ('op RELU input="x" output="y" volume=11', "RELU has no attribute volume"),
         ('op RELU input="x"', "missing"),

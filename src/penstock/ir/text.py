@@ -274,7 +274,7 @@ def _parse_data(value: object, shape: tuple[int, ...], dtype: DType) -> Array | 
 def _parse_operator(text: str) -> Operator:
     kind, _, _ = text.partition(" ")
     if kind not in OPERATORS:
-        raise ValueError(f"unknown operator {kind!r}; known are {', '.join(OPERATORS)}")
+        raise ValueError(f"unknown operator {kind!r}; known are {', '.join(sorted(OPERATORS))}")
     cls = OPERATORS[kind]
     hints = get_type_hints(cls)
     attributes = _parse_attributes(text[len(kind) :])
