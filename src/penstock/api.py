@@ -211,9 +211,7 @@ def compile(  # noqa: A001 - the verb that the field uses
     lowered = lower(source, board, options)
     built = _build_and_check(lowered, progress) if options.check else Built({}, None)
     progress("writing", None)
-    firmware = built.files.get(firmware_path(lowered.original.name))
-    if firmware is not None:
-        lowered = name_firmware(lowered, digest_firmware(firmware))
+    lowered = _name_built(lowered, built)
     files = {**lowered.files, **built.files}
     write_project(files, directory)
     return summarize_compile(
@@ -226,6 +224,11 @@ def compile(  # noqa: A001 - the verb that the field uses
         verified=options.check,
         footprint=built.footprint,
     )
+
+
+def _name_built(lowered: Lowered, built: Built) -> Lowered:
+    firmware = built.files.get(firmware_path(lowered.original.name))
+    return lowered if firmware is None else name_firmware(lowered, digest_firmware(firmware))
 
 
 def _build_and_check(lowered: Lowered, progress: Progress) -> Built:

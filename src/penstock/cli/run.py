@@ -123,14 +123,20 @@ def run(
         )
     if labels is not None:
         labels = fit_labels(labels, outcome.output_tensors[0].element_count)
+    _write_files(outcome, output_path, trace_path)
+    write_json(outcome.result.to_json(), json_path)
+    if json_path != STANDARD_OUTPUT:
+        show_run(outcome, labels)
+
+
+def _write_files(
+    outcome: api.RunOutcome, output_path: Path | None, trace_path: Path | None
+) -> None:
     if output_path is not None:
         names = [tensor.name for tensor in outcome.output_tensors]
         write_file(output_path, encode_outputs(names, outcome.outputs, output_path.suffix.lower()))
     if trace_path is not None:
         write_file(trace_path, _trace_of(outcome))
-    write_json(outcome.result.to_json(), json_path)
-    if json_path != STANDARD_OUTPUT:
-        show_run(outcome, labels)
 
 
 def _trace_of(outcome: api.RunOutcome) -> bytes:

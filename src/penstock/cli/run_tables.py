@@ -101,9 +101,7 @@ def _show_cost(result: RunResult) -> None:
             "the rest was removed by the passes"
         )
     if result.time is not None:
-        show_energy(result.energy)
-        show_stalls(result.time)
-        show_traffic(result.time)
+        show_spent(result.energy, result.time)
     count = len(result.operators)
     shown = min(count, OPERATORS_SHOWN)
     cut = f"{shown} of {count} operators" if shown < count else f"{count} operators"
@@ -133,7 +131,14 @@ def _details(result: RunResult, executed: int) -> str:
     return ", ".join(parts)
 
 
-def show_energy(energy: Energy) -> None:
+def show_spent(energy: Energy, time: RunTime) -> None:
+    """Print what a stretch of execution costs, what it waited for, and what it moved."""
+    _show_energy(energy)
+    _show_stalls(time)
+    _show_traffic(time)
+
+
+def _show_energy(energy: Energy) -> None:
     """Print what it costs, with the band that it lies in, or why that is not known."""
     total = energy.total
     if total is None:
@@ -156,7 +161,7 @@ def _millijoules(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
-def show_stalls(time: RunTime) -> None:
+def _show_stalls(time: RunTime) -> None:
     """Print what the core waited for, in cycles."""
     waited = sum(time.stalls.values())
     table = plain_table()
@@ -169,7 +174,7 @@ def show_stalls(time: RunTime) -> None:
     stdout.print(table)
 
 
-def show_traffic(time: RunTime) -> None:
+def _show_traffic(time: RunTime) -> None:
     """Print the bytes moved, by memory."""
     table = plain_table()
     add_columns(table, ("memory",), ("memory", "read", "written", "instructions"))

@@ -4,6 +4,7 @@ import codecs
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.markup import escape
@@ -18,7 +19,7 @@ from penstock.cli.parameters import (
     refuse_overwriting,
     virtual_board,
 )
-from penstock.cli.run_tables import show_energy, show_stalls, show_traffic
+from penstock.cli.run_tables import show_spent
 from penstock.cli.tables import add_columns, format_share, plain_table
 from penstock.errors import InputError
 from penstock.units import format_count
@@ -133,19 +134,11 @@ def _number(_context: click.Context, parameter: click.Parameter, value: str | No
 def simulate_command(
     file: Path,
     board: str,
-    base: int | None,
-    vectors: int | None,
-    stack: int | None,
-    start: str | None,
-    end: str | None,
-    pass_number: int,
-    calls: tuple[str, ...],
-    after: str | None,
     loads: tuple[str, ...],
     caches: str | None,
     peripherals: str,
-    instruction_limit: int,
     json_path: Path | None,
+    **choices: Any,
 ) -> None:
     """Run any firmware on a virtual board and count it.
 
@@ -153,23 +146,16 @@ def simulate_command(
     vector table; what it prints by semihosting is shown, and its exit status. A PLACE is a symbol
     or an address, either with +OFFSET. docs/simulate.md says more.
     """
-    loaded = {f"what --load reads, {load}": Path(load.rpartition("@")[0]) for load in loads}
-    refuse_overwriting(
-        {"the firmware": file, "the board": board_file(board), **loaded}, {"--json": json_path}
-    )
+    # The other options have the names of what they choose.
     options = api.ProgramOptions(
-        base=base,
-        vectors=vectors,
-        stack=stack,
-        start=start,
-        end=end,
-        pass_number=pass_number,
-        calls=calls,
-        after=after,
         loads=loads,
         has_caches=None if caches is None else caches == "on",
         ignores_peripherals=peripherals == "ignore",
-        instruction_limit=instruction_limit,
+        **choices,
+    )
+    loaded = {f"what --load reads, {load}": Path(load.rpartition("@")[0]) for load in loads}
+    refuse_overwriting(
+        {"the firmware": file, "the board": board_file(board), **loaded}, {"--json": json_path}
     )
     with progress_bar() as progress:
         result = api.simulate(
@@ -214,9 +200,7 @@ def _show(result: api.ProgramResult) -> None:
             f"{time.clock_hz / 1e6:g} MHz, {instructions}",
             soft_wrap=True,
         )
-        show_energy(result.energy)
-        show_stalls(time)
-        show_traffic(time)
+        show_spent(result.energy, time)
         _show_caches(result.caches)
     _show_functions(result)
     _show_end(result)

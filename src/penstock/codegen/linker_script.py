@@ -37,14 +37,7 @@ def emit_linker_script(
     weights = _region(board, placement.weights, "weights")
     arena = _region(board, placement.arena, "arena")
     stack = _region(board, placement.stack, "stack")
-    for region, what in ((arena, "arena"), (stack, "stack")):
-        if not region.is_writable:
-            raise InputError(f"the {what} cannot be placed in '{region.name}': it is read-only")
-    if code.is_writable:
-        raise InputError(
-            f"code cannot be placed in '{code.name}': it is empty at reset",
-            help="place code in flash",
-        )
+    _check_kinds(code, {"arena": arena, "stack": stack})
     return _TEMPLATE.format(
         title=board.title,
         regions="\n".join(_memory_line(region) for region in board.regions),
@@ -68,6 +61,17 @@ def _region(board: Board, name: str, what: str) -> MemoryRegion:
             f"board '{board.name}' has no memory '{name}' for {what}; its memories are "
             + ", ".join(region.name for region in board.regions)
         ) from None
+
+
+def _check_kinds(code: MemoryRegion, written: dict[str, MemoryRegion]) -> None:
+    for what, region in written.items():
+        if not region.is_writable:
+            raise InputError(f"the {what} cannot be placed in '{region.name}': it is read-only")
+    if code.is_writable:
+        raise InputError(
+            f"code cannot be placed in '{code.name}': it is empty at reset",
+            help="place code in flash",
+        )
 
 
 def _memory_line(region: MemoryRegion) -> str:

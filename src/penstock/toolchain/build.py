@@ -147,11 +147,14 @@ def link_firmware(
         objects += compile_objects(
             chosen, chosen.support_sources, Path(folder) / "support", flags=_support_flags(chosen)
         )
-        # zig names an entry of its own, which wins over the script's, unless it is given one.
-        link_flags = (*compile_flags, "-T", str(linker_script.absolute()))
-        link_flags += (f"-Wl,--entry={entry}", "-Wl,--gc-sections")
+        link_flags = (*compile_flags, *_script_flags(linker_script, entry))
         _link(chosen, objects, out, link_flags, chosen.link_flags)
     return out
+
+
+def _script_flags(linker_script: Path, entry: str) -> tuple[str, ...]:
+    """The entry is named because zig names one of its own, which wins over the script's."""
+    return ("-T", str(linker_script.absolute()), f"-Wl,--entry={entry}", "-Wl,--gc-sections")
 
 
 def _support_flags(compiler: Compiler) -> tuple[str, ...]:

@@ -55,13 +55,17 @@ def run_tool(
             help="close other programs, or try the other compiler: PENSTOCK_COMPILER=gcc or zig",
         ) from error
     if finished.returncode != 0:
-        diagnostics = finished.stderr or finished.stdout
-        raise ToolError(
-            f"{name!r} failed with status {finished.returncode} at {purpose}:\n"
-            f"{_first_lines(diagnostics)}",
-            help=space_help() if any(words in diagnostics for words in _DISK_FULL) else "",
-        )
+        raise _failure(name, finished, purpose)
     return finished.stdout
+
+
+def _failure(name: str, finished: subprocess.CompletedProcess[str], purpose: str) -> ToolError:
+    diagnostics = finished.stderr or finished.stdout
+    return ToolError(
+        f"{name!r} failed with status {finished.returncode} at {purpose}:\n"
+        f"{_first_lines(diagnostics)}",
+        help=space_help() if any(words in diagnostics for words in _DISK_FULL) else "",
+    )
 
 
 def _first_lines(text: str) -> str:
