@@ -38,6 +38,7 @@ from penstock.simulate.timing_records import (
     EdgeRecord,
     MemoryRecord,
     OnAttributes,
+    OnUnaligned,
     TimingRecord,
     ZoneRecord,
 )
@@ -148,6 +149,7 @@ class Timing:
             describe_block=DescribeBlock(self._describe_block),
             describe_edge=DescribeEdge(self._describe_edge),
             on_attributes=OnAttributes(self._on_attributes),
+            on_unaligned=OnUnaligned(self._on_unaligned),
             memories=self._memories,
             memory_count=len(self._memories),
             counters=self._counters,
@@ -195,7 +197,8 @@ class Timing:
                 ranges = self._mpu.ranges(base, base + region.size_bytes)
                 has_cache = reaches_cache(self._board, region, base)
                 for start, end, attributes in ranges:
-                    key = (number, attributes if has_cache else UNCACHED, accelerated)
+                    keeps = has_cache or attributes.is_device
+                    key = (number, attributes if keeps else UNCACHED, accelerated)
                     zone = numbers.setdefault(key, len(numbers) + 1)
                     self._zone_of_page[start // PAGE_BYTES : -(-end // PAGE_BYTES)] = zone
         if len(numbers) >= ZONES_MAX:
@@ -250,6 +253,18 @@ class Timing:
             self._set_zones()
         except BaseException as error:
             self._fail(error)
+
+    def _on_unaligned(self, address: int, size_bytes: int, is_write: int, block: int) -> None:
+        window = self._memory.window_at(address)
+        place = "in no memory" if window is None else f"in '{window.region.name}'"
+        verb = "writes" if is_write else "reads"
+        self._fail(
+            SimulationError(
+                f"the code at {block:#010x} {verb} {size_bytes} bytes at {address:#010x} {place}, "
+                "which is no multiple of their size, and Device memory for the core",
+                help="the core takes a usage fault there; set up an MPU region of Normal memory",
+            )
+        )
 
     def _fail(self, error: BaseException) -> int:
         """Keep an error that cannot cross the emulator; the controlling thread raises it."""

@@ -130,6 +130,9 @@ DescribeEdge = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32, ctypes.POINTER(EdgeRecord)
 )
 OnAttributes = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)
+OnUnaligned = ctypes.CFUNCTYPE(
+    None, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32
+)
 
 
 class TimingRecord(ctypes.Structure):
@@ -146,6 +149,7 @@ class TimingRecord(ctypes.Structure):
         ("system_page", ctypes.c_void_p),
         ("trace_page", ctypes.c_void_p),
         ("on_attributes", OnAttributes),
+        ("on_unaligned", OnUnaligned),
         ("instruction_cache", CacheRecord),
         ("data_cache", CacheRecord),
         ("instruction_accelerator", AcceleratorRecord),

@@ -159,6 +159,18 @@ static uint64_t read_word(ps_memory *memory, uint32_t address, uint32_t size_byt
   return occupy(memory, now, cost + ps_open_row(memory, address)) - now;
 }
 
+/* What lies in two words is read in two accesses. */
+static uint64_t read_words(ps_memory *memory, uint32_t address, uint32_t size_bytes,
+                           uint64_t now) {
+  const uint32_t room = 4u - (address & 3u);
+  uint64_t stall;
+  if (size_bytes <= room) {
+    return read_word(memory, address, size_bytes, now);
+  }
+  stall = read_word(memory, address, room, now);
+  return stall + read_word(memory, address + room, size_bytes - room, now + stall);
+}
+
 static void read_uncached(ps_timing *t, const ps_zone *zone, uint32_t address,
                           uint32_t size_bytes) {
   ps_memory *memory = &t->memories[zone->memory];
@@ -170,7 +182,7 @@ static void read_uncached(ps_timing *t, const ps_zone *zone, uint32_t address,
   if (zone->is_accelerated && t->data_accelerator.line_count != 0u) {
     stall = ps_accelerated(t, &t->data_accelerator, memory, address, ps_here(t));
   } else if (memory->word_read != 0) {
-    stall = read_word(memory, address, size_bytes, ps_here(t));
+    stall = read_words(memory, address, size_bytes, ps_here(t));
   }
   if (stall != 0) {
     ps_stall(t, cause_of(memory), stall);

@@ -233,6 +233,9 @@ void ps_timing_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int i
   if ((address & (size_bytes - 1u) & 3u) != 0u) {
     const int is_buffered = is_write && t->store_entries > 1u;
     const int64_t penalty = is_buffered ? 0 : is_write ? t->unaligned_store : t->unaligned_load;
+    if (zone->is_device) {
+      t->on_unaligned(address, size_bytes, is_write != 0, t->blocks[t->previous].address);
+    }
     if (penalty != 0) {
       ps_stall(t, PS_CAUSE_ALIGNMENT, (uint64_t)penalty);
     }

@@ -126,6 +126,8 @@ typedef struct ps_timing {
   uint8_t *system_page;  /* 0xE000E000 */
   uint8_t *trace_page;   /* 0xE0001000 */
   void (*on_attributes)(uint32_t offset, uint32_t value); /* the MPU was written */
+  /* A device was accessed as only memory can be, by a block of code. */
+  void (*on_unaligned)(uint32_t address, uint32_t size_bytes, uint32_t is_write, uint32_t block);
   ps_cache instruction_cache;
   ps_cache data_cache;
   ps_accelerator instruction_accelerator;
