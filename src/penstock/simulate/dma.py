@@ -5,6 +5,8 @@ import mmap
 from dataclasses import dataclass
 
 from penstock.boards.board import Board, MemoryRegion
+from penstock.boards.costs import TICKS_PER_CYCLE
+from penstock.boards.memories import PAGE_BYTES
 from penstock.boards.paths import is_on_core_bus, is_tightly_coupled
 from penstock.boards.timing import (
     DmaController,
@@ -22,9 +24,6 @@ from penstock.simulate.dma_records import (
 )
 from penstock.simulate.memory import BoardMemory
 from penstock.simulate.timing_records import TimingRecord
-
-TICKS_PER_CYCLE = 256
-PAGE_BYTES = 4096
 
 _KINDS = {DmaKind.STREAM: 0, DmaKind.MDMA: 1, DmaKind.GPDMA: 2}
 """Of the controllers whose registers are modelled: ``ps_dma_kind``."""

@@ -4,8 +4,9 @@ import ctypes
 from collections.abc import Iterator, Sequence
 
 from penstock.boards.board import Board, PeripheralRange
+from penstock.boards.memories import PAGE_BYTES
 from penstock.boards.provenance import Confidence, Provenance
-from penstock.simulate.machine import PAGE_BYTES, Machine
+from penstock.simulate.machine import Machine
 from penstock.simulate.monitor import STOP_ACCESS, STOP_NONE, load_native
 from penstock.simulate.monitor_records import PollingRecord
 

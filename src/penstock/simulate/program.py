@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from penstock.boards.board import Board
 from penstock.errors import InputError, SimulationError, UnsupportedError, os_reason
@@ -94,14 +93,14 @@ def simulate_program(
     """
     check_options(options)
     image = read_image(path, options.base)
-    with _Program(image, board, options, on_output, progress) as program:
+    with closing(_Program(image, board, options, on_output, progress)) as program:
         if options.calls:
             return program.run_calls()
         return program.run_stretch()
 
 
 class _Program:
-    """A board with an image; a context manager, used once."""
+    """A board with an image; used once."""
 
     def __init__(
         self,
@@ -131,15 +130,8 @@ class _Program:
         self._instructions_left = options.instruction_limit
         self._counting_since = time.perf_counter()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Release everything; no other method may be called afterwards."""
         self._machine.close()
 
     def run_stretch(self) -> ProgramRun:

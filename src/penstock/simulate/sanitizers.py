@@ -5,8 +5,9 @@ import mmap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from penstock.boards.costs import TICKS_PER_CYCLE
 from penstock.errors import SimulationError
-from penstock.simulate.dma import TICKS_PER_CYCLE, Dma
+from penstock.simulate.dma import Dma
 from penstock.simulate.memory import BoardMemory
 from penstock.simulate.sanitizer_records import (
     ActorRecord,

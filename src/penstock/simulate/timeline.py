@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from penstock.boards.board import Board
+from penstock.boards.costs import TICKS_PER_CYCLE
 from penstock.simulate.dma import Dma, Transfer
 from penstock.simulate.monitor import load_native
 from penstock.simulate.timeline_records import MarkRecord, MovedRecord, TimelineRecord
-from penstock.simulate.timing import TICKS_PER_CYCLE, Timing, Traffic
+from penstock.simulate.timing import Timing, Traffic
 from penstock.simulate.timing_records import Cause
 
 
