@@ -163,7 +163,11 @@ class Machine:
         return bool(shorten(self._uc._uch, ctypes.c_void_p(search)))
 
     def _map(self, memory: BoardMemory) -> None:
-        for window in memory.windows:
+        """Map the largest first: otherwise Unicorn 2.1.3 gives several the same internal place.
+
+        It then takes stores into one for stores into code of another, which it translates anew.
+        """
+        for window in sorted(memory.windows, key=lambda w: -w.region.size_bytes):
             protection = _PROTECTION_READ
             protection |= _PROTECTION_WRITE if window.region.is_writable else 0
             protection |= _PROTECTION_EXECUTE if window.is_executable else 0

@@ -1,0 +1,32 @@
+"""The emulator translates code once: stores elsewhere do not make it forget."""
+
+import pytest
+
+from penstock.boards import Board, board_names, load_board
+from penstock.boards.board import MemoryRegion
+from tests.simulate.calibration.bench import Bench
+from tests.simulate.pipeline.assembly import assemble_all
+
+EDGE_GENERATED = 32768  # UC_HOOK_EDGE_GENERATED
+TURNS, PLACE = 300, 0x1AC0
+LOOP = "str r3, [r1]; subs r0, r0, #1; bne 1b; bx lr"
+FEW = 30
+
+
+def writable(board: Board) -> list[MemoryRegion]:
+    return [r for r in board.regions if r.is_writable and r.size_bytes > PLACE + 64]
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_stores_do_not_meet_code_at_the_same_offset(name: str) -> None:
+    """Unicorn 2.1.3 confuses memories that were mapped before larger ones."""
+    code = assemble_all([LOOP])[LOOP]
+    board = load_board(name)
+    flash = next(r for r in board.regions if not r.is_writable)
+    with Bench(board) as bench:
+        translated: list[None] = []
+        bench.machine._uc.hook_add(EDGE_GENERATED, lambda *_: translated.append(None))
+        bench.memory.write(flash.base + PLACE, code)
+        for region in writable(board):
+            bench.call(flash.base + PLACE, TURNS, region.base + PLACE)
+        assert len(translated) < FEW * len(writable(board))
