@@ -26,7 +26,7 @@ LOOPS = {
     "indexed": "and r3, r0, #0xfc; ldr r4, [r1, r3]; strh.w r4, [r2, r3, lsl #1]",
     "lists": "ldmia r1!, {r3, r4, r5, r6}; push {r3, r4, r5, r6}; pop {r3, r4}; add sp, #8",
     "floats": "vldr s0, [r1, #4]; vldmia r1!, {s1, s2}; vstr d0, [r2]; vadd.f32 s0, s1",
-    "predicated": "cmp r0, #7; it eq; ldreq r3, [r1, r0]; strb r3, [r2, #3]",
+    "predicated": "cmp r0, #8; it eq; ldreq r3, [r1, r0]; strb r3, [r2, #3]",
     "pointers": "ldr r3, [r1, #4]; ldr r4, [r2], #4; uxtb r3, r3; ldr r5, [r2, r3, lsl #2]",
 }
 AGAIN = "; subs r0, r0, #1; bne 1b; bx lr"
