@@ -107,7 +107,8 @@ def read_firmware(path: Path) -> Firmware:
             if machine != _EM_ARM or elf.elfclass != 32 or not elf.little_endian:
                 raise InputError(
                     f"{path} is an ELF file for {machine}, {elf.elfclass} bits; "
-                    "allowed is 32-bit little-endian Arm"
+                    "allowed is 32-bit little-endian Arm",
+                    help="give what the compiler made for the microcontroller",
                 )
             symbols = tuple(_symbols(elf))
             return Firmware(
@@ -118,7 +119,10 @@ def read_firmware(path: Path) -> Firmware:
                 sizes={name: size for name, _, size, _ in symbols if size},
             )
     except (OSError, ELFError) as error:
-        raise InputError(f"{path} cannot be read as an ELF file: {error}") from error
+        raise InputError(
+            f"{path} cannot be read as an ELF file: {error}",
+            help="give the file that would be flashed, whole",
+        ) from error
 
 
 def _segments(elf: Any) -> Iterator[Segment]:
