@@ -38,6 +38,8 @@ def test_the_example_is_a_board_that_can_be_compiled_for(tmp_path: Path) -> None
     path.write_text(EXAMPLE, encoding="utf-8")
     board = load_board_file(path)
     assert (board.name, len(board.regions), len(board.dma_controllers)) == ("weir-m7", 4, 1)
+    assert all(region.timing is not None for region in board.regions)
+    assert board.power is not None
     assert board.region("sdram").timing is not None
     plan = plan_execution(select_kernels(classifier()), board, weights_in="qspi", arena_in="sdram")
     assert plan.placement is not None

@@ -132,6 +132,10 @@ CASES: list[tuple[Callable[[str], str], str]] = [
     (lambda t: t.replace('title = "a board"', ""), "key 'title' is missing"),
     (lambda t: t.replace('title = "a board"', "title = 3"), "a text that is not empty"),
     (lambda t: t.replace("[core]", "[[core]]"), "'core' is [{"),
+    (
+        lambda t: t.replace("cortex-m7", "cortex-m99"),
+        "'name' is 'cortex-m99'; allowed is one of cortex-m3,",
+    ),
     (lambda t: t.replace("[[memory]]", "[memory]"), "an array of tables"),
     (lambda t: t + t[t.index("[[peripheral]]") :], "two [[peripheral]] are named 'bus'"),
     (lambda t: t + "=", "is not TOML"),

@@ -18,7 +18,7 @@ from penstock.toolchain import (
 )
 from tests.simulate.dma_firmware import COPY, DmaBoard, Flag, dma_board, free_range, reached
 
-BOARDS = [name for name in board_names() if load_board(name).core.name != "cortex-m0"]
+BOARDS = board_names()
 
 
 def copy_and_compare(virtual: DmaBoard, chance: random.Random, size_max: int) -> None:

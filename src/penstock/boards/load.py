@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.boards.board import Board, Core, MemoryRegion, PeripheralRange
+from penstock.boards.cores import known_cores
 from penstock.boards.devices import read_cache, read_dma, read_power
 from penstock.boards.memories import ADDRESS_LIMIT, CLOCK_HZ_MAX, read_peripheral, read_region
 from penstock.boards.tables import (
@@ -18,6 +19,7 @@ from penstock.boards.tables import (
     read_table,
     read_tables,
     read_text,
+    wrong,
 )
 from penstock.boards.timing import Cache, DmaController
 from penstock.errors import InputError, os_reason
@@ -121,7 +123,10 @@ def _sources(document: Document, where: str) -> Mapping[str, str]:
 def _core(document: Document, where: str, context: Context) -> Core:
     values = read_table(document, "core", where)
     table = Table(values, f"{where}, [core]", "core", context, ("name",), ("fpu",))
-    return Core(name=table.text("name"), fpu=table.text("fpu") if table.has("fpu") else None)
+    name = table.text("name")
+    if name not in known_cores():
+        raise wrong(table.where, "name", name, f"one of {', '.join(known_cores())}")
+    return Core(name=name, fpu=table.text("fpu") if table.has("fpu") else None)
 
 
 def _cache(document: Document, key: str, where: str, context: Context) -> Cache | None:
