@@ -8,7 +8,7 @@ from importlib import resources
 
 from penstock.boards.tables import Context, Table
 
-_REQUIRED = ("fetch_bytes", "has_armv7m_mpu")
+_REQUIRED = ("fetch_bytes", "has_armv7m_mpu", "cpuid")
 _FILE = "cores.toml"
 
 
@@ -19,15 +19,17 @@ class CoreFacts:
     Attributes:
         fetch_bytes: of instructions, fetched at once where no cache or accelerator is.
         has_armv7m_mpu: whether its MPU is the one that the start-up code knows.
+        cpuid: what its register CPUID reads, of a revision that is on the market; 0: not known.
         pipeline: the tables that say how long its instructions take; None where nobody said.
     """
 
     fetch_bytes: int
     has_armv7m_mpu: bool
+    cpuid: int
     pipeline: str | None
 
 
-_UNKNOWN = CoreFacts(fetch_bytes=4, has_armv7m_mpu=True, pipeline=None)
+_UNKNOWN = CoreFacts(fetch_bytes=4, has_armv7m_mpu=True, cpuid=0, pipeline=None)
 """Of a core that the file does not have: its time is never asked for."""
 
 
@@ -51,5 +53,6 @@ def _facts(name: str, values: Mapping[str, object], context: Context) -> CoreFac
     return CoreFacts(
         fetch_bytes=table.power_of_two("fetch_bytes", 2, 32),
         has_armv7m_mpu=table.flag("has_armv7m_mpu"),
+        cpuid=table.address("cpuid"),
         pipeline=table.text("pipeline") if table.has("pipeline") else None,
     )

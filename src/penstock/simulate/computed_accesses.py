@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.boards.memories import PAGE_BYTES
 from penstock.errors import PenstockError
 from penstock.simulate.memory import BoardMemory
 from penstock.simulate.monitor_records import AddressStepRecord, Derive, MonitorRecord
 from penstock.simulate.pipeline import decode_block
 from penstock.simulate.pipeline.addresses import derive_addresses
 
-PAGE_BYTES = 4096
 STEPS_MAX = 256
 """``PS_STEPS_MAX`` of native/addresses.h."""
 WATCHED = -1

@@ -12,6 +12,7 @@ from penstock.simulate.monitor import (
     STOP_ASLEEP,
     STOP_EXCEPTION,
     STOP_LIMIT,
+    STOP_MEMORY,
     STOP_STACK,
     STOP_UNALIGNED,
     STOP_UNDEFINED,
@@ -127,6 +128,8 @@ def _what(machine: Machine, memory: BoardMemory, number: int | None) -> tuple[st
             "interrupts are modelled",
             "start the transfer before WFI or WFE, and enable its interrupt; or " + _COUNT_LESS,
         )
+    if record.reason == STOP_MEMORY:
+        return "cannot go on: this computer has no memory left", "end other programs, and try again"
     if record.reason == STOP_LIMIT:
         return (
             f"ran for {machine.monitor.instructions} instructions and was not done",

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from penstock.boards.board import Core
+from penstock.boards.memories import PAGE_BYTES
 from penstock.errors import SimulationError, ToolError, UnsupportedError
 from penstock.simulate.computed_accesses import ComputedAccesses
 from penstock.simulate.dma import Dma
@@ -20,8 +21,6 @@ UNICORN_VERSION = "2.1.3"
 """The only version accepted: 2.1.4 loads wrong values in IT blocks when hooks are set."""
 
 POLL_SECONDS = 0.1
-PAGE_BYTES = 4096
-"""Granularity of the memory map; the emulator's own 1 KiB makes its translation cache miss more."""
 
 _HOOK_EXCEPTION, _HOOK_BLOCK, _HOOK_INVALID_ACCESS = 1, 8, 1008
 _HOOK_UNDEFINED, _HOOK_READ, _HOOK_WRITE = 16384, 1024, 2048
@@ -73,6 +72,7 @@ def _processor(unicorn: ModuleType, core: Core) -> Any:
         )
     processor = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
     processor.ctl_set_cpu_model(model)
+    # Its own pages of 1 KiB make its translation cache miss more.
     processor.ctl_set_page_size(PAGE_BYTES)
     return processor
 

@@ -22,7 +22,8 @@ from penstock.toolchain import cached_shared_library
     STOP_STACK,
     STOP_TIMING,
     STOP_ASLEEP,
-) = range(9)
+    STOP_MEMORY,
+) = range(10)
 """``stop_reason`` of monitor.c."""
 
 _SOURCES = (

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from penstock.boards.board import Board, MemoryRegion
-from penstock.boards.costs import region_costs
+from penstock.boards.cores import core_facts
+from penstock.boards.costs import TICKS_PER_CYCLE, region_costs
+from penstock.boards.memories import PAGE_BYTES
 from penstock.boards.paths import is_accelerated, is_tightly_coupled, reaches_cache
 from penstock.boards.timing import Accelerator, Cache
 from penstock.errors import SimulationError, UnsupportedError
@@ -43,8 +45,6 @@ from penstock.simulate.timing_records import (
     ZoneRecord,
 )
 
-TICKS_PER_CYCLE = 256
-PAGE_BYTES = 4096
 _PAGE_COUNT = 1 << 20
 SYSTEM_PAGE, TRACE_PAGE = 0xE000_E000, 0xE000_1000
 """System control space and data watchpoint unit: ARMv7-M ARM (DDI0403) B3.2 and C1.8."""
@@ -53,14 +53,6 @@ _WORD = struct.Struct("<I")
 _CPUID_AT, _CCR_AT, _CLIDR_AT = 0xD00, 0xD14, 0xD78
 _CCR_CACHES = 3 << 16
 """The enable bits of the data and the instruction cache: ARMv7-M ARM (DDI0403), B3.2.8."""
-_CPUIDS = {
-    "cortex-m3": 0x412F_C231,
-    "cortex-m4": 0x410F_C241,
-    "cortex-m7": 0x411F_C271,
-    "cortex-m33": 0x410F_D213,
-}
-"""CPUID by core, of revisions that are on the market: Technical Reference Manuals."""
-
 _CLIDR_SEPARATE_CACHES = 0x0900_0003
 """Level 1 has an instruction and a data cache: Cortex-M7 TRM (DDI0489), 4.5.5."""
 
@@ -175,7 +167,7 @@ class Timing:
     def _identify(self) -> None:
         """Fill the registers that say which core this is and what caches it has."""
         page = self._pages[SYSTEM_PAGE]
-        _WORD.pack_into(page, _CPUID_AT, _CPUIDS.get(self._board.core.name, 0))
+        _WORD.pack_into(page, _CPUID_AT, core_facts(self._board.core.name).cpuid)
         if self._board.data_cache is not None:
             _WORD.pack_into(page, _CLIDR_AT, _CLIDR_SEPARATE_CACHES)
 

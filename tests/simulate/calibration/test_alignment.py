@@ -3,9 +3,8 @@
 import pytest
 
 from penstock.boards import Board, load_board
-from penstock.boards.costs import region_costs
+from penstock.boards.costs import TICKS_PER_CYCLE, region_costs
 from penstock.errors import SimulationError
-from penstock.simulate.timing import TICKS_PER_CYCLE
 from tests.simulate.calibration.bench import Bench, turns_of
 from tests.simulate.calibration.code import LOAD, WRITE, assemble
 

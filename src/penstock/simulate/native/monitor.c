@@ -28,7 +28,8 @@ typedef enum stop_reason {
   STOP_UNALIGNED = 5, /* an instruction that requires alignment */
   STOP_STACK = 6,     /* the stack has grown into the memory below it */
   STOP_TIMING = 7,    /* code whose cost is not known, or what a sanitizer found */
-  STOP_ASLEEP = 8     /* asleep, and nothing will wake the core */
+  STOP_ASLEEP = 8,    /* asleep, and nothing will wake the core */
+  STOP_MEMORY = 9     /* this computer has no memory left to count with */
 } stop_reason;
 
 static uint32_t read_register(monitor *m, void *engine, int number) {
@@ -144,7 +145,7 @@ void ps_monitor_on_block(void *engine, uint64_t address, uint32_t size, monitor 
   if (entry == NULL || entry->instructions == 0u || entry->size_bytes != size) {
     entry = describe(m, engine, (uint32_t)address, size);
     if (entry == NULL) {
-      stop(m, engine, STOP_LIMIT);
+      stop(m, engine, STOP_MEMORY);
       return;
     }
   }
