@@ -107,14 +107,38 @@ def lower(
     original = replace(load_model(model), name=identifier(Path(named).stem))
     program = select_kernels(run_passes(original))
     plan = plan_execution(program, target, weights_in=options.weights_in, arena_in=options.arena_in)
-    validate_plan(plan, target)
     manifest = ProjectManifest(
         original.name, named, plan.board, options.weights_in, options.arena_in
     )
-    files = emit_complete_project(plan, target, manifest, model.read_bytes())
-    if board.endswith(BOARD_SUFFIX):
-        files[board_path(plan.board)] = Path(board).read_bytes()
-    return Lowered(original, plan, target, manifest, files)
+    lowered = lower_plan(original, plan, target, manifest, model.read_bytes())
+    if not board.endswith(BOARD_SUFFIX):
+        return lowered
+    described = {board_path(plan.board): Path(board).read_bytes()}
+    return replace(lowered, files={**lowered.files, **described})
+
+
+def lower_plan(
+    original: Graph,
+    plan: ExecutionPlan,
+    board: Board | None,
+    manifest: ProjectManifest,
+    model: bytes,
+) -> Lowered:
+    """Check a plan and print its C; nothing is written.
+
+    Args:
+        original: the graph that it was planned from, before the passes.
+        plan: the program with a home for every byte.
+        board: None for the host.
+        manifest: what the project is made from.
+        model: the file's bytes.
+
+    Raises:
+        PenstockError: a broken plan, or code that the board cannot start.
+    """
+    validate_plan(plan, board)
+    files = emit_complete_project(plan, board, manifest, model)
+    return Lowered(original, plan, board, manifest, files)
 
 
 def name_firmware(lowered: Lowered, firmware_sha256: str | None) -> Lowered:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from penstock.bench.cases import fitting_networks
 from penstock.boards.board import Board, MemoryKind
 from penstock.codegen.project_files import ProjectManifest
-from penstock.codegen.project_layout import emit_complete_project
 from penstock.errors import CapacityError
 from penstock.frontends.inputs import random_inputs
 from penstock.ir.graph import Graph
 from penstock.kernels.selection import select_kernels
-from penstock.pipeline import Lowered, open_board, write_temporarily
+from penstock.pipeline import lower_plan, open_board, write_temporarily
 from penstock.planning import ExecutionPlan, plan_execution
 from penstock.planning.estimate.features import call_features
 from penstock.simulate.simulation import Simulation, run_inference
@@ -78,8 +77,7 @@ def run_network(graph: Graph, plan: ExecutionPlan, board: Board) -> Simulation:
         PenstockError: it does not fit, or a tool is missing.
     """
     manifest = ProjectManifest(graph.name, graph.name, plan.board, None, None)
-    files = emit_complete_project(plan, board, manifest, b"")
-    lowered = Lowered(graph, plan, board, manifest, files)
+    lowered = lower_plan(graph, plan, board, manifest, b"")
     with ExitStack() as stack:
         opened = open_board(lowered, board, write_temporarily(lowered, stack), stack)
         return run_inference(opened.machine, random_inputs(graph, INPUT_SEED).arrays)  # type: ignore[arg-type]
