@@ -52,7 +52,7 @@ fit: $(STAMP) ## fit the estimate to the virtual boards anew
 
 docs: $(STAMP) ## write the generated pages of docs/ anew (needs the shared models)
 	PENSTOCK_UPDATE_DOCS=1 $(BIN)/python -m pytest -q -n $(JOBS) tests/test_models.py \
-	  tests/kernels/test_selection.py tests/estimate/test_all_models.py tests/boards/test_timing_docs.py
+	  tests/kernels/test_selection.py tests/estimate tests/boards/test_timing_docs.py
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -7,6 +7,14 @@ from typing import TypeVar
 
 import pytest
 
+from penstock.planning.estimate.accuracy import (
+    Accuracy,
+    load_accuracy,
+    parse_accuracy,
+    replace_accuracy,
+)
+from tests.estimate.tables import write_accuracy
+
 DOCS = Path(__file__).parents[1] / "docs"
 MODELS_PAGE = DOCS / "models.md"
 MODELS_HEADING = """\
@@ -30,13 +38,11 @@ MODELS_NOTES = """
     reads and writes beyond their ends, so that its answer is undefined.
 """
 
-ESTIMATE_PAGE = DOCS / "estimate.md"
-
 MAY_SKIP_IN_CI = ("root may write",)
 """Starts of the reasons that hold on a complete machine too."""
 
 _rows: list[str] = []
-_estimate_rows: list[str] = []
+_accuracy: list[Accuracy] = []
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -90,8 +96,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         for name, value in report.user_properties:
             if name == "models.md":
                 _rows.append(str(value))
-            elif name == "estimate.md":
-                _estimate_rows.append(str(value))
+            elif name == "accuracy":
+                _accuracy.extend(parse_accuracy(str(value)))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -99,15 +105,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     is_worker = hasattr(session.config, "workerinput")
     if is_worker or os.environ.get("PENSTOCK_UPDATE_DOCS") != "1":
         return
-    if _estimate_rows:
-        ESTIMATE_PAGE.write_text(_replace_rows(ESTIMATE_PAGE.read_text(), _estimate_rows))
+    if _accuracy:
+        write_accuracy(replace_accuracy(load_accuracy(), _accuracy))
     if _rows:
         MODELS_PAGE.write_text(MODELS_HEADING + "\n".join(sorted(_rows)) + "\n" + MODELS_NOTES)
-
-
-def _replace_rows(page: str, rows: list[str]) -> str:
-    """Return a page with each row of a table in the place of the one with the same first cell."""
-    by_cell = {row.split("|")[1]: row for row in rows}
-    lines = page.splitlines()
-    kept = [by_cell.get(line.split("|")[1], line) if "|" in line else line for line in lines]
-    return "\n".join(kept) + "\n"

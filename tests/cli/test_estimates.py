@@ -8,6 +8,7 @@ import pytest
 
 from penstock.cli.entry import run_command_line
 from penstock.kernels.catalogue import CATALOGUE
+from penstock.planning.estimate import accuracy
 from penstock.planning.estimate.coefficients import load_coefficients, parse_coefficients
 
 MODEL = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
@@ -23,14 +24,49 @@ def test_inspect_estimates_and_says_so(tmp_path: Path, capsys: pytest.CaptureFix
     assert penstock("inspect", MODEL, "--board", BOARD, "--optimized", "--json", result) == 0
     printed = capsys.readouterr().out
     assert re.search(rf"^Estimate for {BOARD}: [\d.]+ ms at 216 MHz, ", printed, re.MULTILINE)
-    assert "Nothing was run: half of such estimates are within 5 % of a simulation" in printed
+    stated = (
+        r"Nothing was run: of \d+ such estimates, weights in flash and the arena in internal RAM"
+    )
+    assert re.search(stated + r", half were within \d\.\d % of a simulation", printed)
+    assert "%, on this board; `penstock run --board` simulates." in printed
     assert "est. cycles" in printed
     found = json.loads(result.read_text())
     estimate = found["estimate"]
     assert (estimate["truth"], estimate["board"]) == ("estimate", BOARD)
     assert estimate["latency_ms"] == pytest.approx(estimate["cycles"] / 216e3)
+    assert (estimate["weights_kind"], estimate["arena_kind"]) == ("flash", "internal RAM")
+    assert (estimate["compared_on"], estimate["is_board_compared"]) == ([BOARD], True)
+    assert 0 < estimate["error_median"] < estimate["error_worst"] < 0.15
+    assert estimate["compared"] > 100
     steps = sum(row["estimated_cycles"] or 0 for row in found["operators"])
     assert 0.99 * estimate["cycles"] < steps < estimate["cycles"]
+
+
+def test_an_estimate_for_another_board_names_those_that_were_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = Path("src/penstock/boards/data/stm32f746g-disco.toml").read_text()
+    mine = tmp_path / "mine.toml"
+    mine.write_text(text.replace(f'name = "{BOARD}"', 'name = "mine"', 1))
+    assert penstock("inspect", MODEL, "--board", mine) == 0
+    printed = capsys.readouterr().out
+    assert "of a simulation and all within" in printed
+    assert f"{BOARD}, stm32f769i-disco, " in printed
+    assert "which have the same core, but never this board" in printed
+
+
+def test_an_estimate_like_none_that_was_compared_has_no_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accuracy, "load_accuracy", lambda: ())
+    result = tmp_path / "x.json"
+    assert penstock("inspect", MODEL, "--board", BOARD, "--json", result) == 0
+    homes = "weights in flash and the arena in internal RAM"
+    stated = f"no estimate for this core with {homes} was ever compared with a simulation"
+    assert f"Nothing was run: {stated}; " in capsys.readouterr().out
+    estimate = json.loads(result.read_text())["estimate"]
+    assert (estimate["error_median"], estimate["error_worst"]) == (None, None)
+    assert (estimate["compared"], estimate["compared_on"]) == (0, [])
 
 
 def test_rows_of_the_file_have_the_cycles_of_what_is_left_of_them(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from penstock.frontends.tflite import load_model
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import plan_execution
-from penstock.planning.estimate import ERROR_WORST, Estimate, estimate_plan
+from penstock.planning.estimate import Estimate, estimate_plan
+from penstock.planning.estimate.coefficients import load_coefficients
+from tests.estimate.comparing import ERROR_WORST
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
 PLACEMENTS = (("flash", "dtcm"), ("flash", "sram1"), ("qspi", "dtcm"), ("qspi", "sdram"))
@@ -36,6 +38,13 @@ def test_every_board_has_estimates(board: str) -> None:
 def test_slower_memories_take_longer() -> None:
     cycles = [estimate("stm32f746g-disco", *placement).cycles for placement in PLACEMENTS]
     assert cycles == sorted(set(cycles))
+
+
+def test_loads_overlap_within_one_memory_of_a_cortex_m4() -> None:
+    together = estimate("nucleo-l4r5zi", "sram3", "sram3")
+    apart = estimate("nucleo-l4r5zi", "sram3", "sram1")
+    assert 0.9 < together.cycles / apart.cycles < 0.99
+    assert all(not kernel.switches for kernel in load_coefficients("cortex-m7").kernels.values())
 
 
 def test_the_host_has_no_time() -> None:

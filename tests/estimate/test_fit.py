@@ -1,6 +1,7 @@
 """The fit finds costs that were planted."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import numpy as np
@@ -14,7 +15,9 @@ from penstock.bench.measure import Measured, MeasuredNetwork
 from penstock.boards import load_board
 
 BOARD = load_board("stm32f746g-disco")
-NO_STALLS = dict.fromkeys(("fetch", "internal", "external", "store_buffer", "dma_wait"), 0)
+NO_STALLS = dict.fromkeys(
+    ("fetch", "internal", "external", "store_buffer", "dma_wait", "alignment"), 0
+)
 REAL = st.floats(-10, 10, allow_nan=False)
 
 
@@ -34,7 +37,9 @@ def test_what_would_be_negative_is_0() -> None:
 
 
 def measured(features: Mapping[str, int], cycles: int, **stalls: int) -> Measured:
-    return Measured("ps_test", features, cycles, NO_STALLS | stalls, is_first=True)
+    return Measured(
+        "ps_test", features, cycles, NO_STALLS | stalls, is_first=True, has_weights=True
+    )
 
 
 def test_costs_are_found_apart_from_waits_for_memories() -> None:
@@ -45,6 +50,7 @@ def test_costs_are_found_apart_from_waits_for_memories() -> None:
             internal=30,
             fetch=11 * 4,
             store_buffer=2 * steps,
+            alignment=steps,
         )
         for steps in (1, 10, 200)
     )
@@ -60,3 +66,15 @@ def test_costs_are_found_apart_from_waits_for_memories() -> None:
         "stm32f746g-disco",
         "a compiler",
     )
+    assert kernel.switches == {}  # the core overlaps loads of different memories
+
+
+def test_loads_that_do_not_overlap_are_found_on_cores_that_care() -> None:
+    calls = [
+        measured({"call": 1, "step": steps}, 50 + 7 * steps, alignment=3 + steps)
+        for steps in (1, 10, 200)
+    ]
+    calls.append(replace(calls[0], stalls=NO_STALLS | {"alignment": 1000}, has_weights=False))
+    network = MeasuredNetwork("test", tuple(calls), 40, NO_STALLS)
+    fitted = fit_coefficients([network], load_board("stm32f469i-disco"), "a compiler", "1.0")
+    assert fitted.kernels["ps_test"].switches == pytest.approx({"call": 3, "step": 1})

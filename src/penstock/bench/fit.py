@@ -10,6 +10,7 @@ from penstock.boards.board import Board
 from penstock.boards.costs import TICKS_PER_CYCLE
 from penstock.planning.estimate.coefficients import HARNESS, CoreCoefficients, KernelCoefficients
 from penstock.planning.estimate.memory import fetch_cost
+from penstock.simulate.pipeline import PairRule, load_core
 
 _MEMORY_CAUSES = ("fetch", "internal", "external", "store_buffer", "dma_wait")
 _DIGITS = 4
@@ -44,11 +45,21 @@ def fit_coefficients(
 def _harness(network: MeasuredNetwork) -> Measured:
     steps = len(network.calls)
     features = {"call": 1, "any_step": int(steps > 0), "step": steps}
-    return Measured(HARNESS, features, network.harness_cycles, network.harness_stalls, True)
+    return Measured(
+        kernel=HARNESS,
+        features=features,
+        cycles=network.harness_cycles,
+        stalls=network.harness_stalls,
+        is_first=True,
+        has_weights=False,
+    )
 
 
 def _fit_kernel(calls: Sequence[Measured], board: Board) -> KernelCoefficients:
     cycles = _fit(calls, _own_cycles)
+    switches: Mapping[str, float] = {}
+    if load_core(board.core.name).memory.pair_rule is PairRule.SAME_MEMORY:
+        switches = _fit([call for call in calls if call.has_weights], _lost_overlap)
     stores = _fit(calls, lambda call: call.stalls["store_buffer"])
     predicted = [
         sum(cost * call.features.get(name, 0) for name, cost in cycles.items()) for call in calls
@@ -62,6 +73,7 @@ def _fit_kernel(calls: Sequence[Measured], board: Board) -> KernelCoefficients:
     lines = min(first) * TICKS_PER_CYCLE / line_ticks if line_ticks else 0.0
     return KernelCoefficients(
         cycles=cycles,
+        switches=switches,
         stores=stores,
         fetch_bytes=round(lines * line_bytes),
         cases=len(calls),
@@ -75,8 +87,15 @@ def _own_cycles(call: Measured) -> int:
     return call.cycles - sum(call.stalls[cause] for cause in _MEMORY_CAUSES)
 
 
+def _lost_overlap(call: Measured) -> int:
+    """Return what its loads lose by going from one memory to another."""
+    return call.stalls["alignment"]
+
+
 def _fit(calls: Sequence[Measured], wanted: Callable[[Measured], int]) -> Mapping[str, float]:
     """Fit costs of features so that relative errors are small, short and long calls alike."""
+    if not calls:
+        return {}
     names = sorted({name for call in calls for name in call.features})
     weights = 1 / np.array([max(_own_cycles(call), 1) for call in calls], float)
     counts = np.array([[call.features.get(name, 0) for name in names] for call in calls], float)

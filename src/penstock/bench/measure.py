@@ -32,6 +32,7 @@ class Measured:
         cycles: of the core.
         stalls: cycles among them that the core waited, by cause.
         is_first: whether the program had not called the kernel before.
+        has_weights: whether it reads constants.
     """
 
     kernel: str
@@ -39,6 +40,7 @@ class Measured:
     cycles: int
     stalls: Mapping[str, int]
     is_first: bool
+    has_weights: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,16 @@ def measure_network(graph: Graph, board: Board) -> MeasuredNetwork:
     calls: list[Measured] = []
     for step, call in enumerate(plan.program.calls):
         time = simulation.operator_times[step]
-        is_first = all(earlier.kernel != call.kernel.name for earlier in calls)
-        features = call_features(plan.program, call)
-        calls.append(Measured(call.kernel.name, features, time.cycles, time.stalls, is_first))
+        calls.append(
+            Measured(
+                kernel=call.kernel.name,
+                features=call_features(plan.program, call),
+                cycles=time.cycles,
+                stalls=time.stalls,
+                is_first=all(earlier.kernel != call.kernel.name for earlier in calls),
+                has_weights=bool(call.constants),
+            )
+        )
     return MeasuredNetwork(
         name=graph.name,
         calls=tuple(calls),

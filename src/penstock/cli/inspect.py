@@ -113,10 +113,23 @@ def _show_estimate(estimate: api.EstimateResult) -> None:
         soft_wrap=True,
     )
     stdout.print(
-        f"Nothing was run: half of such estimates are within {100 * estimate.error_median:.0f} % "
-        f"of a simulation, all of the models compared within {100 * estimate.error_worst:.0f} %; "
-        "`penstock run --board` simulates.",
+        f"Nothing was run: {escape(_error_stated(estimate))}; `penstock run --board` simulates.",
         soft_wrap=True,
+    )
+
+
+def _error_stated(estimate: api.EstimateResult) -> str:
+    """Return how near to simulations such estimates were, and which those are."""
+    homes = f"weights in {estimate.weights_kind} and the arena in {estimate.arena_kind}"
+    if estimate.error_median is None or estimate.error_worst is None:
+        return f"no estimate for this core with {homes} was ever compared with a simulation"
+    where = "this board"
+    if not estimate.is_board_compared:
+        where = f"{', '.join(estimate.compared_on)}, which have the same core, but never this board"
+    return (
+        f"of {estimate.compared} such estimates, {homes}, half were within "
+        f"{100 * estimate.error_median:.1f} % of a simulation and all within "
+        f"{100 * estimate.error_worst:.1f} %, on {where}"
     )
 
 

@@ -111,6 +111,15 @@ class KernelCall:
             if isinstance(argument, TensorArgument) and argument.is_written
         )
 
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """Names of the constants that the call reads."""
+        return tuple(
+            argument.constant
+            for argument in self.arguments
+            if isinstance(argument, ConstantArgument) and argument.constant is not None
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KernelGraph:

@@ -20,8 +20,14 @@ class EstimateResult:
         clock_hz: of the core.
         cycles: of one inference with cold caches.
         latency_ms: the same as time.
-        error_median: how far estimates are from simulations, relative, on half of the networks.
-        error_worst: on every network that was compared.
+        error_median: half of the estimates compared with simulations were at least so near,
+            relative; None where none like this one was compared.
+        error_worst: all of them were at least so near.
+        compared: how many that are: of the same core, with weights and arena in such memories.
+        compared_on: boards that they are for.
+        is_board_compared: whether that is this board.
+        weights_kind: of memory, which the comparisons have in common.
+        arena_kind: the same of the activations.
         compiler: whose machine code was fitted.
         operator_cycles: by position among the operators listed; those that run no code are left
             out.
@@ -33,8 +39,13 @@ class EstimateResult:
     clock_hz: int
     cycles: int
     latency_ms: float
-    error_median: float
-    error_worst: float
+    error_median: float | None
+    error_worst: float | None
+    compared: int
+    compared_on: tuple[str, ...]
+    is_board_compared: bool
+    weights_kind: str
+    arena_kind: str
     compiler: str
     operator_cycles: Mapping[int, int]
 
@@ -69,8 +80,13 @@ def summarize_estimate(
         clock_hz=estimate.clock_hz,
         cycles=estimate.cycles,
         latency_ms=1e3 * estimate.seconds,
-        error_median=estimate.error_median,
-        error_worst=estimate.error_worst,
+        error_median=estimate.error.median,
+        error_worst=estimate.error.worst,
+        compared=estimate.error.count,
+        compared_on=estimate.error.boards,
+        is_board_compared=estimate.error.is_board_compared,
+        weights_kind=estimate.error.homes.weights,
+        arena_kind=estimate.error.homes.arena,
         compiler=estimate.compiler,
         operator_cycles={position: round(value) for position, value in cycles.items()},
     )

@@ -1,8 +1,7 @@
 """Time of a planned network without running it: a cost model fitted to the virtual boards."""
 
+from penstock.planning.estimate.accuracy import Homes, StatedError
 from penstock.planning.estimate.estimate import (
-    ERROR_MEDIAN,
-    ERROR_WORST,
     Estimate,
     OperatorEstimate,
     estimate_plan,
@@ -10,10 +9,10 @@ from penstock.planning.estimate.estimate import (
 )
 
 __all__ = [
-    "ERROR_MEDIAN",
-    "ERROR_WORST",
     "Estimate",
+    "Homes",
     "OperatorEstimate",
+    "StatedError",
     "estimate_plan",
     "estimate_program",
 ]

@@ -13,6 +13,9 @@ from penstock.kernels.kernel_graph import (
     StructArgument,
 )
 
+_BLOCKS = {"s8": 4, "s16": 2}
+"""Output channels that inner loops of products compute together, by the kernel's type."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallView:
@@ -41,6 +44,11 @@ class CallView:
         if not isinstance(value, tuple):
             raise GraphError(f"{self.call.kernel.name} has no array parameter {name!r}")
         return value
+
+    @property
+    def block(self) -> int:
+        """Output channels that an inner loop of products computes together."""
+        return _BLOCKS[self.call.kernel.name.rsplit("_", 1)[1]]
 
     def constant(self, position: int) -> Array | None:
         """Return the constant among the call's arguments; None for a null pointer."""

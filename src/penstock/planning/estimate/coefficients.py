@@ -22,6 +22,8 @@ class KernelCoefficients:
 
     Attributes:
         cycles: core cycles of one of each, every access answered at once.
+        switches: cycles among them that loads from weights lose behind loads from the arena, on
+            cores that overlap loads of one memory only.
         stores: cycles that the store buffer of a fast memory holds one of each up.
         fetch_bytes: code that the first call fetches.
         cases: how many calls they were fitted to.
@@ -30,6 +32,7 @@ class KernelCoefficients:
     """
 
     cycles: Mapping[str, float]
+    switches: Mapping[str, float]
     stores: Mapping[str, float]
     fetch_bytes: int
     cases: int
@@ -118,7 +121,9 @@ def format_coefficients(coefficients: CoreCoefficients) -> str:
     ]
     for name, kernel in coefficients.kernels.items():
         lines += ["", f"[kernels.{name}]"]
-        lines += [f"{key} = {_inline(getattr(kernel, key))}" for key in ("cycles", "stores")]
+        lines += [
+            f"{key} = {_inline(getattr(kernel, key))}" for key in ("cycles", "switches", "stores")
+        ]
         lines += [
             f"{key} = {getattr(kernel, key)}"
             for key in ("fetch_bytes", "cases", "error_median", "error_worst")

@@ -7,10 +7,12 @@ The planner and the search ask it thousands of times. It is fitted to the virtua
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from penstock.boards.board import Board, MemoryKind
+from penstock.boards.board import Board
+from penstock.boards.paths import is_tightly_coupled
 from penstock.errors import InputError
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
 from penstock.planning.estimate.accesses import Access, Role, Sweep
+from penstock.planning.estimate.accuracy import StatedError, stated_error
 from penstock.planning.estimate.coefficients import (
     HARNESS,
     CoreCoefficients,
@@ -19,13 +21,11 @@ from penstock.planning.estimate.coefficients import (
 from penstock.planning.estimate.features import call_features
 from penstock.planning.estimate.loop_accesses import call_accesses
 from penstock.planning.estimate.memory import fetch_cycles, wait_cycles
+from penstock.planning.estimate.residue import Residue
 from penstock.planning.estimate.weighted import Features
 from penstock.planning.execution_plan import ExecutionPlan, Placement
 
-ERROR_MEDIAN, ERROR_WORST = 0.05, 0.15
-"""How far estimates may be from simulations, as tests over all shared models assert."""
-
-_HARNESS_ACCESS = Access(Role.CODE, 1, (Sweep(3, 16, 64, None),), 1, 4)
+_HARNESS_ACCESS = Access(Role.CODE, 1, (Sweep(3, 16, 64, None),), 1, element_bytes=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,14 @@ class Estimate:
         operators: by step.
         clock_hz: of the core.
         compiler: whose machine code the coefficients were fitted to.
-        error_median: of networks, relative to simulations.
-        error_worst: the same at worst.
+        error: how far such estimates were from simulations.
     """
 
     cycles: int
     operators: tuple[OperatorEstimate, ...]
     clock_hz: int
     compiler: str
-    error_median: float = ERROR_MEDIAN
-    error_worst: float = ERROR_WORST
+    error: StatedError
 
     @property
     def seconds(self) -> float:
@@ -94,16 +92,22 @@ def estimate_program(program: KernelGraph, placement: Placement, board: Board) -
     core = load_coefficients(board.core.name)
     operators = []
     known: set[str] = set()
+    residue = Residue()
     for call in program.calls:
         is_first = call.kernel.name not in known
         known.add(call.kernel.name)
-        operators.append(_estimate_call(program, call, placement, board, core, is_first=is_first))
+        accesses = call_accesses(program, call)
+        waits = wait_cycles(accesses, placement, board, residue)
+        if is_first:
+            waits += fetch_cycles(core.kernel(call.kernel.name).fetch_bytes, board)
+        operators.append(_estimate_call(program, call, placement, board, core, waits))
     harness = _harness_cycles(core, len(operators), placement, board)
     return Estimate(
         cycles=round(harness + sum(operator.cycles for operator in operators)),
         operators=tuple(operators),
         clock_hz=board.clock_hz,
         compiler=core.compiler,
+        error=stated_error(placement, board),
     )
 
 
@@ -113,24 +117,23 @@ def _estimate_call(
     placement: Placement,
     board: Board,
     core: CoreCoefficients,
-    *,
-    is_first: bool,
+    waits: float,
 ) -> OperatorEstimate:
     costs = core.kernel(call.kernel.name)
     features = call_features(program, call)
-    waits = wait_cycles(call_accesses(program, call), placement, board)
+    own = _weigh(costs.cycles, features)
+    if placement.weights == placement.arena and call.constants:
+        own -= _weigh(costs.switches, features)
     if _buffers_stores(placement, board):
         waits += _weigh(costs.stores, features)
-    if is_first:
-        waits += fetch_cycles(costs.fetch_bytes, board)
-    return OperatorEstimate(call.kernel.name, waits + _weigh(costs.cycles, features), waits)
+    return OperatorEstimate(call.kernel.name, own + waits, waits)
 
 
 def _harness_cycles(
     core: CoreCoefficients, steps: int, placement: Placement, board: Board
 ) -> float:
     costs = core.kernel(HARNESS)
-    waits = wait_cycles((_HARNESS_ACCESS,), placement, board)
+    waits = wait_cycles((_HARNESS_ACCESS,), placement, board, Residue())
     waits += fetch_cycles(costs.fetch_bytes, board)
     return waits + _weigh(costs.cycles, {"call": 1, "any_step": int(steps > 0), "step": steps})
 
@@ -141,4 +144,4 @@ def _weigh(costs: Mapping[str, float], features: Features) -> float:
 
 def _buffers_stores(placement: Placement, board: Board) -> bool:
     """Return whether stores go to memory that answers at once, which then sets their pace."""
-    return board.data_cache is not None or board.region(placement.arena).kind is MemoryKind.TCM_DATA
+    return board.data_cache is not None or is_tightly_coupled(board.region(placement.arena))

@@ -14,9 +14,6 @@ from penstock.planning.estimate.windows import (
 
 Features = dict[str, int]
 
-_BLOCKS = {"s8": 4, "s16": 2}
-"""Output channels that an inner loop computes together, by the kernel's type."""
-
 
 def conv_2d(view: CallView) -> Features:
     """Count a convolution's pixels, blocks of channels, dot products and their steps."""
@@ -36,8 +33,7 @@ def transpose_conv_2d(view: CallView) -> Features:
 def _convolution(view: CallView, patches: Patches, *, adjacent: bool) -> Features:
     images, groups = view.number("batches"), view.number("groups")
     depth = view.number("filter_channels")
-    block = _BLOCKS[view.call.kernel.name.rsplit("_", 1)[1]]
-    blocks, singles = divmod(view.number("output_channels") // groups, block)
+    blocks, singles = divmod(view.number("output_channels") // groups, view.block)
     visits = images * groups
     runs = patches.rows if adjacent else patches.taps
     long_runs = runs if depth > 1 else patches.wide_rows * adjacent
@@ -138,7 +134,7 @@ def fully_connected(view: CallView) -> Features:
     """Count a fully connected layer's rows, blocks of channels and steps."""
     rows, depth = view.number("batches"), view.number("input_channels")
     channels = view.number("output_channels")
-    blocks, singles = divmod(channels, _BLOCKS[view.call.kernel.name.rsplit("_", 1)[1]])
+    blocks, singles = divmod(channels, view.block)
     found = {
         "call": 1,
         "row": rows,
