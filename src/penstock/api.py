@@ -13,14 +13,12 @@ from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
 from penstock.codegen.project_files import (
     FILE_LIST,
-    MODEL_COPY,
     check_replaceable,
     digest_firmware,
-    read_manifest,
     write_project,
 )
-from penstock.codegen.project_layout import board_path, differing_files, firmware_path
-from penstock.errors import CapacityError, InputError, UnsupportedError
+from penstock.codegen.project_layout import firmware_path
+from penstock.errors import CapacityError, UnsupportedError
 from penstock.frontends.inputs import ModelInputs, fit_arrays, load_inputs, random_inputs
 from penstock.frontends.tflite import load_model
 from penstock.ir.graph import Graph
@@ -39,6 +37,7 @@ from penstock.pipeline import (
     name_firmware,
     open_board,
     open_host,
+    open_project,
     verify_machine,
     write_temporarily,
 )
@@ -276,7 +275,7 @@ def run(
     """
     progress("reading and planning", None)
     with ExitStack() as stack:
-        lowered, project = _open_project(Path(model), board, options, stack)
+        lowered, project = open_project(Path(model), board, options, stack)
         values = _resolve_inputs(lowered.original, inputs, seed)
         progress("compiling the C", None)
         if board == HOST or lowered.board is None:
@@ -340,45 +339,6 @@ def simulate(
     target = load_board(board)
     run = simulate_program(Path(file), target, options, on_output=on_output, progress=progress)
     return summarize_program(Path(file).name, target, run)
-
-
-def _open_project(
-    model: Path, board: str | None, options: CompileOptions, stack: ExitStack
-) -> tuple[Lowered, Path]:
-    """Return a project on disk and what it is made from, compiling a model file first."""
-    if not model.is_dir():
-        if board is None:
-            raise InputError(
-                f"no board given to run {model.name!r} on",
-                help=f"add --board with one of: {', '.join([*board_names(), HOST])}",
-            )
-        lowered = lower(model, board, options)
-        return lowered, write_temporarily(lowered, stack)
-    manifest = read_manifest(model)
-    if board not in (None, HOST, manifest.board):
-        raise InputError(
-            f"{str(model)!r} was compiled for {manifest.board}, not for {board}",
-            help=f"leave out --board, or compile the model for {board}",
-        )
-    if options.weights_in or options.arena_in:
-        raise InputError(
-            f"project {str(model)!r} has its memory regions already",
-            help="compile the model again with --weights-in and --arena-in",
-        )
-    placed = CompileOptions(manifest.weights_in, manifest.arena_in)
-    described = model / board_path(manifest.board)
-    target = str(described) if described.is_file() else manifest.board
-    lowered = name_firmware(
-        lower(model / MODEL_COPY, target, placed, model_name=manifest.model),
-        manifest.firmware_sha256,
-    )
-    if changed := differing_files(model, lowered.files):
-        raise InputError(
-            f"project {str(model)!r} is not what this version of Penstock generates: "
-            f"{', '.join(changed[:3])}{' …' if len(changed) > 3 else ''} differ",
-            help="compile the model again, or run the model file itself",
-        )
-    return lowered, model
 
 
 def _resolve_inputs(

@@ -6,16 +6,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from penstock.boards import load_board
+from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
 from penstock.codegen.project_files import (
     MANIFEST,
+    MODEL_COPY,
     ProjectManifest,
     check_firmware,
+    read_manifest,
     write_project,
 )
 from penstock.codegen.project_layout import (
     board_path,
+    differing_files,
     emit_complete_project,
     find_sources,
     firmware_path,
@@ -153,6 +156,60 @@ def write_temporarily(lowered: Lowered, stack: ExitStack) -> Path:
     project = _temporary_folder(stack) / "project"
     write_project(lowered.files, project)
     return project
+
+
+def open_project(
+    model: Path, board: str | None, options: CompileOptions, stack: ExitStack
+) -> tuple[Lowered, Path]:
+    """Return a project on disk and what it is made from, compiling a model file first.
+
+    Args:
+        model: a .tflite file, or a folder made by ``compile``.
+        board: as for `lower`; None takes the folder's own.
+        options: placement; used for a .tflite file only.
+        stack: takes away what is compiled here, when it unwinds.
+
+    Raises:
+        PenstockError: no board given, or the folder is for another, or not as it was generated.
+    """
+    if not model.is_dir():
+        if board is None:
+            raise InputError(
+                f"no board given to run {model.name!r} on",
+                help=f"add --board with one of: {', '.join([*board_names(), HOST])}",
+            )
+        lowered = lower(model, board, options)
+        return lowered, write_temporarily(lowered, stack)
+    return _open_folder(model, board, options), model
+
+
+def _open_folder(model: Path, board: str | None, options: CompileOptions) -> Lowered:
+    """Return what a project is made from; it must be what is generated from that."""
+    manifest = read_manifest(model)
+    if board not in (None, HOST, manifest.board):
+        raise InputError(
+            f"{str(model)!r} was compiled for {manifest.board}, not for {board}",
+            help=f"leave out --board, or compile the model for {board}",
+        )
+    if options.weights_in or options.arena_in:
+        raise InputError(
+            f"project {str(model)!r} has its memory regions already",
+            help="compile the model again with --weights-in and --arena-in",
+        )
+    placed = CompileOptions(manifest.weights_in, manifest.arena_in)
+    described = model / board_path(manifest.board)
+    target = str(described) if described.is_file() else manifest.board
+    lowered = name_firmware(
+        lower(model / MODEL_COPY, target, placed, model_name=manifest.model),
+        manifest.firmware_sha256,
+    )
+    if changed := differing_files(model, lowered.files):
+        raise InputError(
+            f"project {str(model)!r} is not what this version of Penstock generates: "
+            f"{', '.join(changed[:3])}{' …' if len(changed) > 3 else ''} differ",
+            help="compile the model again, or run the model file itself",
+        )
+    return lowered
 
 
 def _temporary_folder(stack: ExitStack) -> Path:
