@@ -1,11 +1,9 @@
 """The verbs as functions: each chains the stages and does nothing else."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from penstock.bench.operators import OperatorBenchmark, benchmark_operators
 from penstock.bench.throughput import Throughput
@@ -19,9 +17,9 @@ from penstock.codegen.project_files import (
 )
 from penstock.codegen.project_layout import firmware_path
 from penstock.errors import CapacityError, UnsupportedError
-from penstock.frontends.inputs import ModelInputs, fit_arrays, load_inputs, random_inputs
+from penstock.frontends.inputs import random_inputs
 from penstock.frontends.tflite import load_model
-from penstock.ir.graph import Graph
+from penstock.ir.macs import graph_macs
 from penstock.ir.tensor import Array, Tensor
 from penstock.ir.text import format_graph
 from penstock.kernels.selection import select_kernels
@@ -30,36 +28,40 @@ from penstock.pipeline import (
     DEFAULT_OPTIONS,
     CompileOptions,
     Lowered,
-    OpenMachine,
-    execute,
+    RunOutcome,
     link_project,
+    load_named,
     lower,
     name_firmware,
     open_board,
     open_host,
     open_project,
+    resolve_inputs,
+    run_once,
+    run_variant,
     verify_machine,
     write_temporarily,
 )
 from penstock.planning import plan_execution
 from penstock.planning.estimate import estimate_plan
 from penstock.planning.estimate.coefficients import CoreCoefficients, format_coefficients
+from penstock.planning.variants import Variant, plan_variant
 from penstock.progress import Progress, silent
+from penstock.report.comparison import Comparison, VariantResult
 from penstock.report.estimation import EstimateResult, summarize_estimate
 from penstock.report.inspection import Inspection, describe_tensor, graph_totals, operator_rows
 from penstock.report.program import ProgramResult, summarize_program
-from penstock.report.results import CompileResult, RunResult
-from penstock.report.summary import HOST, memory_use, summarize_compile, summarize_run
-from penstock.report.trace import trace_document
+from penstock.report.results import CompileResult
+from penstock.report.summary import HOST, summarize_compile
 from penstock.simulate.footprint import memory_footprint
 from penstock.simulate.program import simulate_program
 from penstock.simulate.program_options import DEFAULT_PROGRAM_OPTIONS, ProgramOptions
-from penstock.simulate.verification import as_array
 from penstock.toolchain import find_target_compiler
 
 __all__ = [
     "DEFAULT_PROGRAM_OPTIONS",
     "Array",
+    "Comparison",
     "CompileOptions",
     "CoreCoefficients",
     "EstimateResult",
@@ -70,9 +72,11 @@ __all__ = [
     "RunOutcome",
     "Tensor",
     "Throughput",
+    "VariantResult",
     "bench_ops",
     "board",
     "boards",
+    "compare",
     "compile",
     "describe_tensor",
     "format_coefficients",
@@ -97,23 +101,6 @@ class Built:
 
     files: Mapping[str, bytes]
     footprint: Mapping[str, Mapping[str, int]] | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RunOutcome:
-    """What a run produced.
-
-    Attributes:
-        result: figures, as written to JSON.
-        outputs: values of the model's outputs, in order.
-        output_tensors: their names, types and quantization.
-        trace: what happened when, as JSON trace events; None where cycles were not counted.
-    """
-
-    result: RunResult
-    outputs: tuple[Array, ...]
-    output_tensors: tuple[Tensor, ...]
-    trace: Mapping[str, Any] | None
 
 
 def boards() -> list[Board]:
@@ -276,7 +263,7 @@ def run(
     progress("reading and planning", None)
     with ExitStack() as stack:
         lowered, project = open_project(Path(model), board, options, stack)
-        values = _resolve_inputs(lowered.original, inputs, seed)
+        values = resolve_inputs(lowered.original, inputs, seed)
         progress("compiling the C", None)
         if board == HOST or lowered.board is None:
             opened = open_host(lowered, project, stack)
@@ -285,34 +272,50 @@ def run(
         if verify:
             verify_machine(lowered, opened.machine, values, progress)
             opened.machine.init()
-        return _run_once(lowered, opened, values, verify, progress)
+        return run_once(lowered, opened, values, verify, progress)
 
 
-def _run_once(
-    lowered: Lowered, opened: OpenMachine, values: ModelInputs, verified: bool, progress: Progress
-) -> RunOutcome:
-    """Run one inference on a machine and sum it up."""
-    started = time.perf_counter()
-    outputs, simulation = execute(opened.machine, values, progress)
-    run_seconds = time.perf_counter() - started
-    tensors = tuple(lowered.original.tensors[name] for name in lowered.original.outputs)
-    result = summarize_run(
-        lowered.original,
-        lowered.plan,
-        model_name=lowered.manifest.model,
-        board=opened.board,
-        memory=memory_use(lowered.plan, opened.board, opened.footprint),
-        verified=True if verified else None,
-        simulation=simulation,
-        input_origin=values.origin,
-        compiler=opened.origin,
-        run_seconds=run_seconds,
-    )
-    timeline = None if simulation is None else simulation.timeline
-    trace = None
-    if opened.board is not None and timeline is not None:
-        trace = trace_document(result, opened.board, timeline)
-    return RunOutcome(result, tuple(map(as_array, outputs, tensors)), tensors, trace)
+def compare(
+    model: str | Path,
+    *,
+    board: str,
+    inputs: str | Path | Sequence[Array] | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Comparison:
+    """Run one model on a virtual board under several rules of placement.
+
+    The kernels are the same each time, and the outputs have to be: those of the interpreter.
+
+    Args:
+        model: the .tflite file.
+        board: a board's name, or the path of a board's .toml file.
+        inputs: a file (.npy, .npz, image), arrays, or None for random values.
+        seed: of the random values.
+        progress: told what is going on.
+
+    Raises:
+        PenstockError: bad input, no compiler, or an illegal access on the virtual board.
+        VerificationError: an output differs from the interpreter's.
+    """
+    source, target = Path(model), load_board(board)
+    progress("reading", None)
+    graph = load_named(source)
+    program = select_kernels(run_passes(graph))
+    values = resolve_inputs(graph, inputs, seed)
+    results: dict[str, VariantResult] = {}
+    for variant in Variant:
+        progress(f"{variant.value}: planning and compiling", None)
+        try:
+            planned = plan_variant(program, target, variant)
+        except (CapacityError, UnsupportedError) as error:
+            results[variant.value] = VariantResult(None, error.what)
+            continue
+        results[variant.value] = VariantResult(
+            run_variant(graph, planned, source, values, progress)
+        )
+    external = tuple(region.name for region in target.regions if region.is_external)
+    return Comparison(source.name, target.name, graph_macs(graph), external, results)
 
 
 def simulate(
@@ -339,11 +342,3 @@ def simulate(
     target = load_board(board)
     run = simulate_program(Path(file), target, options, on_output=on_output, progress=progress)
     return summarize_program(Path(file).name, target, run)
-
-
-def _resolve_inputs(
-    graph: Graph, inputs: str | Path | Sequence[Array] | None, seed: int
-) -> ModelInputs:
-    if inputs is None or isinstance(inputs, str | Path):
-        return load_inputs(graph, None if inputs is None else Path(inputs), seed=seed)
-    return fit_arrays(graph, inputs)

@@ -1,10 +1,12 @@
 """The stages in a row: from a model file to a machine that runs it. What the verbs are made of."""
 
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
@@ -24,18 +26,21 @@ from penstock.codegen.project_layout import (
     firmware_path,
 )
 from penstock.errors import InputError
-from penstock.frontends.inputs import ModelInputs
+from penstock.frontends.inputs import ModelInputs, fit_arrays, load_inputs
 from penstock.frontends.tflite import identifier, load_model
 from penstock.ir.graph import Graph
-from penstock.ir.tensor import Array
+from penstock.ir.tensor import Array, Tensor
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_execution, validate_plan
+from penstock.planning.variants import PlannedVariant
 from penstock.progress import Progress
-from penstock.report.summary import HOST
+from penstock.report.results import RunResult
+from penstock.report.summary import HOST, memory_use, summarize_run
+from penstock.report.trace import trace_document
 from penstock.simulate.footprint import memory_footprint
 from penstock.simulate.simulation import Simulation, run_inference
-from penstock.simulate.verification import Machine, verify_outputs, verify_steps
+from penstock.simulate.verification import Machine, as_array, verify_outputs, verify_steps
 from penstock.simulate.virtual_board import VirtualBoard
 from penstock.toolchain import (
     Compiler,
@@ -107,7 +112,7 @@ def lower(
         )
     target = None if board == HOST else load_board(board)
     named = model_name or model.name
-    original = replace(load_model(model), name=identifier(Path(named).stem))
+    original = load_named(model, named)
     program = select_kernels(run_passes(original))
     plan = plan_execution(program, target, weights_in=options.weights_in, arena_in=options.arena_in)
     manifest = ProjectManifest(
@@ -118,6 +123,11 @@ def lower(
         return lowered
     described = {board_path(plan.board): Path(board).read_bytes()}
     return replace(lowered, files={**lowered.files, **described})
+
+
+def load_named(model: Path, named: str = "") -> Graph:
+    """Read a model file; its C name is made from ``named``, or from the file's own."""
+    return replace(load_model(model), name=identifier(Path(named or model.name).stem))
 
 
 def lower_plan(
@@ -302,3 +312,79 @@ def execute(
         return machine.run(values.arrays), None
     simulation = run_inference(machine, values.arrays, progress=progress)
     return simulation.outputs, simulation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunOutcome:
+    """What a run produced.
+
+    Attributes:
+        result: figures, as written to JSON.
+        outputs: values of the model's outputs, in order.
+        output_tensors: their names, types and quantization.
+        trace: what happened when, as JSON trace events; None where cycles were not counted.
+    """
+
+    result: RunResult
+    outputs: tuple[Array, ...]
+    output_tensors: tuple[Tensor, ...]
+    trace: Mapping[str, Any] | None
+
+
+def run_once(
+    lowered: Lowered, opened: OpenMachine, values: ModelInputs, verified: bool, progress: Progress
+) -> RunOutcome:
+    """Run one inference on a machine and sum it up."""
+    started = time.perf_counter()
+    outputs, simulation = execute(opened.machine, values, progress)
+    run_seconds = time.perf_counter() - started
+    tensors = tuple(lowered.original.tensors[name] for name in lowered.original.outputs)
+    result = summarize_run(
+        lowered.original,
+        lowered.plan,
+        model_name=lowered.manifest.model,
+        board=opened.board,
+        memory=memory_use(lowered.plan, opened.board, opened.footprint),
+        verified=True if verified else None,
+        simulation=simulation,
+        input_origin=values.origin,
+        compiler=opened.origin,
+        run_seconds=run_seconds,
+    )
+    timeline = None if simulation is None else simulation.timeline
+    trace = None
+    if opened.board is not None and timeline is not None:
+        trace = trace_document(result, opened.board, timeline)
+    return RunOutcome(result, tuple(map(as_array, outputs, tensors)), tensors, trace)
+
+
+def resolve_inputs(
+    graph: Graph, inputs: str | Path | Sequence[Array] | None, seed: int
+) -> ModelInputs:
+    """Return a graph's inputs from a file, from arrays, or from a seed; raises InputError."""
+    if inputs is None or isinstance(inputs, str | Path):
+        return load_inputs(graph, None if inputs is None else Path(inputs), seed=seed)
+    return fit_arrays(graph, inputs)
+
+
+def run_variant(
+    original: Graph,
+    planned: PlannedVariant,
+    model: Path,
+    values: ModelInputs,
+    progress: Progress,
+) -> RunResult:
+    """Simulate one variant of a plan, and compare its outputs with the interpreter's.
+
+    Raises:
+        PenstockError: no compiler, or an illegal access.
+        VerificationError: an output differs.
+    """
+    plan, board = planned.plan, planned.board
+    manifest = ProjectManifest(original.name, model.name, plan.board, None, None)
+    lowered = lower_plan(original, plan, board, manifest, model.read_bytes())
+    with ExitStack() as stack:
+        opened = open_board(lowered, board, write_temporarily(lowered, stack), stack)
+        outcome = run_once(lowered, opened, values, False, progress)
+        verify_outputs(original, opened.machine, values.arrays)
+    return replace(outcome.result, verified=True)

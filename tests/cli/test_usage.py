@@ -56,7 +56,10 @@ def expect_refusal(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fly", MODEL], "no such command 'fly'\nhelp: the commands are bench, boards, compile"),
+        (
+            ["fly", MODEL],
+            "no such command 'fly'\nhelp: the commands are bench, boards, compare, compile",
+        ),
         (["--fly"], "there is no option --fly\nhelp: `penstock --help`"),
         (["inspect"], "MODEL.tflite is missing\nhelp: `penstock inspect --help`"),
         (["inspect", MODEL, "more"], "unexpected extra argument (more)"),

@@ -1,5 +1,7 @@
 """Sections go to the fastest memory that fits; what fits nowhere is explained."""
 
+from dataclasses import replace
+
 import pytest
 
 from penstock.boards import Board, load_board
@@ -41,7 +43,10 @@ def test_wishes_are_served_first(disco: Board) -> None:
 
 def test_weights_in_memory_that_forgets_need_room_in_flash_too(disco: Board) -> None:
     placement = place_sections(_demand(500, 10), disco, weights_in="sdram")
-    assert placement.weights == "sdram"
+    assert (placement.weights, placement.weights_image) == ("sdram", None)
+    placement = place_sections(_demand(2000, 10), disco, weights_in="sdram")
+    assert (placement.weights, placement.weights_image) == ("sdram", "qspi")
+    disco = replace(disco, regions=tuple(r for r in disco.regions if r.name != "qspi"))
     with pytest.raises(CapacityError, match="weights before start-up copies them need "):
         place_sections(_demand(2000, 10), disco, weights_in="sdram")
 

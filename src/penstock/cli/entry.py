@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from penstock.cli.bench import bench
 from penstock.cli.boards import boards
+from penstock.cli.compare import compare_command
 from penstock.cli.compile import compile_command
 from penstock.cli.console import stderr
 from penstock.cli.inspect import inspect_command
@@ -49,6 +50,7 @@ that C on a virtual board before there is a real one.
 penstock inspect MODEL.tflite                      what is in it, what it needs
 penstock compile MODEL.tflite --board NAME -o DIR  make a C project
 penstock run DIR --input photo.jpg                 run it on the virtual board
+penstock compare MODEL.tflite --board NAME         where its bytes live, and what that costs
 penstock simulate FIRMWARE.elf --board NAME        run and count anybody's firmware
 """
 
@@ -68,6 +70,7 @@ def cli(context: click.Context) -> None:
 
 cli.add_command(compile_command)
 cli.add_command(run)
+cli.add_command(compare_command)
 cli.add_command(simulate_command)
 cli.add_command(inspect_command)
 cli.add_command(boards)

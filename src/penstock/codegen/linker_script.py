@@ -37,13 +37,14 @@ def emit_linker_script(
     weights = _region(board, placement.weights, "weights")
     arena = _region(board, placement.arena, "arena")
     stack = _region(board, placement.stack, "stack")
+    image = _region(board, placement.copied_from, "the weights' image")
     _check_kinds(code, {"arena": arena, "stack": stack})
     return _TEMPLATE.format(
         title=board.title,
         regions="\n".join(_memory_line(region) for region in board.regions),
         code=code.name,
         weights=weights.name,
-        weights_load=f" AT > {code.name}" if weights.is_writable else "",
+        weights_load=f" AT > {image.name}" if weights.is_writable else "",
         arena=arena.name,
         stack=stack.name,
         stack_bytes=f"{stack_bytes:#x}",

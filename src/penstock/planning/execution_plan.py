@@ -32,16 +32,23 @@ class Placement:
 
     Attributes:
         code: text and small read-only data.
-        weights: the constants; in memory that can be written, start-up copies them there from
-            where the code is.
+        weights: the constants; in memory that can be written, start-up copies them there.
         arena: the arena, and the state block.
         stack: stack and the runtime's own static data.
+        weights_image: flash that start-up copies the weights from; None takes that of the code.
+            Of no account for weights that stay where they are programmed.
     """
 
     code: str
     weights: str
     arena: str
     stack: str
+    weights_image: str | None = None
+
+    @property
+    def copied_from(self) -> str:
+        """Flash that holds the weights until start-up copies them."""
+        return self.weights_image or self.code
 
 
 @dataclass(frozen=True, slots=True, eq=False)

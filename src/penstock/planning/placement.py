@@ -70,9 +70,12 @@ def place_sections(
     if arena is None:
         arena = take("arena", demand.arena_bytes, _DATA_KINDS, None)
     weights = take("weights", demand.weights_bytes, _WEIGHT_KINDS, weights_in)
+    image = None
     if board.region(weights).is_writable:
-        take("weights before start-up copies them", demand.weights_bytes, (), code)
-    return Placement(code=code, weights=weights, arena=arena, stack=stack)
+        what = "weights before start-up copies them"
+        image = take(what, demand.weights_bytes, _WEIGHT_KINDS, None)
+    image = None if image == code else image
+    return Placement(code=code, weights=weights, arena=arena, stack=stack, weights_image=image)
 
 
 def _candidates(

@@ -40,6 +40,7 @@ def _regions(plan: ExecutionPlan) -> str:
     rows = [
         ["code", placement.code],
         ["weights", placement.weights],
+        *([["weights' image", image]] if (image := placement.weights_image) is not None else []),
         ["arena, state", placement.arena],
         ["stack", placement.stack],
     ]

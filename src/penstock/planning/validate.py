@@ -214,7 +214,7 @@ def _check_regions(plan: ExecutionPlan, board: Board) -> None:
     for section, name, size, needs_writing in (
         ("code", placement.code, 0, False),
         ("weights", placement.weights, weights, False),
-        ("weights", placement.code, _copied_bytes(regions, placement, weights), False),
+        ("weights", placement.copied_from, _copied_bytes(regions, placement, weights), False),
         ("arena", placement.arena, plan.arena.size_bytes + plan.state_bytes, True),
         ("stack", placement.stack, 0, True),
     ):
@@ -232,6 +232,6 @@ def _check_regions(plan: ExecutionPlan, board: Board) -> None:
 def _copied_bytes(
     regions: Mapping[str, MemoryRegion], placement: Placement, weights_bytes: int
 ) -> int:
-    """Return the bytes kept beside the code to be copied to their place by start-up."""
+    """Return the bytes kept in flash to be copied to their place by start-up."""
     region = regions.get(placement.weights)
     return weights_bytes if region is not None and region.is_writable else 0

@@ -1,0 +1,127 @@
+"""``penstock compare``: one model under several rules of placement."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from penstock import api
+from penstock.cli.console import json_option, progress_bar, stdout, write_json
+from penstock.cli.parameters import (
+    STANDARD_OUTPUT,
+    board_file,
+    input_file,
+    model_file,
+    parse_seed,
+    refuse_overwriting,
+    virtual_board,
+)
+from penstock.cli.tables import add_columns, format_share, plain_table
+from penstock.report.results import RunResult, moved_bytes
+from penstock.units import format_bytes, format_count
+
+_WAITING = ("fetch", "internal", "external", "store_buffer", "dma_wait")
+"""Stalls that other memory, or data elsewhere, would spare."""
+
+_MEANINGS = {
+    "internal": "weights and activations inside the microcontroller",
+    "external": "all of them in external memory",
+    "placement": "each section in the fastest memory that it fits",
+    "ideal": "as if internal memory without wait states were unlimited: no such chip exists",
+}
+
+
+@click.command("compare")
+@click.argument("model", callback=model_file, metavar="MODEL.tflite")
+@click.option(
+    "--board",
+    required=True,
+    callback=virtual_board,
+    metavar="NAME",
+    help="Virtual board (`penstock boards` lists them), or the path of a board's .toml file.",
+)
+@click.option(
+    "--input",
+    "input_path",
+    callback=input_file,
+    metavar="FILE",
+    help="A .npy, a .npz for several inputs, or an image. Default: random values.",
+)
+@click.option(
+    "--seed",
+    callback=parse_seed,
+    default="0",
+    show_default=True,
+    metavar="NUMBER",
+    help="Which random values, where no --input is given.",
+)
+@json_option
+def compare_command(
+    model: Path, board: str, input_path: Path | None, seed: int, json_path: Path | None
+) -> None:
+    """Run a model on a virtual board under several rules of placement.
+
+    Shows side by side what each costs: time, energy, waiting, and bytes of each memory. The kernels
+    are the same each time, and every output is compared with the interpreter's.
+    """
+    refuse_overwriting(
+        {"the model": model, "the board": board_file(board), "the input": input_path},
+        {"--json": json_path},
+    )
+    with progress_bar() as progress:
+        result = api.compare(model, board=board, inputs=input_path, seed=seed, progress=progress)
+    write_json(result.to_json(), json_path)
+    if json_path != STANDARD_OUTPUT:
+        show_comparison(result)
+
+
+def show_comparison(result: api.Comparison) -> None:
+    """Print a row for each rule, then what the rules mean and which could not be kept."""
+    stdout.print(
+        f"[bold]{escape(result.model)}[/] on [bold]virtual {escape(result.board)}[/], simulated; "
+        "every output is the interpreter's",
+        soft_wrap=True,
+    )
+    ideal = result.variants["ideal"].run
+    headings = ("placement", "latency", "of ideal", "cycles", "per MAC", "waiting", "energy")
+    table = plain_table()
+    add_columns(table, ("placement",), (*headings, "external bytes"))
+    table.add_column("used")
+    for name, variant in result.variants.items():
+        if variant.run is not None:
+            table.add_row(name, *_row(variant.run, ideal, result.external_memories))
+    stdout.print(table)
+    stdout.print("waiting: share of the cycles in which the core waits for memory")
+    for name, variant in result.variants.items():
+        told = _MEANINGS[name] if variant.run is not None else f"not possible: {variant.reason}"
+        stdout.print(f"{name}: {escape(told)}", soft_wrap=True)
+
+
+def _row(run: RunResult, ideal: RunResult | None, external: Sequence[str]) -> tuple[str, ...]:
+    memory = ", ".join(f"{name} {format_bytes(use.used_bytes)}" for name, use in run.memory.items())
+    if run.time is None:
+        unknown = ("",) * 3
+        return (*unknown, *unknown, "", memory)
+    share = ""
+    if ideal is not None and ideal.time is not None:
+        share = f"{run.time.cycles / ideal.time.cycles:.2f}x"
+    energy = "" if run.energy.total is None else f"{run.energy.total.value:.3g} mJ"
+    per_mac = "" if run.cycles_per_mac is None else f"{run.cycles_per_mac:.2f}"
+    return (
+        f"{run.time.latency_ms:.4g} ms",
+        share,
+        format_count(run.time.cycles),
+        per_mac,
+        format_share(sum(run.time.stalls[c] for c in _WAITING), run.time.cycles),
+        energy,
+        format_bytes(_moved(run, external)),
+        memory,
+    )
+
+
+def _moved(run: RunResult, memories: Sequence[str]) -> int:
+    """Return the bytes that moved between memories and the microcontroller."""
+    moved = {} if run.time is None else run.time.traffic
+    parts = [moved[name] for name in memories if name in moved]
+    return sum(sum(moved_bytes(part).values()) for part in parts)

@@ -1,0 +1,95 @@
+"""The same program under other rules of placement: what `penstock compare` sets side by side."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from penstock.boards.board import Board, MemoryKind, MemoryRegion
+from penstock.boards.ideal import RAM, ideal_board
+from penstock.errors import CapacityError, UnsupportedError
+from penstock.kernels.kernel_graph import KernelGraph
+from penstock.planning.execution_plan import ExecutionPlan
+from penstock.planning.plan import plan_execution
+
+
+class Variant(Enum):
+    """A rule of placement."""
+
+    INTERNAL = "internal"  # weights and activations inside the microcontroller
+    EXTERNAL = "external"  # all of them outside
+    PLACEMENT = "placement"  # the fastest that fits, internal before external
+    IDEAL = "ideal"  # as if internal memory without wait states were unlimited
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedVariant:
+    """A plan, and the board that it is for.
+
+    Attributes:
+        plan: the same kernel calls in each variant.
+        board: the board asked for, but for ``IDEAL``.
+    """
+
+    plan: ExecutionPlan
+    board: Board
+
+
+def plan_variant(program: KernelGraph, board: Board, variant: Variant) -> PlannedVariant:
+    """Plan a program under one rule.
+
+    Args:
+        program: kernel calls in execution order.
+        board: the real one.
+        variant: which rule.
+
+    Raises:
+        CapacityError: the rule leaves too little memory.
+        UnsupportedError: the board has no memory of the kind that the rule asks for.
+    """
+    return _PLANNERS[variant](program, board)
+
+
+def _internal(program: KernelGraph, board: Board) -> PlannedVariant:
+    inside = tuple(region for region in board.regions if not region.is_external)
+    plan = plan_execution(program, replace(board, regions=inside))
+    return PlannedVariant(plan, board)
+
+
+def _external(program: KernelGraph, board: Board) -> PlannedVariant:
+    """Weights lie beside the arena if both fit there and the image fits in flash."""
+    arena = _largest(board, lambda region: region.is_writable)
+    if arena is None:
+        raise UnsupportedError(f"board {board.name!r} has no external memory that can be written")
+    flash = _largest(board, lambda region: region.kind is MemoryKind.QSPI_FLASH)
+    homes = [arena.name, *([flash.name] if flash is not None else [])]
+    for home in homes[:-1]:
+        try:
+            plan = plan_execution(program, board, weights_in=home, arena_in=arena.name)
+        except CapacityError:
+            continue
+        return PlannedVariant(plan, board)
+    plan = plan_execution(program, board, weights_in=homes[-1], arena_in=arena.name)
+    return PlannedVariant(plan, board)
+
+
+def _largest(board: Board, is_fit: Callable[[MemoryRegion], bool]) -> MemoryRegion | None:
+    fit = [region for region in board.regions if region.is_external and is_fit(region)]
+    return max(fit, key=lambda region: region.size_bytes, default=None)
+
+
+def _placement(program: KernelGraph, board: Board) -> PlannedVariant:
+    return PlannedVariant(plan_execution(program, board), board)
+
+
+def _ideal(program: KernelGraph, board: Board) -> PlannedVariant:
+    """Weights lie beside the arena: loads of a Cortex-M4 overlap within one memory only."""
+    ideal = ideal_board(board)
+    return PlannedVariant(plan_execution(program, ideal, weights_in=RAM, arena_in=RAM), ideal)
+
+
+_PLANNERS: Mapping[Variant, Callable[[KernelGraph, Board], PlannedVariant]] = {
+    Variant.INTERNAL: _internal,
+    Variant.EXTERNAL: _external,
+    Variant.PLACEMENT: _placement,
+    Variant.IDEAL: _ideal,
+}

@@ -1,0 +1,57 @@
+"""``penstock compare``."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from penstock.cli.entry import run_command_line
+
+MODEL = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
+
+
+def penstock(*arguments: str | Path) -> int:
+    return run_command_line([str(argument) for argument in arguments])
+
+
+def test_rules_of_placement_stand_side_by_side(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = tmp_path / "x.json"
+    board = "stm32f469i-disco"
+    assert penstock("compare", MODEL, "--board", board, "--json", result) == 0
+    printed = capsys.readouterr().out
+    assert f"on virtual {board}, simulated; every output is the interpreter's" in printed
+    found = json.loads(result.read_text())
+    assert (found["schema"], found["board"]) == ("penstock.compare/1", board)
+    runs = found["variants"]
+    assert list(runs) == ["internal", "external", "placement", "ideal"]
+    cycles = {name: run["cycles"] for name, run in runs.items()}
+    assert cycles["ideal"] < cycles["placement"] == cycles["internal"] < cycles["external"] / 2
+    assert {run["instructions"] for run in runs.values()} == {runs["ideal"]["instructions"]}
+    assert all(run["verified"] is True for run in runs.values())
+    assert runs["internal"]["traffic_bytes"]["sdram"]["read"] == 0
+    assert runs["external"]["traffic_bytes"]["sdram"]["read"] > runs["external"]["macs"]
+    assert set(runs["external"]["memory_bytes"]["sdram"]["contents"]) == {"weights", "arena"}
+    waiting = ("fetch", "internal", "external", "store_buffer", "dma_wait")
+    assert sum(runs["ideal"]["stalls"][cause] for cause in waiting) == 0
+    assert set(found["reasons"].values()) == {""}
+    for name, count in cycles.items():
+        assert f"{count / 180e3:.4g} ms" in printed, name
+
+
+def test_a_rule_that_cannot_be_kept_has_a_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = tmp_path / "x.json"
+    assert penstock("compare", MODEL, "--board", "nucleo-l4r5zi", "--json", result) == 0
+    found = json.loads(result.read_text())
+    assert found["variants"]["external"] is None
+    reason = "board 'nucleo-l4r5zi' has no external memory that can be written"
+    assert found["reasons"]["external"] == reason
+    assert f"external: not possible: {reason}" in capsys.readouterr().out
+
+
+def test_this_computer_has_nothing_to_compare(capsys: pytest.CaptureFixture[str]) -> None:
+    assert penstock("compare", MODEL, "--board", "host") == 2
+    assert "'host' is this computer, not a virtual board" in capsys.readouterr().err
