@@ -38,6 +38,11 @@ Weighted = Convolution | FullyConnected
 
 def conv_2d(graph: Graph, operator: Conv2D, values: Mapping[str, Array]) -> Array:
     """Evaluate CONV_2D, grouped or not."""
+    return _finish(graph, operator, values, conv_2d_sums(graph, operator, values))
+
+
+def conv_2d_sums(graph: Graph, operator: Conv2D, values: Mapping[str, Array]) -> IntArray:
+    """Return what CONV_2D adds the bias to: ``[N, H_OUT, W_OUT, C_OUT]``."""
     filters = _centered_filters(graph, operator, values)
     channels, height, width, depth = filters.shape
     matrix = filters.reshape(channels, -1).T
@@ -60,7 +65,7 @@ def conv_2d(graph: Graph, operator: Conv2D, values: Mapping[str, Array]) -> Arra
                 accumulators[batch, first : first + rows, :, _group(group, groups, channels)] = (
                     product.reshape(taken, out_width, -1)
                 )
-    return _finish(graph, operator, values, accumulators)
+    return accumulators
 
 
 def _product(left: Number, right: Number) -> Number:
@@ -82,7 +87,14 @@ def _group(group: int, groups: int, channels: int) -> slice:
 def depthwise_conv_2d(
     graph: Graph, operator: DepthwiseConv2D, values: Mapping[str, Array]
 ) -> Array:
-    """Evaluate DEPTHWISE_CONV_2D: one pass over the output for each filter element."""
+    """Evaluate DEPTHWISE_CONV_2D."""
+    return _finish(graph, operator, values, depthwise_conv_2d_sums(graph, operator, values))
+
+
+def depthwise_conv_2d_sums(
+    graph: Graph, operator: DepthwiseConv2D, values: Mapping[str, Array]
+) -> IntArray:
+    """Return what DEPTHWISE_CONV_2D adds the bias to: one pass for each filter element."""
     filters = _centered_filters(graph, operator, values)[0]
     height, width, channels = filters.shape
     source = _centered_input(graph, operator, values, np.dtype(np.int64), operator.padding)
@@ -96,7 +108,7 @@ def depthwise_conv_2d(
         for column in range(width):
             view = _tap(source, operator, (row, column), output_shape[1:3])
             accumulators += view * taps[row, column]
-    return _finish(graph, operator, values, accumulators.astype(np.int64))
+    return accumulators.astype(np.int64)
 
 
 def transpose_conv_2d(
@@ -127,12 +139,9 @@ def transpose_conv_2d(
 
 
 def fully_connected(graph: Graph, operator: FullyConnected, values: Mapping[str, Array]) -> Array:
-    """Evaluate FULLY_CONNECTED on the input flattened to rows of the filters' depth."""
-    matrix = _centered_filters(graph, operator, values).T
-    dtype = _exact_dtype(graph, operator, np.abs(matrix).sum(axis=0))
-    source = _centered_input(graph, operator, values, dtype, Padding2D())
-    accumulators = _product(source.reshape(-1, len(matrix)), matrix.astype(dtype))
-    total, _ = _with_bias(graph, operator, values, accumulators.astype(np.int64))
+    """Evaluate FULLY_CONNECTED."""
+    sums = fully_connected_sums(graph, operator, values)
+    total, _ = _with_bias(graph, operator, values, sums)
     output = graph.tensors[operator.output]
     product = total.astype(np.float64) * np.array(fully_connected_scales(graph, operator))
     smallest, largest = activation_range(output, operator.activation)
@@ -140,6 +149,19 @@ def fully_connected(graph: Graph, operator: FullyConnected, values: Mapping[str,
     limited = np.clip(product, smallest - output.zero_point - 1, largest - output.zero_point + 1)
     quantized = round_half_away(limited).astype(np.int64) + output.zero_point
     return clamp(quantized, (smallest, largest), output.dtype.numpy).reshape(output.shape)
+
+
+def fully_connected_sums(
+    graph: Graph, operator: FullyConnected, values: Mapping[str, Array]
+) -> IntArray:
+    """Return what FULLY_CONNECTED adds the bias to: ``[N, C_OUT]``.
+
+    The input is flattened to rows of the filters' depth.
+    """
+    matrix = _centered_filters(graph, operator, values).T
+    dtype = _exact_dtype(graph, operator, np.abs(matrix).sum(axis=0))
+    source = _centered_input(graph, operator, values, dtype, Padding2D())
+    return _product(source.reshape(-1, len(matrix)), matrix.astype(dtype)).astype(np.int64)
 
 
 def _largest_input(graph: Graph, operator: Weighted) -> int:
