@@ -9,9 +9,11 @@
 from penstock.api import (
     CompileOptions,
     Inspection,
+    NetworkOptions,
     ProgramOptions,
     RunOutcome,
     boards,
+    build,
     compile,  # noqa: A004 - the verb that the field uses
     format_graph,
     inspect,
@@ -24,10 +26,12 @@ from penstock.errors import PenstockError
 __all__ = [
     "CompileOptions",
     "Inspection",
+    "NetworkOptions",
     "PenstockError",
     "ProgramOptions",
     "RunOutcome",
     "boards",
+    "build",
     "compile",
     "format_graph",
     "inspect",

@@ -16,9 +16,12 @@ from penstock.codegen.project_files import (
     write_project,
 )
 from penstock.codegen.project_layout import firmware_path
+from penstock.design.outline import outline
+from penstock.design.published import NetworkOptions
+from penstock.design.random_weights import fill_with_random_weights
 from penstock.errors import CapacityError, UnsupportedError
 from penstock.frontends.inputs import random_inputs
-from penstock.frontends.tflite import load_model
+from penstock.frontends.tflite import identifier, load_model, read_model, write_model
 from penstock.ir.macs import graph_macs
 from penstock.ir.tensor import Array, Tensor
 from penstock.ir.text import format_graph
@@ -47,6 +50,7 @@ from penstock.planning.estimate import estimate_plan
 from penstock.planning.estimate.coefficients import CoreCoefficients, format_coefficients
 from penstock.planning.variants import Variant, plan_variant
 from penstock.progress import Progress, silent
+from penstock.report.building import BuildResult, BuiltNetwork, summarize_build
 from penstock.report.comparison import Comparison, VariantResult
 from penstock.report.estimation import EstimateResult, summarize_estimate
 from penstock.report.inspection import Inspection, describe_tensor, graph_totals, operator_rows
@@ -61,11 +65,14 @@ from penstock.toolchain import find_target_compiler
 __all__ = [
     "DEFAULT_PROGRAM_OPTIONS",
     "Array",
+    "BuildResult",
+    "BuiltNetwork",
     "Comparison",
     "CompileOptions",
     "CoreCoefficients",
     "EstimateResult",
     "Inspection",
+    "NetworkOptions",
     "OperatorBenchmark",
     "ProgramOptions",
     "ProgramResult",
@@ -76,6 +83,7 @@ __all__ = [
     "bench_ops",
     "board",
     "boards",
+    "build",
     "compare",
     "compile",
     "describe_tensor",
@@ -168,6 +176,24 @@ def bench_ops(board: str, *, fit: bool = False, progress: Progress = silent) -> 
         PenstockError: no such board, or a tool is missing.
     """
     return benchmark_operators(load_board(board), progress, fits=fit)
+
+
+def build(options: NetworkOptions, progress: Progress = silent) -> BuiltNetwork:
+    """Build a published network with random weights.
+
+    Args:
+        options: which network, how wide, for which images.
+        progress: told what is going on.
+
+    Raises:
+        PenstockError: the network would be larger than a model file may be.
+    """
+    graph = fill_with_random_weights(outline(options), options.seed, progress)
+    content = write_model(graph, description=f"penstock build: {options}")
+    # What is written is what is summed up.
+    written = read_model(content, identifier(options.name))
+    plan = plan_execution(select_kernels(run_passes(written)), None)
+    return summarize_build(options, graph_totals(written), plan, content)
 
 
 def compile(  # noqa: A001 - the verb that the field uses

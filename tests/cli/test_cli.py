@@ -44,7 +44,7 @@ def penstock(*arguments: str | Path) -> int:
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert penstock("--help") == 0
     printed = capsys.readouterr().out
-    for verb in ("compile", "run", "inspect", "boards"):
+    for verb in ("build", "compile", "run", "inspect", "boards"):
         assert f"  {verb} " in printed
         assert penstock(verb, "--help") == 0
 

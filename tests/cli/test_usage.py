@@ -15,6 +15,7 @@ CAT = EXAMPLES / "cat.jpg"
 BOARD = "stm32f746g-disco"
 COMPILE = ["compile", MODEL, "--board", BOARD]
 RUN = ["run", MODEL, "--board", "host"]
+BUILD = ["build", "mbv3", "-o", "x.tflite"]
 
 Arguments = list[str | Path]
 
@@ -58,9 +59,21 @@ def expect_refusal(
     [
         (
             ["fly", MODEL],
-            "no such command 'fly'\nhelp: the commands are bench, boards, compare, compile",
+            "no such command 'fly'\nhelp: the commands are bench, boards, build, compare, compile",
         ),
         (["--fly"], "there is no option --fly\nhelp: `penstock --help`"),
+        (["build"], "NETWORK is missing\nhelp: `penstock build --help`"),
+        (["build", "mbv3"], "--output is missing\nhelp: add --output FILE: The .tflite file"),
+        ([*BUILD, "--width", "wide"], "'--width': 'wide' is not a valid float"),
+        ([*BUILD, "--width", "0"], "the width is 0; allowed is above 0, up to 4"),
+        ([*BUILD, "--width", "nan"], "the width is nan; allowed"),
+        ([*BUILD, "--resolution", "96.5"], "'--resolution': '96.5' is not a valid integer"),
+        ([*BUILD, "--resolution", "31"], "the resolution is 31; allowed is 32 to 512"),
+        ([*BUILD, "--classes", "0"], "the number of classes is 0; allowed is 1 to 65536"),
+        ([*BUILD, "--seed", "-1"], "--seed is '-1', not a whole number from 0"),
+        ([*BUILD, "--seed", "9" * 30], "the seed is 999999999999999999999999999999; allowed"),
+        ([*BUILD, "--width", "4", "--classes", "65536"], "of a model file is 64.0 MiB"),
+        (["build", "mbv4", "-o", "x.tflite"], "no network 'mbv4' to build\nhelp: the networks are"),
         (["inspect"], "MODEL.tflite is missing\nhelp: `penstock inspect --help`"),
         (["inspect", MODEL, "more"], "unexpected extra argument (more)"),
         (["inspect", MODEL, "--jsn", "x"], "no option --jsn\nhelp: did you mean --json?"),
@@ -142,6 +155,11 @@ def test_what_is_read(
         ([*COMPILE, "-o", "/proc"], "is a mount point"),
         ([*RUN, "--output", "answer.csv"], "neither .npy nor .npz"),
         ([*RUN, "--output", "taken"], "--output 'taken' is a folder"),
+        (["build", "mbv3", "-o", "taken"], "--output 'taken' is a folder, not a file"),
+        (["build", "mbv3", "-o", "no/x.tflite"], "--output 'no/x.tflite': there is no folder 'no'"),
+        (["build", "mbv3", "-o", "/dev/null"], "is a device or pipe"),
+        (["build", "mbv3", "-o", "-"], "--output '-' is no file: only --json prints"),
+        ([*BUILD, "--json", "x.tflite"], "'x.tflite' is the file of --output, which"),
         ([*RUN, "--output", "no/answer.npy"], "there is no folder 'no'"),
         (
             [*RUN, "--output", "a.npy", "--json", "./a.npy"],

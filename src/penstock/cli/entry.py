@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from penstock.cli.bench import bench
 from penstock.cli.boards import boards
+from penstock.cli.build import build_command
 from penstock.cli.compare import compare_command
 from penstock.cli.compile import compile_command
 from penstock.cli.console import stderr
@@ -52,6 +53,7 @@ penstock compile MODEL.tflite --board NAME -o DIR  make a C project
 penstock run DIR --input photo.jpg                 run it on the virtual board
 penstock compare MODEL.tflite --board NAME         where its bytes live, and what that costs
 penstock simulate FIRMWARE.elf --board NAME        run and count anybody's firmware
+penstock build mbv3 -o mbv3.tflite                 make a published network to try
 """
 
 
@@ -75,6 +77,7 @@ cli.add_command(simulate_command)
 cli.add_command(inspect_command)
 cli.add_command(boards)
 cli.add_command(bench)
+cli.add_command(build_command)
 
 
 def run_command_line(arguments: list[str]) -> int:

@@ -1,1 +1,1 @@
-"""The learning side: networks, training and export. The only room that may import torch."""
+"""Networks: published ones from tables; training and export, the only code that imports torch."""

@@ -1,0 +1,111 @@
+"""``penstock build``: a published network becomes a model file with random weights."""
+
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from penstock import api
+from penstock.cli.console import json_option, progress_bar, stdout, write_file, write_json
+from penstock.cli.parameters import (
+    STANDARD_OUTPUT,
+    parse_seed,
+    refuse_overwriting,
+    result_file,
+)
+from penstock.cli.tables import arena_bound
+from penstock.units import format_bytes, format_count
+
+
+@click.command("build")
+@click.argument("network", metavar="NETWORK")
+@click.option(
+    "--width",
+    type=float,
+    default=1.0,
+    show_default=True,
+    metavar="FACTOR",
+    help="Of all channels, which become multiples of 4.",
+)
+@click.option(
+    "--resolution",
+    type=int,
+    default=160,
+    show_default=True,
+    metavar="PIXELS",
+    help="Rows and columns of the RGB image.",
+)
+@click.option(
+    "--classes",
+    type=int,
+    default=1000,
+    show_default=True,
+    metavar="NUMBER",
+    help="How many scores the network gives.",
+)
+@click.option(
+    "--seed",
+    callback=parse_seed,
+    default="0",
+    show_default=True,
+    metavar="NUMBER",
+    help="Which random weights.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    callback=result_file,
+    metavar="FILE",
+    help="The .tflite file to write.",
+)
+@json_option
+def build_command(
+    network: str,
+    width: float,
+    resolution: int,
+    classes: int,
+    seed: int,
+    output: Path,
+    json_path: Path | None,
+) -> None:
+    r"""Make a published network, to try a board with: an int8 model with random weights.
+
+    \b
+    NETWORK is one of
+      mbv3  MobileNetV3-Large with 3×3 filters and ReLU6 throughout, without squeeze-and-excitation
+
+    How long a network takes does not depend on its weights. Its scales are chosen so that every
+    layer uses its range, and it ends in scores, without a softmax. The same options give the same
+    file.
+    """
+    refuse_overwriting({}, {"--output": output, "--json": json_path})
+    options = api.NetworkOptions(
+        name=network, width=width, resolution=resolution, classes=classes, seed=seed
+    )
+    with progress_bar() as progress:
+        built = api.build(options, progress)
+    write_file(output, built.content)
+    write_json(built.result.to_json(str(output)), json_path)
+    if json_path != STANDARD_OUTPUT:
+        _show(built.result, output)
+
+
+def _show(result: api.BuildResult, output: Path) -> None:
+    options, totals = result.options, result.totals
+    stdout.print(
+        f"[bold]{escape(options.name)}[/], width {options.width:g}, for "
+        f"{options.resolution}×{options.resolution} images and {options.classes} classes, with "
+        f"random weights: {escape(str(output))}",
+        soft_wrap=True,
+    )
+    stdout.print(
+        f"  {totals.operators} operators, {format_count(totals.macs)} MACs, "
+        f"{totals.parameters / 1e6:.3f} M parameters"
+    )
+    stdout.print(
+        f"  weights {format_bytes(totals.weights_bytes)}; "
+        f"arena {format_bytes(result.arena_bytes)} "
+        f"({arena_bound(result.arena_bytes, result.arena_bytes_lower_bound)}); "
+        f"file {format_bytes(result.file_bytes)}"
+    )
