@@ -65,12 +65,7 @@ def load_native() -> ctypes.CDLL:
     """Return the compiled callbacks; raises ToolError without a C compiler."""
     with resources.as_file(resources.files("penstock.simulate") / "native") as folder:
         sources = [Path(folder) / name for name in _SOURCES]
-        library = cached_shared_library(
-            "monitor",
-            sources,
-            [Path(folder)],
-            flags=("-pthread", "-O3", "-flto", "-fno-semantic-interposition", "-Wl,-Bsymbolic"),
-        )
+        library = cached_shared_library("monitor", sources, [Path(folder)], flags=_FLAGS)
     native = ctypes.CDLL(str(library))
     check_layouts(native)
     return native

@@ -83,6 +83,7 @@ class MonitorRecord(ctypes.Structure):
         ("address", ctypes.c_uint64),
         ("size_bytes", ctypes.c_uint64),
         ("pc", ctypes.c_uint64),
+        ("code", ctypes.c_void_p),
         ("changing", ctypes.c_uint64),
         ("may_compute", ctypes.c_uint32),
         ("is_computed", ctypes.c_uint32),

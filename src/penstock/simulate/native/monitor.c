@@ -15,6 +15,7 @@ enum { REGISTER_LR = 10, REGISTER_PC = 11, REGISTER_SP = 12, REGISTER_R0 = 66 };
 enum { PROTECTION_READ_WRITE = 3, PAGE_BYTES = 4096 };
 enum { BLOCK_BYTES_MAX = 2048 }; /* the emulator ends a block at a page, or at 512 instructions */
 enum { NO_OPERATOR = 0 };
+enum { GRANULE_SHIFT = 4 };
 static const uint64_t NOWHERE = 0xFFFFFFFEu;
 enum { WFE = 0xBF20, WFI = 0xBF30, WIDE_HINT = 0xF3AF, WIDE_WFE = 0x8002, WIDE_WFI = 0x8003 };
 enum { ACCESS_WRITE = 17 }; /* UC_MEM_WRITE */
@@ -106,12 +107,42 @@ static void settle(monitor *m, block *entry) {
   entry->count = 0;
 }
 
+/* Code is watched in granules: what shares one with it is looked at twice when it is written. */
+static uint64_t granule(uint64_t address) { return (uint32_t)address >> GRANULE_SHIFT; }
+
+static int is_code(const monitor *m, uint64_t address) {
+  return m->code != NULL && (m->code[granule(address) >> 3] >> (granule(address) & 7u) & 1u) != 0u;
+}
+
+static int note_code(monitor *m, uint32_t address, uint32_t size) {
+  uint64_t index;
+  if (m->code == NULL) {
+    m->code = calloc((granule(UINT32_MAX) + 1u) >> 3, 1);
+  }
+  for (index = granule(address); m->code != NULL && index <= granule(address + size - 1u); ++index) {
+    m->code[index >> 3] |= (uint8_t)(1u << (index & 7u));
+  }
+  return m->code != NULL;
+}
+
+/* Blocks that a store has changed are described anew when they run again. */
+static void forget_code(monitor *m, uint64_t address, uint64_t size) {
+  uint64_t index;
+  for (index = 0; index < m->block_capacity; ++index) {
+    block *entry = &m->blocks[index];
+    if (entry->instructions != 0u && address < entry->address + entry->size_bytes &&
+        entry->address < address + size) {
+      entry->size_bytes = 0;
+    }
+  }
+}
+
 static block *describe(monitor *m, void *engine, uint32_t address, uint32_t size) {
   uint8_t code[BLOCK_BYTES_MAX];
   const uint32_t code_size = size < sizeof code ? size : (uint32_t)sizeof code;
   ps_thumb_summary summary = {0, 0};
   block *entry;
-  if (m->block_count * 2u >= m->block_capacity && !grow(m)) {
+  if (!note_code(m, address, size) || (m->block_count * 2u >= m->block_capacity && !grow(m))) {
     return NULL;
   }
   entry = slot_of(m->blocks, m->block_capacity, address);
@@ -284,6 +315,9 @@ static void check_alignment(void *engine, int access, uint64_t address, int size
 
 void ps_monitor_on_access(void *engine, int access, uint64_t address, int size, int64_t value,
                           monitor *m) {
+  if (access == ACCESS_WRITE && (is_code(m, address) || is_code(m, address + (uint64_t)size - 1u))) {
+    forget_code(m, address, (uint64_t)size);
+  }
   if (m->is_computed) {
     return;
   }
@@ -317,6 +351,8 @@ void ps_monitor_free(monitor *m) {
     free(m->blocks[index].steps);
   }
   free(m->blocks);
+  free(m->code);
+  m->code = NULL;
   m->blocks = NULL;
   m->block_capacity = 0;
   m->block_count = 0;

@@ -72,6 +72,7 @@ typedef struct monitor {
   uint64_t address;
   uint64_t size_bytes;
   uint64_t pc;
+  uint8_t *code; /* a bit for each granule of addresses: whether a block has it */
   uint64_t changing; /* 1 + address of a block that has to be translated anew; 0 for none */
   uint32_t may_compute; /* whether further blocks may get computed */
   uint32_t is_computed; /* the block that runs */
