@@ -6,7 +6,7 @@ from importlib import resources
 import pytest
 
 from penstock.boards import Board, Confidence, MemoryKind, board_names, load_board
-from penstock.boards.costs import TICKS_PER_CYCLE, region_costs
+from penstock.boards.costs import TICKS_PER_CYCLE, port_costs, region_costs
 
 BOARDS = {
     "nucleo-f446re": ("cortex-m4", 180),
@@ -115,3 +115,34 @@ def test_sdram_lines_take_what_was_derived_for_the_boards() -> None:
         board = load_board(name)
         cycles = region_costs(board.region("sdram"), board).line_read / TICKS_PER_CYCLE
         assert cycles * 1e9 / board.clock_hz == pytest.approx(nanoseconds - 25, rel=0.05)
+
+
+WITHOUT_CACHE_LINE_BYTES = 32
+"""Of which a board without caches states the cost of a line."""
+
+
+@pytest.mark.parametrize("name", board_names())
+def test_dma_reads_no_line_faster_than_the_core_fills_one(name: str) -> None:
+    """Read-only memory of the chip, a burst of SDRAM, and what a serial flash reads in order."""
+    board = load_board(name)
+    cache = board.data_cache or board.instruction_cache
+    words = (cache.line_bytes if cache else WITHOUT_CACHE_LINE_BYTES) / 4
+    for region in board.regions:
+        core, port = region_costs(region, board), port_costs(region, board)
+        latency = 0 if port.prefetch_bytes else port.burst_read
+        if region.is_external or not region.is_writable:
+            rounding = words  # each word's ticks are rounded
+            assert latency + words * port.word_read >= core.sequential_read - rounding
+            assert port.single_read + port.word_read >= core.word_read - 2 or not latency
+
+
+def test_dma_from_flash_pays_for_lines_of_the_chip() -> None:
+    """6 cycles for 16 bytes on the U575, 11 for 32 on the H7A3, 13 for 32 on the L4R5."""
+    for name, cycles, size_bytes in (
+        ("nucleo-u575zi-q", 6, 16),
+        ("nucleo-h7a3zi-q", 11, 32),
+        ("nucleo-l4r5zi", 13, 32),
+    ):
+        board = load_board(name)
+        port = port_costs(board.region("flash"), board)
+        assert port.word_read * size_bytes / 4 == cycles * TICKS_PER_CYCLE

@@ -1,4 +1,4 @@
-"""What accesses to a memory cost a core: physical parameters become ticks of 1/256 core cycle."""
+"""What accesses to a memory cost a core and a DMA controller, in ticks of 1/256 core cycle."""
 
 from dataclasses import dataclass
 
@@ -11,6 +11,8 @@ TICKS_PER_CYCLE = 256
 
 _WORD_BYTES = 4
 _DEFAULT_LINE_BYTES = 32
+_SERIAL_FIFO_BYTES = 32
+"""What a QUADSPI or OCTOSPI reads ahead: ST RM0385, QUADSPI functional description."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,25 @@ class RegionCosts:
     row_miss: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class PortCosts:
+    """What one memory costs a DMA controller beside bus clocks, in ticks of 1/256 core cycle.
+
+    Attributes:
+        burst_read: latency of a burst.
+        single_read: latency of a single item.
+        word_read: time of each word's data, read.
+        word_write: the same, written.
+        prefetch_bytes: what the memory reads ahead; reads that go on have no latency.
+    """
+
+    burst_read: int = 0
+    single_read: int = 0
+    word_read: int = 0
+    word_write: int = 0
+    prefetch_bytes: int = 0
+
+
 def region_costs(region: MemoryRegion, board: Board) -> RegionCosts:
     """Return what accesses to a region of a board cost its core.
 
@@ -65,6 +86,23 @@ def region_costs(region: MemoryRegion, board: Board) -> RegionCosts:
         f"board '{board.name}' does not say how long accesses to memory '{region.name}' take",
         help=f"add a table [memory.timing] to '{region.name}' in the board's file",
     )
+
+
+def port_costs(region: MemoryRegion, board: Board) -> PortCosts:
+    """Return what a region of a board costs a DMA controller.
+
+    RAM of the chip costs bus clocks alone, which the controller knows: what the core waits for it
+    is its own way there.
+    """
+    match region.timing:
+        case SdramTiming() as sdram:
+            return _sdram_port(sdram, board)
+        case QspiTiming() as serial:
+            return _serial_port(serial, board)
+        case InternalTiming() as internal if not region.is_writable:
+            line = internal.line_read_cycles
+            return PortCosts(word_read=_ticks(line * _WORD_BYTES / _line_bytes(board)))
+    return PortCosts()
 
 
 def _internal_costs(timing: InternalTiming) -> RegionCosts:
@@ -128,6 +166,29 @@ def _qspi_costs(timing: QspiTiming, board: Board) -> RegionCosts:
         fetch=read(core_facts(board.core.name).fetch_bytes, first_clocks),
         sequential_read=read(line_bytes, 0),
         sequential_word=read(_WORD_BYTES, 0),
+    )
+
+
+def _sdram_port(timing: SdramTiming, board: Board) -> PortCosts:
+    cycles_per_clock = board.clock_hz / timing.clock_hz
+    word = _WORD_BYTES * 8 / timing.width_bits * cycles_per_clock
+    return PortCosts(
+        burst_read=_ticks((timing.cas_clocks + timing.line_controller_clocks) * cycles_per_clock),
+        single_read=_ticks((timing.cas_clocks + timing.word_controller_clocks) * cycles_per_clock),
+        word_read=_ticks(word),
+        word_write=_ticks(word / timing.write_share),
+    )
+
+
+def _serial_port(timing: QspiTiming, board: Board) -> PortCosts:
+    cycles_per_clock = board.clock_hz / timing.clock_hz
+    word = _WORD_BYTES * 8 / timing.bits_per_clock / timing.stream_share
+    first = _ticks((timing.setup_clocks + timing.controller_clocks) * cycles_per_clock)
+    return PortCosts(
+        burst_read=first,
+        single_read=first,
+        word_read=_ticks(word * cycles_per_clock),
+        prefetch_bytes=_SERIAL_FIFO_BYTES,
     )
 
 

@@ -2,19 +2,13 @@
 
 import ctypes
 import mmap
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from penstock.boards.board import Board, MemoryRegion
-from penstock.boards.costs import TICKS_PER_CYCLE
+from penstock.boards.costs import TICKS_PER_CYCLE, port_costs
 from penstock.boards.memories import PAGE_BYTES
 from penstock.boards.paths import is_on_core_bus, is_tightly_coupled
-from penstock.boards.timing import (
-    DmaController,
-    DmaKind,
-    InternalTiming,
-    QspiTiming,
-    SdramTiming,
-)
+from penstock.boards.timing import DmaController, DmaKind
 from penstock.simulate.dma_records import (
     CHANNELS_MAX,
     ControllerRecord,
@@ -30,11 +24,6 @@ _KINDS = {DmaKind.STREAM: 0, DmaKind.MDMA: 1, DmaKind.GPDMA: 2}
 
 _NO_INTERRUPT = 511
 """Beyond the interrupts of any core."""
-
-_SERIAL_FIFO_BYTES = 32
-"""What a QUADSPI or OCTOSPI reads ahead: ST RM0385, QUADSPI functional description."""
-
-_WORD_BYTES, _LINE_BYTES = 4, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,36 +173,4 @@ def _reaches(controller: DmaController, region: MemoryRegion, base: int) -> bool
 
 
 def _port_record(region: MemoryRegion, board: Board) -> PortRecord:
-    """Return what a DMA controller pays; a bus clock for each item comes from the controller."""
-    match region.timing:
-        case SdramTiming() as sdram:
-            return _sdram_port(sdram, board.clock_hz)
-        case QspiTiming() as serial:
-            return _serial_port(serial, board.clock_hz)
-        case InternalTiming() as internal if not region.is_writable:
-            line = internal.line_read_cycles * TICKS_PER_CYCLE
-            return PortRecord(word_read=round(line * _WORD_BYTES / _LINE_BYTES))
-    return PortRecord()
-
-
-def _sdram_port(timing: SdramTiming, clock_hz: int) -> PortRecord:
-    ticks = clock_hz / timing.clock_hz * TICKS_PER_CYCLE
-    word = _WORD_BYTES * 8 / timing.width_bits * ticks
-    return PortRecord(
-        burst_read=round((timing.cas_clocks + timing.line_controller_clocks) * ticks),
-        single_read=round((timing.cas_clocks + timing.word_controller_clocks) * ticks),
-        word_read=round(word),
-        word_write=round(word / timing.write_share),
-    )
-
-
-def _serial_port(timing: QspiTiming, clock_hz: int) -> PortRecord:
-    ticks = clock_hz / timing.clock_hz * TICKS_PER_CYCLE
-    word = _WORD_BYTES * 8 / timing.bits_per_clock / timing.stream_share
-    first = round((timing.setup_clocks + timing.controller_clocks) * ticks)
-    return PortRecord(
-        burst_read=first,
-        single_read=first,
-        word_read=round(word * ticks),
-        prefetch_bytes=_SERIAL_FIFO_BYTES,
-    )
+    return PortRecord(**asdict(port_costs(region, board)))
