@@ -1,6 +1,7 @@
 """Traces: well-formed, in order, nested, and adding up to the result."""
 
 import json
+from dataclasses import replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,24 @@ def test_the_same_run_gives_the_same_trace(outcome: api.RunOutcome, tmp_path: Pa
     assert outcome.trace is not None
     assert file.read_text() == render_trace(outcome.trace)
     assert [path.name for path in tmp_path.iterdir()] == ["t.json"]
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_the_terminal_says_where_a_trace_is_cut(
+    outcome: api.RunOutcome,
+    is_complete: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert outcome.trace is not None
+    rest = {**outcome.trace["otherData"], "is_complete": is_complete}
+    cut = replace(outcome, trace={**outcome.trace, "otherData": rest})
+    monkeypatch.setattr(api, "run", lambda *_, **__: cut)
+    file = tmp_path / "t.json"
+    assert run_command_line(["run", str(MODEL), "--board", BOARD, "--trace", str(file)]) == 0
+    assert file.exists()
+    assert ("t.json' is cut: more happened" in capsys.readouterr().err) != is_complete
 
 
 def test_this_computer_has_no_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,5 +112,25 @@ def test_a_record_without_room_says_so() -> None:
         assert len(timeline.slices) == (1 << 16) - 1
 
 
+def test_transfers_without_room_are_missed() -> None:
+    with dma_board("stm32f746g-disco") as opened:
+        assert opened.virtual.dma is not None
+        record = opened.virtual.dma.record
+
+        def copy_once_more_than_fits() -> None:
+            copy(opened)
+            room = record.record_count, record.record_capacity
+            record.record_count = record.record_capacity = 1 << 20
+            copy(opened)
+            record.record_count, record.record_capacity = room
+
+        timing = clock_of(opened)
+        timeline = record_timeline(
+            timing, opened.virtual.dma, opened.board, copy_once_more_than_fits
+        )
+    assert len(timeline.transfers) == 1
+    assert not timeline.is_complete
+
+
 def sleep_for_ever(opened: DmaBoard) -> None:
     opened.run(Flag.SLEEP, 0, 0, 0)

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from penstock import api
-from penstock.cli.console import json_option, progress_bar, write_file, write_json
+from penstock.cli.console import json_option, progress_bar, stderr, write_file, write_json
 from penstock.cli.labels import fit_labels, read_labels
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
@@ -136,13 +137,19 @@ def _write_files(
         names = [tensor.name for tensor in outcome.output_tensors]
         write_file(output_path, encode_outputs(names, outcome.outputs, output_path.suffix.lower()))
     if trace_path is not None:
-        write_file(trace_path, _trace_of(outcome))
+        _write_trace(outcome, trace_path)
 
 
-def _trace_of(outcome: api.RunOutcome) -> bytes:
+def _write_trace(outcome: api.RunOutcome, path: Path) -> None:
     if outcome.trace is None:
         raise _no_trace(outcome.result.board)
-    return render_trace(outcome.trace).encode()
+    write_file(path, render_trace(outcome.trace).encode())
+    if not outcome.trace["otherData"]["is_complete"]:
+        stderr.print(
+            f"[yellow]warning[/]: the trace in {escape(repr(str(path)))} is cut: more happened "
+            "than it has room for, and the end is missing",
+            soft_wrap=True,
+        )
 
 
 def _no_trace(board: str) -> InputError:

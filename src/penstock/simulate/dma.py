@@ -109,6 +109,11 @@ class Dma:
             for r in records
         ]
 
+    @property
+    def has_all_transfers(self) -> bool:
+        """Whether there was room to record each of them; what is missing are the last."""
+        return not self.record.is_cut
+
     def _controller_record(self, number: int, board: Board) -> ControllerRecord:
         controller = self.controllers[number]
         clock = board.clock_hz / controller.clock_hz * TICKS_PER_CYCLE

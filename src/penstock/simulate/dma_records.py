@@ -146,5 +146,5 @@ class DmaRecord(ctypes.Structure):
         ("asserted", ctypes.c_uint32 * INTERRUPT_WORDS),
         ("enabled", ctypes.c_uint32 * INTERRUPT_WORDS),
         ("has_event", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
+        ("is_cut", ctypes.c_uint32),
     )

@@ -95,7 +95,7 @@ def _read(record: TimelineRecord, dma: Dma | None, memories: list[str]) -> Timel
             for transfer in transfers
             if transfer.started * TICKS_PER_CYCLE >= origin
         ),
-        is_complete=not record.is_cut,
+        is_complete=not record.is_cut and (dma is None or dma.has_all_transfers),
     )
 
 

@@ -136,6 +136,7 @@ static void record(ps_dma *d, const ps_dma_controller *c, uint32_t channel) {
     ps_dma_record *records =
         capacity > RECORDS_MAX ? NULL : realloc(d->records, capacity * sizeof *records);
     if (records == NULL) {
+      d->is_cut = 1;
       return;
     }
     d->records = records;

@@ -130,7 +130,7 @@ typedef struct ps_dma {
   uint32_t asserted[PS_INTERRUPT_WORDS];
   uint32_t enabled[PS_INTERRUPT_WORDS];
   uint32_t has_event; /* the core's event register */
-  uint32_t reserved;
+  uint32_t is_cut;    /* there was no room for all records */
 } ps_dma;
 
 void ps_dma_open(ps_dma *d, ps_timing *t);

@@ -36,7 +36,7 @@ const layout ps_layouts[] = {
     LAYOUT(ps_dma_leg, reserved),
     LAYOUT(ps_dma_controller, channels),
     LAYOUT(ps_dma_record, ended_at),
-    LAYOUT(ps_dma, reserved),
+    LAYOUT(ps_dma, is_cut),
     LAYOUT(ps_actor, ended_at),
     LAYOUT(ps_fault, what),
     LAYOUT(ps_sanitizer, fault),
