@@ -65,14 +65,19 @@ static void maintain_address(ps_timing *t, uint32_t address, int cleans, int inv
   }
 }
 
+/* Returns a null pointer for a way that does not exist: their number may be no power of two. */
 static uint32_t *at_set_and_way(const ps_cache *cache, uint32_t value) {
   const uint32_t set = (value >> cache->line_shift) & (cache->set_count - 1u);
   const uint32_t way_bits = log2_of(cache->way_count);
-  return &cache->tags[set * cache->way_count + (way_bits != 0u ? value >> (32u - way_bits) : 0u)];
+  const uint32_t way = way_bits != 0u ? value >> (32u - way_bits) : 0u;
+  return way < cache->way_count ? &cache->tags[set * cache->way_count + way] : NULL;
 }
 
 static void maintain_set_and_way(ps_timing *t, uint32_t value, int cleans, int invalidates) {
   uint32_t *tag = at_set_and_way(&t->data_cache, value);
+  if (tag == NULL) {
+    return;
+  }
   if (t->sanitizer != 0) {
     ps_sanitize_tag(t, tag, cleans, invalidates);
   }
