@@ -307,3 +307,18 @@ def test_uncached_reads_do_not_see_what_is_dirty(virtual: DmaBoard, source: int)
     virtual.virtual.timing._on_attributes(0xD94, 0)
     with pytest.raises(SimulationError, match=UNCLEAN):
         read(virtual, source, 32)
+
+
+@pytest.mark.parametrize("offset", [-3, -1, 0, 2, 30])
+def test_a_word_that_is_partly_stale_is_found(
+    virtual: DmaBoard, source: int, target: int, offset: int
+) -> None:
+    """Wherever in the word the old bytes are."""
+    write(virtual, source, 64)
+    virtual.run(Flag.CLEAN_SOURCE, target, source, 64)
+    write(virtual, target, 128)
+    virtual.run(Flag.CLEAN_SOURCE, 0, target, 128)
+    read(virtual, target, 128)
+    virtual.run(START, target + 32, source, 64)
+    with pytest.raises(SimulationError, match="holds what was there before"):
+        virtual.run(Flag.READ_PROBE, 0, 0, 0, probe=target + 32 + offset)

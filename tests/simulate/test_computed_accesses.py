@@ -10,6 +10,7 @@ from penstock.simulate import computed_accesses
 from penstock.simulate.firmware import read_firmware
 from penstock.simulate.machine import Machine
 from penstock.simulate.memory import BoardMemory
+from penstock.simulate.monitor import STOP_STACK
 from penstock.simulate.pipeline.addresses import derive_addresses
 from tests.simulate.calibration.bench import Bench
 from tests.simulate.pipeline.assembly import assemble_all
@@ -108,6 +109,44 @@ def start_counter(bench: Bench) -> None:
     text = "str r1, [r0]; movs r1, #1; str r1, [r2]; bx lr"
     code = assemble_all([text])[text]
     bench.run(code, "flash", 0xE000_EDFC, 1 << 24, 0xE000_1000)
+
+
+CUT_BLOCKS = {
+    "page": ".rept 2045; nop; .endr; lsls r4, r0, #31; itt eq; ldreq r3, [r1]; ldreq r4, [r1, #4]",
+    "long": ".rept 509; nop; .endr; lsls r4, r0, #31; itt eq; ldreq r3, [r1]; ldreq r4, [r1, #4]",
+}
+AGAIN_FAR = "; subs r0, r0, #1; beq.w 9f; b.w 1b; 9: bx lr"
+
+
+@pytest.mark.parametrize("shift", [0, 1, 2])
+@pytest.mark.parametrize("text", CUT_BLOCKS.values(), ids=CUT_BLOCKS)
+def test_what_an_it_makes_conditional_stays_so_in_the_next_block(
+    bench: Bench, text: str, shift: int
+) -> None:
+    """The emulator ends a block at a page and at 512 instructions."""
+    whole = text.replace("; lsls", "; nop" * shift + "; lsls", 1) + AGAIN_FAR
+    code = assemble_all([whole])[whole]
+    with watched() as other:
+        expected = other.run(code, "flash", 999, TABLE, TARGET)
+    found = bench.run(code, "flash", 999, TABLE, TARGET)
+    assert found == expected
+    assert found.traffic["dtcm"].read_bytes == 499 * 8
+
+
+def test_a_stack_that_overflows_late_is_found(bench: Bench) -> None:
+    text = "push {r3}; subs r0, r0, #1; bne 1b; bx lr"
+    code = assemble_all([text])[text]
+    found = []
+    with watched() as other:
+        for board in (bench, other):
+            board.machine.monitor.guard(TABLE - 256, TABLE)
+            board.machine.prepare_call(TABLE + 4000, 0xF000_0000, [5000])
+            board.machine.run(board.place(code, "flash"), 1_000_000)
+            record = board.machine.monitor.record
+            found.append((record.reason, record.address))
+    assert found[0] == found[1]
+    assert found[0][0] == STOP_STACK
+    assert TABLE - 8 <= found[0][1] < TABLE
 
 
 def test_operators_take_the_same_time(elf: Path, board: Board) -> None:

@@ -1,5 +1,6 @@
 """Accesses that need not be watched, because they are known before their block runs."""
 
+from collections.abc import Callable
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
@@ -7,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.boards.memories import PAGE_BYTES
-from penstock.errors import PenstockError
 from penstock.simulate.memory import BoardMemory
 from penstock.simulate.monitor_records import AddressStepRecord, Derive, MonitorRecord
-from penstock.simulate.pipeline import decode_block
+from penstock.simulate.pipeline import Block
 from penstock.simulate.pipeline.addresses import derive_addresses
 
 STEPS_MAX = 256
@@ -27,9 +27,14 @@ if TYPE_CHECKING:
 class ComputedAccesses:
     """Tells the monitor what blocks access; must live as long as it runs."""
 
-    def __init__(self, memory: BoardMemory) -> None:
-        """Take the memories whose accesses may be computed: all; registers are always watched."""
-        self._memory = memory
+    def __init__(self, memory: BoardMemory, block_at: Callable[[int], Block | None]) -> None:
+        """Prepare for all memories; registers are always watched.
+
+        Args:
+            memory: what may be accessed.
+            block_at: returns the code that runs at an address.
+        """
+        self._block_at = block_at
         self._pages = _host_pages(memory)
         self._derive = Derive(self._derive_steps)
 
@@ -48,10 +53,8 @@ class ComputedAccesses:
     def _derive_steps(
         self, address: int, size_bytes: int, records: "Pointer[AddressStepRecord]"
     ) -> int:
-        """What fails here is watched, so that nothing depends on it."""
-        try:
-            block = decode_block(self._memory.read(address, size_bytes), address)
-        except PenstockError:
+        block = self._block_at(address)
+        if block is None or block.size_bytes != size_bytes:
             return WATCHED
         steps = derive_addresses(block)
         if steps is None or len(steps) > STEPS_MAX:

@@ -133,7 +133,7 @@ class Machine:
         for base, host_address in timing.register_pages.items():
             self._uc.mem_map_ptr(base, PAGE_BYTES, read_write, host_address)
         self.monitor.record.clock = timing.clock
-        self._computed = ComputedAccesses(memory)
+        self._computed = ComputedAccesses(memory, timing.block_at)
         self._computed.attach(self.monitor.record, self._find_registers())
         self.dma = Dma(memory.board, memory, timing.record, load_native())
         for base, host_address in self.dma.register_pages.items():

@@ -117,6 +117,7 @@ class Timing:
         self._native, self._board, self._core, self._memory = native, board, core, memory
         self.failure: BaseException | None = None
         self._code: list[Block | None] = [None]
+        self._by_address: dict[int, Block] = {}
         self._mpu = Mpu()
         self._memories = _memory_records(board)
         self._counters = (CountersRecord * slots)()
@@ -211,7 +212,7 @@ class Timing:
 
     def _describe_block(self, address: int, size_bytes: int, record: "Pointer[BlockRecord]") -> int:
         try:
-            block = decode_block(self._memory.read(address, size_bytes), address)
+            block = self._decode(address, size_bytes)
         except UnsupportedError as error:
             # If these bytes are no code, the core will fault, which says more.
             self.failure = self.failure or error
@@ -222,8 +223,20 @@ class Timing:
         branch = branch_cost(self._core, block)
         record.contents.branch = _BRANCHES.index(branch.kind)
         record.contents.mispredict_cycles = branch.mispredict_cycles
+        self._by_address[address] = block
         self._code.append(block)
         return 0
+
+    def _decode(self, address: int, size_bytes: int) -> Block:
+        """The emulator cuts blocks at pages, even behind an IT."""
+        before = self._code[self.record.previous]
+        is_next = before is not None and before.end == address
+        predicated = before.predicated_after if is_next and before is not None else 0
+        return decode_block(self._memory.read(address, size_bytes), address, predicated)
+
+    def block_at(self, address: int) -> Block | None:
+        """Return the code that was last described at an address; None if that was none."""
+        return self._by_address.get(address)
 
     def _describe_edge(self, previous: int, block: int, record: "Pointer[EdgeRecord]") -> int:
         try:

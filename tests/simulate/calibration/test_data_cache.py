@@ -158,3 +158,16 @@ def test_stores_into_fast_memory(bench: Bench) -> None:
     )
     assert turns_of(bench, unaligned, "itcm", 100, DTCM).cycles == 100 * 8 * 4
     assert turns_of(bench, words, "itcm", 100, DTCM).stalls == {}
+
+
+@pytest.mark.parametrize("offset", [28, 29, 30, 31])
+def test_an_access_that_lies_in_two_lines_needs_both(bench: Bench, offset: int) -> None:
+    lines = 64 if offset > 28 else 32
+    assert read(bench, 32, SRAM + offset, 64).traffic == {"axi_sram": Traffic(lines * 32, 0, 0)}
+
+
+@pytest.mark.parametrize(("offset", "lines"), [(28, 32), (30, 64)])
+def test_a_store_that_lies_in_two_lines_allocates_both(
+    bench: Bench, offset: int, lines: int
+) -> None:
+    assert write(bench, 32, SRAM + offset, 64).traffic == {"axi_sram": Traffic(lines * 32, 0, 0)}

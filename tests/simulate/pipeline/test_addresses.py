@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from penstock.simulate.monitor import load_native
 from penstock.simulate.monitor_records import AddressStepRecord
 from penstock.simulate.pipeline import decode_block
-from penstock.simulate.pipeline.addresses import Code, Step, derive_addresses
+from penstock.simulate.pipeline.addresses import ZERO, Code, Step, derive_addresses
 from tests.simulate.pipeline.assembly import assemble_all
 
 unicorn = pytest.importorskip("unicorn")
 
 CODE, RAM, RAM_BYTES, PAGE = 0x1000, 0x2000_0000, 1 << 16, 4096
+ALIAS = 0x5000_0000
 CODE_RANGE = (CODE, CODE + PAGE)
 MEMORY_RANGES = ((0x2000, 0x4000_0000), (0x6000_0000, 0xE000_0000))
 READ_WRITE_HOOKS, WRITE = 3072, 17
@@ -37,6 +38,7 @@ ARITHMETIC = (
     "and r1, r1, #0x3c; ands r1, r2; orr r0, r0, #4; orr.w r0, r0, r1, lsl #2; bic r2, r2, #3",
     "eor r2, r2, #4; eors r2, r1; bic.w r1, r1, r2; mul r1, r2, r3; muls r1, r2, r1",
     "mla r0, r1, r2, r0; mls r0, r1, r2, r0; rsb r1, r1, #64; negs r2, r2; rsb r3, r2, #0",
+    "lsrs r1, r2, #32; asrs r1, r2, #32; add.w r1, r0, r2, asr #32; add.w r1, r0, r2, lsr #32",
     "lsls r1, r1, #2; lsrs r1, r2, #3; asrs r2, r1, #1; lsl.w r1, r2, #30; asr.w r3, r2, #31",
     "uxtb r1, r1; uxth r2, r1; sxtb r1, r2; sxth r3, r1; uxtb.w r1, r2, ror #8",
     "ubfx r1, r2, #4, #5; sbfx r3, r1, #1, #7; ubfx r0, r1, #0, #32",
@@ -272,6 +274,26 @@ def test_unusual_addresses_are_watched(text: str, registers: dict[int, int]) -> 
     assert steps is not None
     values = [registers.get(n, RAM) for n in range(15)]
     assert compute(steps, values, code) == WATCHED
+
+
+def test_tables_of_branches_count_from_the_program_counter_as_it_is() -> None:
+    text = "nop; tbh [pc, r1, lsl #1]"
+    steps = derive_addresses(decode_block(assemble_all([text])[text], CODE))
+    assert steps == (Step(Code.READ, a=ZERO, b=1, shift=1, size=2, constant=CODE + 6),)
+
+
+def test_a_store_through_another_address_of_the_memory_is_seen() -> None:
+    text = "str r0, [r1]; ldr r2, [r4]; ldr r3, [r2]"
+    code = assemble_all([text])[text]
+    steps = derive_addresses(decode_block(code, CODE))
+    assert steps is not None
+    pages, _, _ = host_memory()
+    pages[ALIAS // PAGE] = pages[RAM // PAGE]
+    registers = [RAM] * 15
+    registers[4] = ALIAS
+    assert compute(steps, registers, code) == WATCHED
+    registers[4] = ALIAS + 64
+    assert compute(steps, registers, code) != WATCHED
 
 
 def test_results_that_no_address_needs_are_left_out() -> None:

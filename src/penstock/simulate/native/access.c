@@ -94,12 +94,27 @@ static uint32_t *fill_line(ps_timing *t, ps_cache *cache, ps_memory *memory, uin
   return tag;
 }
 
-static void read_cached(ps_timing *t, ps_cache *cache, ps_memory *memory, uint32_t address) {
+static void read_in_line(ps_timing *t, ps_cache *cache, ps_memory *memory, uint32_t address) {
   uint64_t stall;
   if (ps_cache_find(cache, address) == 0) {
     (void)fill_line(t, cache, memory, address, &stall);
     t->store_run_bytes = 0; /* stores between which lines are read are no stream */
     ps_stall(t, cause_of(memory), stall);
+  }
+}
+
+/* How much of an access is in the line of its first byte. */
+static uint32_t room_in_line(const ps_cache *cache, uint32_t address, uint32_t size_bytes) {
+  const uint32_t line_bytes = 1u << cache->line_shift;
+  const uint32_t room = line_bytes - (address & (line_bytes - 1u));
+  return size_bytes < room ? size_bytes : room;
+}
+
+static void read_cached(ps_timing *t, ps_cache *cache, ps_memory *memory, uint32_t address,
+                        uint32_t size_bytes) {
+  read_in_line(t, cache, memory, address);
+  if (room_in_line(cache, address, size_bytes) < size_bytes) {
+    read_in_line(t, cache, memory, address + size_bytes - 1u);
   }
 }
 
@@ -134,7 +149,7 @@ static uint64_t write_through(ps_timing *t, const ps_zone *zone, uint32_t addres
 }
 
 /* A store never waits for its line: it waits in the store buffer. */
-static uint64_t write_cached(ps_timing *t, const ps_zone *zone, uint32_t address,
+static uint64_t write_in_line(ps_timing *t, const ps_zone *zone, uint32_t address,
                              uint32_t size_bytes) {
   ps_memory *memory = &t->memories[zone->memory];
   ps_cache *cache = &t->data_cache;
@@ -150,6 +165,15 @@ static uint64_t write_cached(ps_timing *t, const ps_zone *zone, uint32_t address
     return buffer_store(t, ps_here(t) + fill);
   }
   return write_through(t, zone, address, size_bytes);
+}
+
+static uint64_t write_cached(ps_timing *t, const ps_zone *zone, uint32_t address,
+                             uint32_t size_bytes) {
+  const uint32_t room = room_in_line(&t->data_cache, address, size_bytes);
+  const uint64_t stall = write_in_line(t, zone, address, room);
+  return room == size_bytes
+             ? stall
+             : stall + write_in_line(t, zone, address + room, size_bytes - room);
 }
 
 static uint64_t read_word(ps_memory *memory, uint32_t address, uint32_t size_bytes, uint64_t now) {
@@ -222,9 +246,9 @@ void ps_data_access(ps_timing *t, const ps_zone *zone, uint32_t address, uint32_
   } else if (memory->is_tightly_coupled) {
     memory->bytes_read += size_bytes;
   } else if (zone->is_cached && t->data_cache.is_enabled) {
-    read_cached(t, &t->data_cache, memory, address);
+    read_cached(t, &t->data_cache, memory, address, size_bytes);
   } else if (zone->is_cached && t->has_unified_cache && t->instruction_cache.is_enabled) {
-    read_cached(t, &t->instruction_cache, memory, address);
+    read_cached(t, &t->instruction_cache, memory, address, size_bytes);
   } else {
     read_uncached(t, zone, address, size_bytes);
   }

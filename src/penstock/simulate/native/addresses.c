@@ -23,13 +23,16 @@ static const uint8_t *find_host(const ps_address_space *space, uint32_t address,
   return (const uint8_t *)(page & ~(uintptr_t)1) + offset;
 }
 
-static int is_written(const uint64_t *events, int count, uint32_t address, uint32_t size) {
+/* Compared is where bytes are, for one memory may have several addresses. What goes on in another
+ * page counts as written. */
+static int is_written(const ps_address_space *space, const uint64_t *events, int count,
+                      const uint8_t *bytes, uint32_t size) {
   int index;
   for (index = 0; index < count; ++index) {
-    const uint32_t other = (uint32_t)events[index];
     const uint32_t other_size = (uint32_t)(events[index] >> 32) & 0xFFu;
-    if ((events[index] >> 62 & 1u) != 0u && address < other + other_size &&
-        other < address + size) {
+    const uint8_t *other = find_host(space, (uint32_t)events[index], other_size);
+    if ((events[index] >> 62 & 1u) != 0u &&
+        (other == NULL || (bytes < other + other_size && other < bytes + size))) {
       return 1;
     }
   }
@@ -46,6 +49,7 @@ static int is_watched(const ps_address_space *space, const ps_address_step *step
 
 static uint32_t combined(uint32_t code, const ps_address_step *step, uint32_t first,
                          uint32_t second) {
+  uint32_t count;
   switch (code) {
   case PS_ADD:
     return first + second;
@@ -62,7 +66,8 @@ static uint32_t combined(uint32_t code, const ps_address_step *step, uint32_t fi
   case PS_SHIFT_RIGHT:
     return step->constant >= 32u ? 0u : first >> step->constant;
   case PS_SHIFT_RIGHT_SIGNED:
-    return sign_extended(first >> (step->constant & 31u), 32u - (step->constant & 31u));
+    count = step->constant < 31u ? step->constant : 31u;
+    return sign_extended(first >> count, 32u - count);
   case PS_EXTRACT:
     return extracted(first, step->shift, step->size);
   default: /* PS_EXTRACT_SIGNED */
@@ -93,7 +98,7 @@ int ps_compute_accesses(const ps_address_step *steps, uint32_t count,
     } else if (step->code <= PS_LOAD_SIGNED) {
       const uint8_t *host = find_host(space, address, step->size);
       uint32_t value = 0;
-      if (host == NULL || (has_written && is_written(events, found, address, step->size))) {
+      if (host == NULL || (has_written && is_written(space, events, found, host, step->size))) {
         return -1;
       }
       memcpy(&value, host, step->size);

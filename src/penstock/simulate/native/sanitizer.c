@@ -108,7 +108,8 @@ static void explain_access(ps_timing *t, const uint8_t *shadow, uint32_t flags, 
   if ((flags & racing) != 0u &&
       ps_find_transfer(t->dma, NULL, shadow, size_bytes, is_write, &other)) {
     (void)ps_report(t, PS_FAULT_RACE, &actor, &other, NULL);
-  } else if ((flags & PS_BYTE_STALE) != 0u && ps_is_stale(t, address)) {
+  } else if ((flags & PS_BYTE_STALE) != 0u &&
+             (ps_is_stale(t, address) || ps_is_stale(t, address + size_bytes - 1u))) {
     report_stale(t, is_write ? PS_FAULT_OVERWRITE : PS_FAULT_STALE, &actor);
   } else if (!is_write && (flags & PS_BYTE_LOST) != 0u) {
     (void)ps_report_lost(t, &actor, address, size_bytes);

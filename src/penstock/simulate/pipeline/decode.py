@@ -55,19 +55,19 @@ def _disassembler() -> Any:
 
 
 @lru_cache(maxsize=16384)
-def decode_block(code: bytes, address: int) -> Block:
+def decode_block(code: bytes, address: int, predicated: int = 0) -> Block:
     """Return the instructions that the code holds from its first to its last byte.
 
     Args:
         code: whole instructions.
         address: of the first, even.
+        predicated: how many of them an IT before the block makes conditional.
 
     Raises:
         ToolError: capstone is not installed.
         UnsupportedError: some bytes are no instruction that is known here.
     """
     instructions: list[Instruction] = []
-    predicated = 0
     end = address
     for place, size, name, operands in _disassembler().disasm_lite(code, address):
         raw = int.from_bytes(code[place - address : place - address + 2], "little")
@@ -79,7 +79,7 @@ def decode_block(code: bytes, address: int) -> Block:
     if end != address + len(code) or not instructions:
         rest = code[end - address : end - address + 4]
         raise _unknown(end, f"the bytes {rest.hex(' ')}")
-    return Block(address, len(code), tuple(instructions))
+    return Block(address, len(code), tuple(instructions), predicated)
 
 
 def _unknown(address: int, what: str) -> UnsupportedError:

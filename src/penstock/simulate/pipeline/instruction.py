@@ -148,11 +148,13 @@ class Block:
         address: of the first.
         size_bytes: of all.
         instructions: at least one.
+        predicated_after: instructions behind the block that an IT of it makes conditional.
     """
 
     address: int
     size_bytes: int
     instructions: tuple[Instruction, ...]
+    predicated_after: int = 0
 
     @property
     def access_count(self) -> int:
