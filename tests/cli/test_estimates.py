@@ -122,6 +122,25 @@ def test_wrong_use_is_refused(
     assert captured.out == ""
 
 
+@pytest.mark.parametrize("option", [(), ("--fit", "new.toml")])
+def test_kernels_are_not_timed_where_a_memory_has_no_time(
+    option: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = Path("src/penstock/boards/data/nucleo-f446re.toml").read_text()
+    start = text.index("[memory.timing]")
+    mine = tmp_path / "mine.toml"
+    mine.write_text(text[:start] + text[text.index("[[memory]]", start) :])
+    monkeypatch.chdir(tmp_path)
+    assert penstock("bench", "ops", "--board", mine, *option) == 2
+    said = capsys.readouterr().err
+    assert "does not say how long accesses to memory 'sram' take" in said
+    assert "[memory.timing]" in said
+    assert not (tmp_path / "new.toml").exists()
+
+
 @pytest.mark.board
 def test_kernels_are_timed_in_each_memory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -9,6 +9,7 @@ from penstock.bench.fit import fit_coefficients
 from penstock.bench.measure import measure_all
 from penstock.bench.throughput import Throughput, measure_throughput
 from penstock.boards.board import Board
+from penstock.boards.costs import region_costs
 from penstock.planning.estimate.coefficients import CoreCoefficients
 from penstock.report.results import Truth
 from penstock.toolchain import find_target_compiler
@@ -57,8 +58,11 @@ def benchmark_operators(board: Board, progress: Progress, *, fits: bool) -> Oper
             timing shapes and placements.
 
     Raises:
-        PenstockError: a tool is missing, or nobody has fitted the core whose kernels are timed.
+        PenstockError: a tool is missing, the board does not say how long accesses take, or nobody
+            has fitted the core whose kernels are timed.
     """
+    for region in board.regions:
+        region_costs(region, board)  # raises where nobody said: nothing could be timed
     compiler = find_target_compiler(board.core).version
     stage = "simulating every loop" if fits else "simulating kernels in each memory"
 
