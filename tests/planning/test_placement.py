@@ -72,5 +72,9 @@ def test_unknown_and_unfit_regions_are_refused(disco: Board) -> None:
     assert "choose one of: dtcm, sram1, sram2, sdram" in str(caught.value)
     with pytest.raises(InputError, match=r"'flash' .* cannot hold the arena"):
         place_sections(_demand(1, 1), disco, arena_in="flash")
-    with pytest.raises(InputError, match="has no memory region 'moon' for the weights"):
+    with pytest.raises(InputError, match="has no memory region 'moon' for the weights") as caught:
         place_sections(_demand(1, 1), disco, weights_in="moon")
+    offered = caught.value.help.removeprefix("choose one of: ").split(", ")
+    assert offered == [region.name for region in disco.regions]
+    for name in offered:
+        assert place_sections(_demand(1, 1), disco, weights_in=name).weights == name

@@ -82,12 +82,13 @@ def _candidates(
     board: Board, section: str, kinds: Sequence[MemoryKind], wish: str | None
 ) -> list[MemoryRegion]:
     """Return regions in order of preference: internal first, then as ``kinds`` says."""
-    usable = [region for region in board.regions if region.kind in kinds]
     if wish is None:
+        usable = [region for region in board.regions if region.kind in kinds]
         return sorted(usable, key=lambda region: (region.is_external, kinds.index(region.kind)))
-    for region in board.regions:
-        # Weights asked for in memory that forgets are copied there by start-up.
-        if region.name == wish and (region in usable or section != "arena"):
+    # Weights asked for in memory that forgets are copied there by start-up.
+    usable = [r for r in board.regions if r.kind in kinds or section == "weights"]
+    for region in usable:
+        if region.name == wish:
             return [region]
     is_known = any(region.name == wish for region in board.regions)
     raise InputError(
