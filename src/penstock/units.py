@@ -1,6 +1,9 @@
 """How quantities are shown to people."""
 
+from math import floor, log10
+
 _BINARY_PREFIXES = ("B", "KiB", "MiB", "GiB")
+_SMALL_PREFIXES = ("", "m", "µ", "n")
 
 
 def format_bytes(size_bytes: int) -> str:
@@ -19,3 +22,27 @@ def format_count(count: int) -> str:
         if count >= limit:
             return f"{count / limit:.1f} {suffix}"
     return str(count)
+
+
+def format_seconds(seconds: float, digits: int = 4) -> str:
+    """Return a time in s, ms, µs or ns, without an exponent: ``0.01234`` is ``12.34 ms``."""
+    return _format_scaled(seconds, "s", digits)
+
+
+def format_joules(joules: float, digits: int = 3) -> str:
+    """Return an energy in J, mJ, µJ or nJ, without an exponent: ``1.17e-7`` is ``117 nJ``."""
+    return _format_scaled(joules, "J", digits)
+
+
+def _format_scaled(value: float, unit: str, digits: int) -> str:
+    """Return a few significant digits with the prefix that leaves one to three before the point."""
+    if value <= 0:
+        return f"0 {unit}"
+    # What rounds up to the next power of ten has that one's prefix and digits.
+    exponent = floor(log10(float(f"{value:.{digits - 1}e}")))
+    step = min(max(-(exponent // 3), 0), len(_SMALL_PREFIXES) - 1)
+    decimals = max(digits - 1 - (exponent + 3 * step), 0)
+    text = f"{value * 1000**step:.{decimals}f}"
+    if decimals:
+        text = text.rstrip("0").rstrip(".")
+    return f"{text} {_SMALL_PREFIXES[step]}{unit}"

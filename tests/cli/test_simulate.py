@@ -1,6 +1,7 @@
 """``penstock simulate``: what the program prints, what it cost, how it ended."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,10 @@ def test_json_carries_everything(
 ) -> None:
     path = tmp_path / "result.json"
     assert simulate(firmware, "--from", "counted", "--to", "counted_end", "--json", str(path)) == 0
-    assert "exit status" not in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "exit status" not in shown
+    assert re.search(r", \d[\d.]* [µn]s at 216 MHz", shown)
+    assert re.search(r"^Energy: \d[\d.]* nJ \(", shown, re.MULTILINE)
     result = json.loads(path.read_text())
     assert result["schema"] == "penstock.simulate/1"
     assert (result["truth"], result["format"], result["board"]) == ("simulate", "elf", BOARD)

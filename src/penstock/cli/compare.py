@@ -19,7 +19,7 @@ from penstock.cli.parameters import (
 )
 from penstock.cli.tables import add_columns, format_share, plain_table
 from penstock.report.results import RunResult, moved_bytes
-from penstock.units import format_bytes, format_count
+from penstock.units import format_bytes, format_count, format_joules, format_seconds
 
 _WAITING = ("fetch", "internal", "external", "store_buffer", "dma_wait")
 """Stalls that other memory, or data elsewhere, would spare."""
@@ -106,10 +106,10 @@ def _row(run: RunResult, ideal: RunResult | None, external: Sequence[str]) -> tu
     share = ""
     if ideal is not None and ideal.time is not None:
         share = f"{run.time.cycles / ideal.time.cycles:.2f}x"
-    energy = "" if run.energy.total is None else f"{run.energy.total.value:.3g} mJ"
+    energy = "" if run.energy.total is None else format_joules(run.energy.total.value / 1e3)
     per_mac = "" if run.cycles_per_mac is None else f"{run.cycles_per_mac:.2f}"
     return (
-        f"{run.time.latency_ms:.4g} ms",
+        format_seconds(run.time.latency_ms / 1e3),
         share,
         format_count(run.time.cycles),
         per_mac,

@@ -16,7 +16,7 @@ from penstock.cli.parameters import (
 )
 from penstock.cli.tables import add_columns, arena_bound, format_shape, plain_table
 from penstock.report.inspection import GraphTotals
-from penstock.units import format_bytes, format_count
+from penstock.units import format_bytes, format_count, format_seconds
 
 
 @click.command("inspect")
@@ -106,8 +106,9 @@ def _operator_cycles(estimate: api.EstimateResult, index: int) -> str:
 
 def _show_estimate(estimate: api.EstimateResult) -> None:
     """Print the estimated time, what it assumes, and how far it may be off."""
+    latency = format_seconds(estimate.latency_ms / 1e3)
     stdout.print(
-        f"\n[bold]Estimate[/] for {escape(estimate.board)}: {estimate.latency_ms:.4g} ms at "
+        f"\n[bold]Estimate[/] for {escape(estimate.board)}: {latency} at "
         f"{estimate.clock_hz / 1e6:.0f} MHz, {format_count(estimate.cycles)} cycles, with the "
         f"weights in {escape(estimate.weights_in)} and the arena in {escape(estimate.arena_in)}",
         soft_wrap=True,

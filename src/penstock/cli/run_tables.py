@@ -17,7 +17,7 @@ from penstock.cli.tables import (
 from penstock.report.energy import Energy
 from penstock.report.outputs import dequantized
 from penstock.report.results import OperatorResult, RunResult, RunTime, Truth, moved_bytes
-from penstock.units import format_bytes, format_count
+from penstock.units import format_bytes, format_count, format_joules, format_seconds
 
 TOP_COUNT = 5
 OPERATORS_SHOWN = 10
@@ -60,7 +60,7 @@ def show_run(outcome: api.RunOutcome, labels: Sequence[str] | None) -> None:
         )
     verb = "running" if result.truth is Truth.HOST else "simulating"
     stdout.print(
-        f"{escape(result.compiler)}; {verb} it once took {result.run_seconds:.2g} s "
+        f"{escape(result.compiler)}; {verb} it once took {format_seconds(result.run_seconds, 2)} "
         "on this computer",
         soft_wrap=True,
     )
@@ -115,7 +115,7 @@ def _headline(result: RunResult) -> str:
         return f"{format_count(result.instructions or 0)} instructions"
     time = result.time
     return (
-        f"{time.latency_ms:.4g} ms at {time.clock_hz / 1e6:g} MHz, "
+        f"{format_seconds(time.latency_ms / 1e3)} at {time.clock_hz / 1e6:g} MHz, "
         f"{format_count(time.cycles)} cycles"
     )
 
@@ -151,14 +151,11 @@ def _show_energy(energy: Energy) -> None:
     ]
     detail = f": {', '.join(parts)}" if len(parts) > 1 else ""
     band = f"{_millijoules(total.low)} to {_millijoules(total.high)}"
-    stdout.print(
-        f"Energy: {_millijoules(total.value)} mJ ({band}), simulated{detail}", soft_wrap=True
-    )
+    stdout.print(f"Energy: {_millijoules(total.value)} ({band}), simulated{detail}", soft_wrap=True)
 
 
 def _millijoules(value: float) -> str:
-    """Return three significant digits."""
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+    return format_joules(value / 1e3)
 
 
 def _show_stalls(time: RunTime) -> None:

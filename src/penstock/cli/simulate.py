@@ -22,7 +22,7 @@ from penstock.cli.parameters import (
 from penstock.cli.run_tables import show_spent
 from penstock.cli.tables import add_columns, format_share, plain_table
 from penstock.errors import InputError
-from penstock.units import format_count
+from penstock.units import format_count, format_seconds
 
 FUNCTIONS_SHOWN = 10
 
@@ -196,7 +196,7 @@ def _show(result: api.ProgramResult) -> None:
         )
     else:
         stdout.print(
-            f"[bold]Simulated: {time.cycles} cycles[/], {time.latency_ms:.4g} ms at "
+            f"[bold]Simulated: {time.cycles} cycles[/], {format_seconds(time.latency_ms / 1e3)} at "
             f"{time.clock_hz / 1e6:g} MHz, {instructions}",
             soft_wrap=True,
         )
