@@ -102,6 +102,79 @@ NOINLINE uint32_t waits_for_clocks(void) {
   return 1u;
 }
 
+/* As vendors' examples time a function: what is left of the reload value. */
+NOINLINE uint32_t systick_of_work(int32_t count) {
+  volatile uint32_t *systick = (volatile uint32_t *)(uintptr_t)0xE000E010u;
+  systick[1] = 0xFFFFFFu;
+  systick[2] = 0u;
+  systick[0] = 5u;
+  work(count, 1);
+  return systick[1] - systick[2];
+}
+/* As LL_mDelay waits; returns CTRL as the loop left it. */
+NOINLINE uint32_t delays(uint32_t periods) {
+  volatile uint32_t *systick = (volatile uint32_t *)(uintptr_t)0xE000E010u;
+  systick[1] = 999u;
+  systick[2] = 0u;
+  systick[0] = 5u;
+  while (periods != 0u) {
+    if ((systick[0] & 1u << 16) != 0u) {
+      --periods;
+    }
+  }
+  return systick[0];
+}
+NOINLINE uint32_t flag_after_work(uint32_t reload) {
+  volatile uint32_t *systick = (volatile uint32_t *)(uintptr_t)0xE000E010u;
+  systick[1] = reload;
+  systick[2] = 0u;
+  systick[0] = 5u;
+  work(100, 1);
+  return systick[0] >> 16;
+}
+/* The reload value becomes 0 while SysTick counts, so that it stops there; returns the flag, read
+ * twice, and the value. */
+NOINLINE uint32_t counts_down_once(uint32_t start) {
+  volatile uint32_t *systick = (volatile uint32_t *)(uintptr_t)0xE000E010u;
+  uint32_t first;
+  systick[1] = start;
+  systick[2] = 0u;
+  systick[0] = 5u;
+  systick[1] = 0u;
+  work(100, 1);
+  first = systick[0] >> 16;
+  work(100, 1);
+  return 100u * first + 10u * (systick[0] >> 16) + systick[2];
+}
+/* Switches SysTick off, and waits. */
+NOINLINE uint32_t stopped_systick(int32_t count) {
+  volatile uint32_t *systick = (volatile uint32_t *)(uintptr_t)0xE000E010u;
+  uint32_t value;
+  systick[1] = 0xFFFFFFu;
+  systick[2] = 0u;
+  systick[0] = 5u;
+  work(1, 1);
+  systick[0] = 4u;
+  value = systick[2];
+  work(count, 1);
+  return value - systick[2];
+}
+NOINLINE uint32_t cycle_counter_over_work(uint32_t debug_control, uint32_t control) {
+  volatile uint32_t *counter = (volatile uint32_t *)(uintptr_t)0xE0001000u;
+  *(volatile uint32_t *)(uintptr_t)0xE000EDFCu = debug_control;
+  counter[0] = control;
+  counter[1] = 1000u;
+  work(100, 1);
+  return counter[1];
+}
+NOINLINE uint32_t stopped_cycle_counter(void) {
+  volatile uint32_t *counter = (volatile uint32_t *)(uintptr_t)0xE0001000u;
+  const uint32_t counted = cycle_counter_over_work(1u << 24, 1u);
+  counter[0] = 0u;
+  work(100, 1);
+  return counter[1] - counted;
+}
+
 __attribute__((noinline)) int main(void) {
   int turn;
   const uint32_t block[2] = {0x20026u, 7u};

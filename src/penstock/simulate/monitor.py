@@ -39,6 +39,7 @@ _SOURCES = (
     "access.c",
     "fetch.c",
     "system.c",
+    "counters.c",
     "cache.c",
     "dma.c",
     "dma_bus.c",

@@ -1,5 +1,5 @@
-/* Registers of the core that timing depends on: cache control, memory attributes, cycle counter.
- * Numbers from the ARMv7-M architecture reference manual B2.2.7, B3.2, B3.5 and C1.8. */
+/* Registers of the core that timing depends on: cache control and memory attributes.
+ * Numbers from the ARMv7-M architecture reference manual B2.2.7, B3.2 and B3.5. */
 #include <string.h>
 
 #include "dma.h"
@@ -7,13 +7,8 @@
 
 enum { PAGE_MASK = 0xFFF };
 static const uint32_t SYSTEM_PAGE = 0xE000E000u;
-static const uint32_t TRACE_PAGE = 0xE0001000u;
 
 enum {
-  CYCLE_COUNTER = 0x004, /* of the trace page */
-  SYSTICK_CONTROL = 0x010, /* of the system page, like the following */
-  SYSTICK_RELOAD = 0x014,
-  SYSTICK_VALUE = 0x018,
   INTERRUPTS_FIRST = 0x100, /* set-enable to clear-pending */
   INTERRUPTS_LAST = 0x2FF,
   CCR = 0xD14,
@@ -99,23 +94,8 @@ static uint32_t size_of(const ps_cache *cache) {
                                       (cache->line_shift - 4u);
 }
 
-static uint32_t read_page(const uint8_t *page, uint32_t offset) {
-  uint32_t value;
-  memcpy(&value, page + offset, sizeof value);
-  return value;
-}
-
 static void write_page(uint8_t *page, uint32_t offset, uint32_t value) {
   memcpy(page + offset, &value, sizeof value);
-}
-
-/* SysTick counts the core's cycles down from its reload value; it raises no exception here. */
-static void count_down(ps_timing *t) {
-  const uint32_t period = (read_page(t->system_page, SYSTICK_RELOAD) & 0xFFFFFFu) + 1u;
-  if ((read_page(t->system_page, SYSTICK_CONTROL) & 1u) != 0u) {
-    write_page(t->system_page, SYSTICK_VALUE,
-               period - 1u - (uint32_t)((ps_here(t) >> PS_TICK_SHIFT) % period));
-  }
 }
 
 static void write_system(ps_timing *t, uint32_t offset, uint32_t value) {
@@ -154,17 +134,10 @@ void ps_system_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int i
     if (t->dma != 0) {
       ps_interrupt_access(t, offset, is_write, value);
     }
+  } else if (ps_is_counter(address)) {
+    ps_counter_access(t, address, is_write, value);
   } else if (page == SYSTEM_PAGE && is_write) {
     write_system(t, offset, value);
-  } else if (page == SYSTEM_PAGE && offset == SYSTICK_VALUE) {
-    count_down(t);
-  } else if (page == TRACE_PAGE && offset == CYCLE_COUNTER) {
-    const uint32_t cycles = (uint32_t)(ps_here(t) >> PS_TICK_SHIFT);
-    if (is_write) {
-      t->cycle_base = value - cycles;
-    } else {
-      write_page(t->trace_page, CYCLE_COUNTER, cycles + t->cycle_base);
-    }
   } else if (t->dma != 0) {
     ps_dma_access(t, address, size_bytes, is_write, value);
   }

@@ -1,5 +1,5 @@
 /* When things happen on a virtual board: the costs of blocks come from outside, those of fetches
- * and accesses from here. Mirrored in simulate/timing.py. */
+ * and accesses from here. Mirrored in simulate/timing_records.py. */
 #ifndef PS_TIMING_H
 #define PS_TIMING_H
 
@@ -160,7 +160,10 @@ typedef struct ps_timing {
   uint32_t next_store;
   uint32_t store_run_end; /* where consecutive stores would go on */
   uint32_t store_run_bytes;
-  uint32_t cycle_base; /* what the cycle counter reads at time 0 */
+  uint32_t cycle_count; /* DWT_CYCCNT, like the following as of counted_at */
+  uint32_t systick_value;
+  uint32_t systick_flag; /* it has reached 0 and nobody has looked */
+  uint64_t counted_at;   /* core cycles */
   uint64_t next_event; /* of a DMA controller; UINT64_MAX for none */
   struct ps_dma *dma;
   struct ps_sanitizer *sanitizer; /* a null pointer for none */
@@ -210,5 +213,7 @@ uint64_t ps_accelerated(ps_timing *t, ps_accelerator *a, ps_memory *memory, uint
                         uint64_t now);
 void ps_system_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int is_write,
                       uint32_t value);
+int ps_is_counter(uint32_t address); /* or what starts and stops one */
+void ps_counter_access(ps_timing *t, uint32_t address, int is_write, uint32_t value);
 
 #endif
