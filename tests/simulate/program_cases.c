@@ -174,6 +174,16 @@ NOINLINE uint32_t stopped_cycle_counter(void) {
   work(100, 1);
   return counter[1] - counted;
 }
+/* Region 0 of an MPU of ARMv8-M: Normal memory by MPU_MAIR0. To one of ARMv7-M it were Device. */
+NOINLINE uint32_t reads_unaligned_with_an_armv8m_mpu(void) {
+  volatile uint32_t *mpu = (volatile uint32_t *)(uintptr_t)0xE000ED94u;
+  mpu[11] = 0xFFu;       /* MPU_MAIR0 */
+  mpu[1] = 0u;           /* MPU_RNR */
+  mpu[2] = 0x20010002u;  /* MPU_RBAR */
+  mpu[3] = 0x20010FE1u;  /* MPU_RLAR: 4 KiB */
+  mpu[0] = 5u;           /* MPU_CTRL */
+  return *(volatile uint32_t *)(uintptr_t)0x20018001u;
+}
 
 __attribute__((noinline)) int main(void) {
   int turn;

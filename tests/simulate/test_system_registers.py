@@ -1,7 +1,8 @@
-"""Registers of the core: counters that firmware times itself by, cache maintenance."""
+"""Registers of the core: counters that firmware times itself by, MPU, cache maintenance."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,13 @@ def test_the_cycle_counter_counts_while_both_bits_are_set(call: Call) -> None:
 
 def test_the_cycle_counter_keeps_what_it_has_while_it_is_off(call: Call) -> None:
     assert returned(call("stopped_cycle_counter")) < SLACK
+
+
+def test_an_mpu_of_armv8m_is_not_taken_for_one_of_armv7m(tmp_path: Path) -> None:
+    board = load_board("nucleo-u575zi-q")
+    program = link_cases(board, find_target_compiler(board.core), tmp_path)
+    options = ProgramOptions(calls=("reads_unaligned_with_an_armv8m_mpu",))
+    assert simulate_program(program, board, options).return_value == 0
 
 
 @pytest.mark.parametrize(("way", "is_read_again"), [(0, True), (2, False), (3, False)])

@@ -253,6 +253,8 @@ class Timing:
         return 0
 
     def _on_attributes(self, offset: int, value: int) -> None:
+        if not core_facts(self._board.core.name).has_armv7m_mpu:
+            return  # the same addresses mean something else there
         try:
             self._mpu.write(offset, value)
             self._set_zones()
