@@ -25,6 +25,11 @@ def test_cores_differ_where_hardware_does() -> None:
     ]
 
 
+def test_some_cores_have_caches_of_their_own() -> None:
+    found = [name for name, facts in known_cores().items() if facts.has_caches]
+    assert found == ["cortex-m7", "cortex-m55", "cortex-m85"]
+
+
 def test_a_core_that_nobody_described_has_no_time() -> None:
     assert core_facts("cortex-m99").pipeline is None
 

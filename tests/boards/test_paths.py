@@ -8,6 +8,7 @@ from penstock.boards import load_board
 from penstock.boards.paths import (
     cache_of_data,
     is_accelerated,
+    is_instruction_cache_on,
     is_on_core_bus,
     is_tightly_coupled,
     reaches_cache,
@@ -16,6 +17,7 @@ from penstock.boards.timing import Cache
 
 F4, F7 = load_board("stm32f469i-disco"), load_board("stm32f746g-disco")
 U5 = load_board("nucleo-u575zi-q")
+UNIFIED = Cache(4096, 2, 32, holds_data=True, is_on_at_start=True)
 
 
 @pytest.mark.parametrize(("region", "wanted"), [("dtcm", True), ("itcm", True), ("sram1", False)])
@@ -49,6 +51,21 @@ def test_a_cache_of_the_code_bus_is_before_low_addresses() -> None:
 
 def test_without_a_cache_there_is_none() -> None:
     assert cache_of_data(F4, F4.region("ccm"), 0x1000_0000) is None
-    cached = replace(F4, instruction_cache=Cache(4096, 2, 32))
+    cached = replace(F4, instruction_cache=UNIFIED)
     assert cache_of_data(cached, F4.region("ccm"), 0x1000_0000) == cached.instruction_cache
     assert cache_of_data(cached, F4.region("flash"), 0x0800_0000) is None
+
+
+def test_a_cache_of_instructions_alone_holds_no_data() -> None:
+    alone = replace(F4, instruction_cache=replace(UNIFIED, holds_data=False))
+    assert is_instruction_cache_on(alone)
+    assert cache_of_data(alone, F4.region("ccm"), 0x1000_0000) is None
+
+
+def test_a_cache_that_is_no_core_s_is_as_the_program_finds_it() -> None:
+    off = replace(F4, instruction_cache=replace(UNIFIED, is_on_at_start=False))
+    assert not is_instruction_cache_on(off)
+    assert cache_of_data(off, F4.region("ccm"), 0x1000_0000) is None
+    assert is_instruction_cache_on(U5)
+    assert is_instruction_cache_on(F7), "start-up code turns it on"
+    assert not is_instruction_cache_on(F4), "there is none"

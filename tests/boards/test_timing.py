@@ -165,6 +165,13 @@ def test_what_a_file_says_is_what_the_board_has() -> None:
     assert board.power.sleep_mw == Band(100, 50, 200)
 
 
+def test_an_instruction_cache_may_hold_data_and_be_on() -> None:
+    cache = parse(VALID.replace("ways = 2", "ways = 2\nholds_data = true")).instruction_cache
+    assert cache == Cache(4096, 2, 32, holds_data=True)
+    cache = parse(VALID.replace("ways = 2", "ways = 2\nis_on_at_start = true")).instruction_cache
+    assert cache == Cache(4096, 2, 32, is_on_at_start=True)
+
+
 def test_every_number_has_the_provenance_of_its_table_or_its_own() -> None:
     facts = {(fact.table, fact.key): fact for fact in parse(VALID).facts}
     timing = {
@@ -235,6 +242,8 @@ REFUSED = [
     (spoil("low = 200, ", ""), "'run_mw': key 'low' is missing"),
     (spoil("high = 500", 'high = "500"'), "'run_mw': 'high' is '500'"),
     (spoil("[power]\n", "[power]\nidle_mw = 1\n"), "unknown key 'idle_mw'"),
+    (spoil("[instruction_cache]", "[data_cache]\nholds_data = true"), "unknown key 'holds_data'"),
+    (spoil("ways = 2", "ways = 2\nis_on_at_start = 1"), "'is_on_at_start' is 1; allowed is true"),
     (spoil("[instruction_cache]", "[[instruction_cache]]"), "'instruction_cache' is [{"),
     (spoil("[memory.energy]", "[[memory.energy]]"), "'energy' is [{"),
 ]  # fmt: skip

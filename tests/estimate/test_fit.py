@@ -13,12 +13,12 @@ from penstock.bench.fit import fit_coefficients
 from penstock.bench.least_squares import fit_non_negative
 from penstock.bench.measure import Measured, MeasuredNetwork
 from penstock.boards import load_board
+from penstock.simulate.timing_records import Cause
 
 BOARD = load_board("stm32f746g-disco")
-NO_STALLS = dict.fromkeys(
-    ("fetch", "internal", "external", "store_buffer", "dma_wait", "alignment"), 0
-)
-REAL = st.floats(-10, 10, allow_nan=False)
+NO_STALLS = {cause.name.lower(): 0 for cause in Cause}
+REAL = st.floats(-10, 10, width=32, allow_subnormal=False)
+"""No smaller than what a double can still be divided by."""
 
 
 @given(arrays(float, (7, 4), elements=REAL), arrays(float, 7, elements=REAL))

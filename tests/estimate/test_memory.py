@@ -16,7 +16,7 @@ from penstock.planning.estimate.loop_accesses import call_accesses
 from penstock.planning.estimate.memory import fetch_cycles, wait_cycles
 from penstock.planning.estimate.residue import Residue
 
-F7 = load_board("stm32f746g-disco")
+F7, U5 = load_board("stm32f746g-disco"), load_board("nucleo-u575zi-q")
 F4 = load_board("stm32f469i-disco")
 INSIDE = Placement(code="flash", weights="flash", arena="dtcm", stack="dtcm")
 OUTSIDE = Placement(code="flash", weights="qspi", arena="sdram", stack="dtcm")
@@ -195,6 +195,15 @@ def test_what_a_call_left_in_the_cache_is_there_for_the_next() -> None:
 
 def test_code_is_fetched_in_lines() -> None:
     assert fetch_cycles(320, F7) == pytest.approx(10 * line_cycles(F7, "flash"))
+
+
+def test_code_behind_a_cache_that_is_off_is_fetched_bare() -> None:
+    flash = U5.region("flash")
+    cache = U5.instruction_cache
+    assert cache is not None
+    off = replace(U5, instruction_cache=replace(cache, is_on_at_start=False))
+    assert fetch_cycles(320, U5) == 20 * line_cycles(U5, "flash")
+    assert fetch_cycles(320, off) == 80 * region_costs(flash, off).fetch / TICKS_PER_CYCLE
 
 
 def test_a_layer_reads_its_weights_once_for_each_row() -> None:

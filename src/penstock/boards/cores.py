@@ -8,7 +8,7 @@ from importlib import resources
 
 from penstock.boards.tables import Context, Table
 
-_REQUIRED = ("fetch_bytes", "has_armv7m_mpu", "cpuid")
+_REQUIRED = ("fetch_bytes", "has_armv7m_mpu", "has_caches", "cpuid")
 _FILE = "cores.toml"
 
 
@@ -19,17 +19,19 @@ class CoreFacts:
     Attributes:
         fetch_bytes: of instructions, fetched at once where no cache or accelerator is.
         has_armv7m_mpu: whether its MPU is the one that the start-up code knows.
+        has_caches: whether it may have caches of its own, which its register CCR turns on.
         cpuid: what its register CPUID reads, of a revision that is on the market; 0: not known.
         pipeline: the tables that say how long its instructions take; None where nobody said.
     """
 
     fetch_bytes: int
     has_armv7m_mpu: bool
+    has_caches: bool
     cpuid: int
     pipeline: str | None
 
 
-_UNKNOWN = CoreFacts(fetch_bytes=4, has_armv7m_mpu=True, cpuid=0, pipeline=None)
+_UNKNOWN = CoreFacts(fetch_bytes=4, has_armv7m_mpu=True, has_caches=False, cpuid=0, pipeline=None)
 """Of a core that the file does not have: its time is never asked for."""
 
 
@@ -53,6 +55,7 @@ def _facts(name: str, values: Mapping[str, object], context: Context) -> CoreFac
     return CoreFacts(
         fetch_bytes=table.power_of_two("fetch_bytes", 2, 32),
         has_armv7m_mpu=table.flag("has_armv7m_mpu"),
+        has_caches=table.flag("has_caches"),
         cpuid=table.address("cpuid"),
         pipeline=table.text("pipeline") if table.has("pipeline") else None,
     )

@@ -11,6 +11,7 @@ from penstock.boards.timing import Cache, DmaController, DmaKind
 from penstock.errors import InputError
 
 _CACHE_KEYS = ("size_bytes", "ways", "line_bytes")
+_INSTRUCTION_CACHE_FLAGS = ("holds_data", "is_on_at_start")
 _POWER_KEYS = ("run_mw", "sleep_mw")
 _DMA_KEYS = (
     "name",
@@ -45,11 +46,14 @@ def read_cache(values: Mapping[str, Any], key: str, where: str, context: Context
     Raises:
         InputError: the table breaks a rule, or its number of sets is no power of two.
     """
-    table = Table(values, f"{where}, [{key}]", key.replace("_", " "), context, _CACHE_KEYS)
+    optional = _INSTRUCTION_CACHE_FLAGS if key == "instruction_cache" else ()
+    path = key.replace("_", " ")
+    table = Table(values, f"{where}, [{key}]", path, context, _CACHE_KEYS, optional)
     cache = Cache(
         size_bytes=table.integer("size_bytes", 64, 1 << 24),
         ways=table.integer("ways", 1, 64),
         line_bytes=table.power_of_two("line_bytes", 8, 256),
+        **{flag: table.flag(flag) for flag in optional if table.has(flag)},
     )
     sets, rest = divmod(cache.size_bytes, cache.ways * cache.line_bytes)
     if rest or sets & (sets - 1) or not sets:

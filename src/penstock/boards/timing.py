@@ -12,11 +12,17 @@ class Cache:
         size_bytes: of its data.
         ways: lines that may hold the same set of addresses.
         line_bytes: what one miss fetches.
+        holds_data: whether a cache of instructions holds data too that the core reads by its code
+            bus.
+        is_on_at_start: whether a cache of instructions is on when a program starts, without the
+            core's own register that turns caches on.
     """
 
     size_bytes: int
     ways: int
     line_bytes: int
+    holds_data: bool = False
+    is_on_at_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)

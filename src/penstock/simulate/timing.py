@@ -53,8 +53,8 @@ _WORD = struct.Struct("<I")
 _CPUID_AT, _CCR_AT, _CLIDR_AT = 0xD00, 0xD14, 0xD78
 _CCR_CACHES = 3 << 16
 """The enable bits of the data and the instruction cache: ARMv7-M ARM (DDI0403), B3.2.8."""
-_CLIDR_SEPARATE_CACHES = 0x0900_0003
-"""Level 1 has an instruction and a data cache: Cortex-M7 TRM (DDI0489), 4.5.5."""
+_CLIDR_LEVEL_1, _CLIDR_INSTRUCTION, _CLIDR_DATA = 0x0900_0000, 1, 2
+"""Level 1 has caches, and which: Cortex-M7 TRM (DDI0489), 4.5.5."""
 
 _BRANCHES = (
     BranchKind.NONE,
@@ -137,7 +137,7 @@ class Timing:
         board, core = self._board, self._core
         flash = next((r for r in board.regions if r.accelerator is not None), None)
         accelerator = None if flash is None else flash.accelerator
-        has_unified_cache = board.data_cache is None and board.instruction_cache is not None
+        cache = board.instruction_cache
         record = TimingRecord(
             describe_block=DescribeBlock(self._describe_block),
             describe_edge=DescribeEdge(self._describe_edge),
@@ -148,7 +148,7 @@ class Timing:
             counters=self._counters,
             system_page=self.register_pages[SYSTEM_PAGE],
             trace_page=self.register_pages[TRACE_PAGE],
-            instruction_cache=_cache_record(board.instruction_cache),
+            instruction_cache=_cache_record(cache),
             data_cache=_cache_record(board.data_cache),
             instruction_accelerator=_accelerator_record(accelerator, "instruction"),
             data_accelerator=_accelerator_record(accelerator, "data"),
@@ -159,18 +159,17 @@ class Timing:
             predicts_branches=core.branch.is_predicted,
             fetch_bytes=core.memory.fetch_bytes,
             store_entries=core.memory.store_buffer_entries,
-            has_unified_cache=has_unified_cache,
+            has_unified_cache=cache is not None and cache.holds_data,
+            has_core_caches=core_facts(board.core.name).has_caches,
         )
-        # Vendors' start-up code leaves such a cache on; it is not one of the core's.
-        record.instruction_cache.is_enabled = has_unified_cache
+        record.instruction_cache.is_enabled = cache is not None and cache.is_on_at_start
         return record
 
     def _identify(self) -> None:
         """Fill the registers that say which core this is and what caches it has."""
         page = self._pages[SYSTEM_PAGE]
         _WORD.pack_into(page, _CPUID_AT, core_facts(self._board.core.name).cpuid)
-        if self._board.data_cache is not None:
-            _WORD.pack_into(page, _CLIDR_AT, _CLIDR_SEPARATE_CACHES)
+        _WORD.pack_into(page, _CLIDR_AT, _cache_levels(self._board))
 
     @property
     def register_pages(self) -> dict[int, int]:
@@ -373,6 +372,15 @@ def _memory_record(region: MemoryRegion, board: Board) -> MemoryRecord:
         is_tightly_coupled=is_tightly_coupled(region),
         is_external=region.is_external,
     )
+
+
+def _cache_levels(board: Board) -> int:
+    """Return CLIDR: 0 where the core has no caches of its own, whatever its chip has."""
+    if not core_facts(board.core.name).has_caches:
+        return 0
+    kinds = _CLIDR_INSTRUCTION if board.instruction_cache is not None else 0
+    kinds |= _CLIDR_DATA if board.data_cache is not None else 0
+    return _CLIDR_LEVEL_1 | kinds if kinds else 0
 
 
 def _cache_record(cache: Cache | None) -> CacheRecord:

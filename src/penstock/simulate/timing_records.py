@@ -162,6 +162,7 @@ class TimingRecord(ctypes.Structure):
         ("fetch_bytes", ctypes.c_uint32),
         ("store_entries", ctypes.c_uint32),
         ("has_unified_cache", ctypes.c_uint32),
+        ("has_core_caches", ctypes.c_uint32),
         ("has_failed", ctypes.c_uint32),
         ("now", ctypes.c_uint64),
         ("slot", ctypes.c_uint64),

@@ -36,13 +36,13 @@ class Measured:
 
 
 class Bench:
-    """A board whose caches are on or off; a context manager."""
+    """A board whose caches are on, off or, for None, as after a reset; a context manager."""
 
     def __init__(
         self,
         board: Board,
         *,
-        caches: bool = True,
+        caches: bool | None = True,
         data_cache: bool = True,
         elf: Path | None = None,
     ) -> None:
@@ -55,7 +55,8 @@ class Bench:
         self.timing: Timing = self.machine.timing
         self._placed: dict[tuple[bytes, str], int] = {}
         self._free: dict[str, int] = {}
-        self.timing.set_caches(caches)
+        if caches is not None:
+            self.timing.set_caches(caches)
         if not data_cache:
             self.timing.record.data_cache.is_enabled = 0
 

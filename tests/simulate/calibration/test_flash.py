@@ -1,13 +1,18 @@
 """Flash memories: lines, accelerators, instruction caches."""
 
+import ctypes
+from dataclasses import replace
+
 import pytest
 
-from penstock.boards import load_board
-from penstock.simulate.timing import Traffic
+from penstock.boards import Board, load_board
+from penstock.boards.timing import Cache
+from penstock.simulate.timing import SYSTEM_PAGE, Traffic
 from tests.simulate.calibration.bench import Bench, turns_of
-from tests.simulate.calibration.code import LONG_LOOP, NARROW_CODE, READ, WIDE_CODE, assemble
+from tests.simulate.calibration.code import LONG_LOOP, NARROW_CODE, POKE, READ, WIDE_CODE, assemble
 
 FAR = 0x1_0000
+CCR, CCR_INSTRUCTION_CACHE = 0xE000_ED14, 1 << 17
 TURNS = 512
 
 
@@ -73,3 +78,44 @@ def test_without_caches_every_fetch_stalls() -> None:
     fetches = 8192 // 8 + 1
     assert measured.traffic["flash"] == Traffic(0, 0, fetches * 8)
     assert measured.stalls["fetch"] == pytest.approx(fetches * 5.8, abs=2)
+
+
+def with_cache_of_code(name: str, *, is_on_at_start: bool) -> Board:
+    """A board without accelerator whose flash has a cache of instructions alone, as an nRF52840."""
+    board = load_board(name)
+    regions = tuple(replace(region, accelerator=None) for region in board.regions)
+    cache = Cache(2048, 2, 16, is_on_at_start=is_on_at_start)
+    return replace(board, regions=regions, instruction_cache=cache, data_cache=None)
+
+
+def test_a_cache_of_instructions_alone_holds_no_data() -> None:
+    board = with_cache_of_code("nucleo-u575zi-q", is_on_at_start=True)
+    with Bench(board) as bench:
+        loop = assemble(READ)
+        first = bench.run(loop, "flash", 8, board.region("flash").base + FAR, 0)
+        again = bench.run(loop, "flash", 8, board.region("flash").base + FAR, 0)
+    assert "fetch" in first.stalls and "fetch" not in again.stalls
+    assert first.stalls["internal"] == again.stalls["internal"] == 8 * 5  # word_read_cycles
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+@pytest.mark.parametrize("name", ["nucleo-f446re", "nucleo-u575zi-q"])
+def test_a_cache_that_is_no_core_s_is_as_the_board_says(name: str, is_on: bool) -> None:
+    """CCR of these cores has no bit for a cache, and writing it turns none on or off."""
+    loop = assemble(READ)
+    with Bench(with_cache_of_code(name, is_on_at_start=is_on), caches=None) as bench:
+        bench.run(assemble(POKE), "flash", CCR, 0 if is_on else CCR_INSTRUCTION_CACHE)
+        bench.run(loop, "flash", 8, 0x2000_0000, 4)
+        assert ("fetch" in bench.run(loop, "flash", 8, 0x2000_0000, 4).stalls) is not is_on
+
+
+def test_a_core_says_which_caches_it_has() -> None:
+    """CLIDR of a Cortex-M7 (DDI0489, 4.5.5): bit 0 for instructions, bit 1 for data."""
+    board = load_board("stm32f746g-disco")
+    chips = (board, replace(board, data_cache=None), load_board("nucleo-u575zi-q"))
+    found = []
+    for chip in chips:
+        with Bench(chip) as bench:
+            address = bench.timing.register_pages[SYSTEM_PAGE] + 0xD78
+            found.append(int.from_bytes(ctypes.string_at(address, 4), "little"))
+    assert found == [0x0900_0003, 0x0900_0001, 0]

@@ -8,8 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.boards.board import Board, MemoryKind, MemoryRegion
+from penstock.boards.cores import core_facts
 from penstock.boards.costs import TICKS_PER_CYCLE, RegionCosts, region_costs
-from penstock.boards.paths import cache_of_data, is_accelerated, is_tightly_coupled
+from penstock.boards.paths import (
+    cache_of_data,
+    is_accelerated,
+    is_instruction_cache_on,
+    is_tightly_coupled,
+)
 from penstock.boards.timing import Cache
 from penstock.planning.estimate.accesses import Access, Role
 from penstock.planning.estimate.bus import line_ticks, word_ticks
@@ -97,25 +103,20 @@ def _count_misses(store: Store, accesses: Sequence[Access], residue: Residue) ->
     return misses
 
 
-def fetch_cost(board: Board, region: MemoryRegion | None = None) -> tuple[int, int]:
-    """Return the bytes of a line of code, and the ticks that fetching one takes.
-
-    Args:
-        board: whose code.
-        region: where the code is; None for the first flash memory.
-    """
-    home = region or next(r for r in board.regions if r.kind is MemoryKind.FLASH)
+def fetch_cost(board: Board) -> tuple[int, int]:
+    """Return the bytes of a line of code in flash memory, and the ticks that fetching one takes."""
+    home = next(r for r in board.regions if r.kind is MemoryKind.FLASH)
     costs = region_costs(home, board)
-    if board.instruction_cache is not None:
+    if board.instruction_cache is not None and is_instruction_cache_on(board):
         return board.instruction_cache.line_bytes, costs.line_read
     if home.accelerator is not None:
         return home.accelerator.line_bytes, costs.fetch
-    return 4, costs.fetch
+    return core_facts(board.core.name).fetch_bytes, costs.fetch
 
 
-def fetch_cycles(size_bytes: int, board: Board, region: MemoryRegion | None = None) -> float:
+def fetch_cycles(size_bytes: int, board: Board) -> float:
     """Return how long a core waits for code that no cache holds yet."""
-    line_bytes, line_ticks = fetch_cost(board, region)
+    line_bytes, line_ticks = fetch_cost(board)
     return size_bytes / line_bytes * line_ticks / TICKS_PER_CYCLE
 
 

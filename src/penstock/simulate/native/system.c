@@ -81,7 +81,7 @@ static void maintain_set_and_way(ps_timing *t, uint32_t value, int cleans, int i
 
 static void enable_caches(ps_timing *t, uint32_t control) {
   t->data_cache.is_enabled = t->data_cache.set_count != 0u && (control & CCR_DATA_CACHE) != 0u;
-  if (!t->has_unified_cache) {
+  if (t->has_core_caches) {
     t->instruction_cache.is_enabled =
         t->instruction_cache.set_count != 0u && (control & CCR_INSTRUCTION_CACHE) != 0u;
   }

@@ -141,6 +141,7 @@ typedef struct ps_timing {
   uint32_t fetch_bytes;
   uint32_t store_entries;
   uint32_t has_unified_cache; /* the instruction cache holds constants too */
+  uint32_t has_core_caches;   /* CCR turns the instruction cache on */
   volatile uint32_t has_failed;
   /* state */
   uint64_t now;
