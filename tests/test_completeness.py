@@ -50,10 +50,10 @@ OWN_CAUSES = {"load_use", "branch", "alignment"}
 
 
 def test_every_cause_of_stalls_is_known_wherever_stalls_are_told_apart() -> None:
-    causes = {cause.name.lower() for cause in Cause}
+    causes = {cause.label for cause in Cause}
     assert set(run_tables._CAUSES) == causes
     assert len(fit._MEMORY_CAUSES) + len(OWN_CAUSES) == len(causes)
-    assert set(fit._MEMORY_CAUSES) | OWN_CAUSES == causes
+    assert {cause.label for cause in fit._MEMORY_CAUSES} | OWN_CAUSES == causes
     header = resources.files("penstock.simulate") / "native" / "timing.h"
     native = dict(re.findall(r"PS_CAUSE_(\w+) = (\d+)", header.read_text("utf-8")))
     assert native.pop("COUNT") == str(len(Cause))

@@ -16,7 +16,7 @@ from penstock.boards import load_board
 from penstock.simulate.timing_records import Cause
 
 BOARD = load_board("stm32f746g-disco")
-NO_STALLS = {cause.name.lower(): 0 for cause in Cause}
+NO_STALLS = {cause.label: 0 for cause in Cause}
 REAL = st.floats(-10, 10, width=32, allow_subnormal=False)
 """No smaller than what a double can still be divided by."""
 

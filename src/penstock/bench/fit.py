@@ -11,8 +11,15 @@ from penstock.boards.costs import TICKS_PER_CYCLE
 from penstock.planning.estimate.coefficients import HARNESS, CoreCoefficients, KernelCoefficients
 from penstock.planning.estimate.memory import fetch_cost
 from penstock.simulate.pipeline import PairRule, load_core
+from penstock.simulate.timing_records import Cause
 
-_MEMORY_CAUSES = ("fetch", "internal", "external", "store_buffer", "dma_wait")
+_MEMORY_CAUSES = (
+    Cause.FETCH,
+    Cause.INTERNAL,
+    Cause.EXTERNAL,
+    Cause.STORE_BUFFER,
+    Cause.DMA_WAIT,
+)
 _DIGITS = 4
 
 
@@ -60,7 +67,7 @@ def _fit_kernel(calls: Sequence[Measured], board: Board) -> KernelCoefficients:
     switches: Mapping[str, float] = {}
     if load_core(board.core.name).memory.pair_rule is PairRule.SAME_MEMORY:
         switches = _fit([call for call in calls if call.has_weights], _lost_overlap)
-    stores = _fit(calls, lambda call: call.stalls["store_buffer"])
+    stores = _fit(calls, lambda call: call.stalls[Cause.STORE_BUFFER.label])
     predicted = [
         sum(cost * call.features.get(name, 0) for name, cost in cycles.items()) for call in calls
     ]
@@ -69,7 +76,7 @@ def _fit_kernel(calls: Sequence[Measured], board: Board) -> KernelCoefficients:
         for guess, call in zip(predicted, calls, strict=True)
     ]
     line_bytes, line_ticks = fetch_cost(board)
-    first = [call.stalls["fetch"] for call in calls if call.is_first]
+    first = [call.stalls[Cause.FETCH.label] for call in calls if call.is_first]
     lines = min(first) * TICKS_PER_CYCLE / line_ticks if line_ticks else 0.0
     return KernelCoefficients(
         cycles=cycles,
@@ -84,12 +91,12 @@ def _fit_kernel(calls: Sequence[Measured], board: Board) -> KernelCoefficients:
 
 def _own_cycles(call: Measured) -> int:
     """Return what a call takes beside waiting for memories."""
-    return call.cycles - sum(call.stalls[cause] for cause in _MEMORY_CAUSES)
+    return call.cycles - sum(call.stalls[cause.label] for cause in _MEMORY_CAUSES)
 
 
 def _lost_overlap(call: Measured) -> int:
     """Return what its loads lose by going from one memory to another."""
-    return call.stalls["alignment"]
+    return call.stalls[Cause.ALIGNMENT.label]
 
 
 def _fit(calls: Sequence[Measured], wanted: Callable[[Measured], int]) -> Mapping[str, float]:

@@ -1,5 +1,6 @@
 """Networks built for a board, run there once, and counted operator by operator."""
 
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -18,8 +19,6 @@ from penstock.planning.estimate.features import call_features
 from penstock.simulate.simulation import Simulation, run_inference
 
 INPUT_SEED = 0
-PROCESSES = 2
-"""How many networks are built and run at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +113,11 @@ def measure_network(graph: Graph, board: Board) -> MeasuredNetwork:
     )
 
 
+def process_count() -> int:
+    """Return how many networks are built and run at once: one on each processor."""
+    return os.cpu_count() or 1
+
+
 def measure_all(board: Board, on_progress: Callable[[int, int], None]) -> list[MeasuredNetwork]:
     """Measure all networks of `fitting_networks` in several processes.
 
@@ -126,7 +130,7 @@ def measure_all(board: Board, on_progress: Callable[[int, int], None]) -> list[M
     """
     names = list(fitting_networks())
     found = []
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    with ProcessPoolExecutor(process_count()) as pool:
         futures = [pool.submit(_measure_named, name, board) for name in names]
         for done, future in enumerate(futures, 1):
             found.append(future.result())

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-from penstock.bench.measure import PROCESSES, run_network
+from penstock.bench.measure import process_count, run_network
 from penstock.bench.networks import NetworkBuilder
 from penstock.boards.board import Board, MemoryKind
-from penstock.errors import CapacityError, InputError
+from penstock.errors import CapacityError
 from penstock.ir import operators as ops
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
@@ -114,7 +114,7 @@ def measure_throughput(board: Board, on_progress: Callable[[int, int], None]) ->
     """
     jobs = [(name, *place) for name in throughput_networks() for place in _placements(board)]
     rows: list[Throughput] = []
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    with ProcessPoolExecutor(process_count()) as pool:
         futures = [pool.submit(_measure, board, *job) for job in jobs]
         for done, future in enumerate(futures, 1):
             rows += future.result()
@@ -129,8 +129,8 @@ def _measure(
     program = select_kernels(graph)
     try:
         plan = plan_execution(program, board, weights_in=weights_in, arena_in=arena_in)
-    except (CapacityError, InputError):
-        return []  # this placement is impossible on the board
+    except CapacityError:
+        return []  # the memory is too small
     return list(_rows(graph, plan, board))
 
 

@@ -8,9 +8,9 @@ from penstock.boards.board import Board
 from penstock.boards.power import MemoryEnergy
 from penstock.boards.provenance import Band
 from penstock.simulate.timing import CycleCounts, Traffic
+from penstock.simulate.timing_records import Cause
 
 _MJ_PER_NJ = 1e-6
-_ASLEEP = "dma_wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def spent_energy(board: Board, time: CycleCounts | None, traffic: Mapping[str, T
         return _unknown(f"the file of {board.name} does not say how long accesses take")
     if board.power is None:
         return _unknown(f"the file of {board.name} has no [power]")
-    asleep = time.stalls.get(_ASLEEP, 0)
+    asleep = time.stalls.get(Cause.DMA_WAIT.label, 0)
     parts = {
         "run": _scaled(board.power.run_mw, (time.cycles - asleep) / board.clock_hz),
         "sleep": _scaled(board.power.sleep_mw, asleep / board.clock_hz),

@@ -137,8 +137,7 @@ def _slices(record: TimelineRecord, memories: list[str]) -> tuple[Slice, ...]:
 
 def _stalls(end: MarkRecord, before: list[int]) -> dict[str, float]:
     return {
-        cause.name.lower(): (end.left.stalls[cause] - before[cause]) / TICKS_PER_CYCLE
-        for cause in Cause
+        cause.label: (end.left.stalls[cause] - before[cause]) / TICKS_PER_CYCLE for cause in Cause
     }
 
 

@@ -339,7 +339,7 @@ class Timing:
 def _counts(records: Sequence[CountersRecord]) -> CycleCounts:
     ticks = sum(record.ticks for record in records)
     stalls = {
-        cause.name.lower(): sum(record.stalls[cause] for record in records) // TICKS_PER_CYCLE
+        cause.label: sum(record.stalls[cause] for record in records) // TICKS_PER_CYCLE
         for cause in Cause
     }
     return CycleCounts(ticks // TICKS_PER_CYCLE, stalls)

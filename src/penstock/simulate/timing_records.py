@@ -18,6 +18,11 @@ class Cause(IntEnum):
     STORE_BUFFER = 6
     DMA_WAIT = 7
 
+    @property
+    def label(self) -> str:
+        """Its name in results, JSON and traces."""
+        return self.name.lower()
+
 
 class CacheRecord(ctypes.Structure):
     """``ps_cache``."""
