@@ -1,34 +1,74 @@
 """The boards of the package: nine real ones, with time and power, and honest about guesses."""
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 
 import pytest
 
-from penstock.boards import Board, Confidence, MemoryKind, board_names, load_board
+from penstock.boards import Board, MemoryKind, board_names, load_board
 from penstock.boards.costs import TICKS_PER_CYCLE, port_costs, region_costs
 
-BOARDS = {
-    "nucleo-f446re": ("cortex-m4", 180),
-    "nucleo-h743zi": ("cortex-m7", 480),
-    "nucleo-h7a3zi-q": ("cortex-m7", 280),
-    "nucleo-l4r5zi": ("cortex-m4", 120),
-    "nucleo-u575zi-q": ("cortex-m33", 160),
-    "stm32f469i-disco": ("cortex-m4", 180),
-    "stm32f746g-disco": ("cortex-m7", 216),
-    "stm32f769i-disco": ("cortex-m7", 216),
-    "stm32h747i-disco": ("cortex-m7", 400),
-}
-CORE_COUPLED = (MemoryKind.TCM_DATA, MemoryKind.TCM_INSTRUCTION)
 
-every_board = pytest.mark.parametrize(
-    "board", [load_board(name) for name in board_names()], ids=str
-)
+@dataclass(frozen=True)
+class Expected:
+    """What the manuals say of a board's chip.
+
+    Attributes:
+        core: its name.
+        mhz: of the core.
+        caches: which there are.
+        accelerated: memories behind a flash accelerator.
+        dma: controllers, each with the core-coupled memories that it reaches.
+        is_priced: whether its power and the energy of its external memories are known.
+    """
+
+    core: str
+    mhz: int
+    caches: str = ""
+    accelerated: tuple[str, ...] = ()
+    dma: Mapping[str, set[str]] = field(default_factory=dict)
+    is_priced: bool = True
+
+
+H7_DMA: Mapping[str, set[str]] = {"mdma": {"dtcm", "itcm"}, "dma1": set(), "dma2": set()}
+F7_DMA: Mapping[str, set[str]] = {"dma2": {"dtcm"}}
+SPLIT, FLASH = "instructions, data", ("flash",)
+BOARDS = {
+    "nucleo-f446re": Expected("cortex-m4", 180, "", FLASH, {"dma2": set()}),
+    "nucleo-h743zi": Expected("cortex-m7", 480, SPLIT, (), H7_DMA),
+    "nucleo-h7a3zi-q": Expected("cortex-m7", 280, SPLIT, (), H7_DMA),
+    "nucleo-l4r5zi": Expected("cortex-m4", 120, "", FLASH, {"dma1": set(), "dma2": set()}),
+    "nucleo-u575zi-q": Expected("cortex-m33", 160, "unified", (), {"gpdma1": set()}),
+    "stm32f469i-disco": Expected("cortex-m4", 180, "", FLASH, {"dma2": set()}),
+    "stm32f746g-disco": Expected("cortex-m7", 216, SPLIT, FLASH, F7_DMA),
+    "stm32f769i-disco": Expected("cortex-m7", 216, SPLIT, FLASH, F7_DMA),
+    "stm32h747i-disco": Expected("cortex-m7", 400, SPLIT, (), H7_DMA),
+}
+"""The chips, by what their manuals say; a new board is a row here. The other tests of all boards
+state what the format demands of any."""
+CORE_COUPLED = (MemoryKind.TCM_DATA, MemoryKind.TCM_INSTRUCTION)
 
 
 def test_the_boards_are_these() -> None:
-    loaded = {name: load_board(name) for name in board_names()}
-    assert {n: (b.core.name, b.clock_hz // 10**6) for n, b in loaded.items()} == BOARDS
+    found = {name: described(load_board(name)) for name in board_names()}
+    assert found == BOARDS
+
+
+def described(board: Board) -> Expected:
+    coupled = {region.name for region in board.regions if region.kind in CORE_COUPLED}
+    caches = [] if board.instruction_cache is None else ["instructions"]
+    if board.instruction_cache is not None and board.instruction_cache.holds_data:
+        caches = ["unified"]
+    return Expected(
+        board.core.name,
+        board.clock_hz // 10**6,
+        ", ".join([*caches, *(["data"] if board.data_cache is not None else [])]),
+        tuple(region.name for region in board.regions if region.accelerator is not None),
+        {dma.name: coupled.intersection(dma.reaches) for dma in board.dma_controllers},
+        board.power is not None and all(r.energy for r in board.regions if r.is_external),
+    )
 
 
 @pytest.mark.parametrize("name", board_names())
@@ -46,52 +86,15 @@ def test_every_memory_has_a_cost(name: str) -> None:
         if region.kind in CORE_COUPLED:
             assert costs.word_read == costs.word_write == costs.line_read == costs.fetch == 0
         if region.is_external:
-            assert costs.line_read > 8 * TICKS_PER_CYCLE
-            assert costs.word_read < costs.line_read
-            assert region.energy is not None
-    assert board.power is not None
-    assert 0 < board.power.sleep_mw.value < board.power.run_mw.value
+            assert 0 < costs.word_read < costs.line_read
+    assert board.power is None or 0 < board.power.sleep_mw.value < board.power.run_mw.value
 
 
 @pytest.mark.parametrize("name", board_names())
-def test_caches_are_those_of_the_core(name: str) -> None:
-    board = load_board(name)
-    has_instruction, has_data = {
-        "cortex-m4": (False, False),
-        "cortex-m7": (True, True),
-        "cortex-m33": (True, False),
-    }[board.core.name]
-    assert (board.instruction_cache is not None, board.data_cache is not None) == (
-        has_instruction,
-        has_data,
-    )
-    accelerated = [r.name for r in board.regions if r.accelerator is not None]
-    assert accelerated == ([] if board.core.name == "cortex-m33" or is_h7(board) else ["flash"])
-
-
-def is_h7(board: Board) -> bool:
-    return board.mcu.startswith("STM32H7")
-
-
-@pytest.mark.parametrize("name", board_names())
-def test_dma_reaches_core_coupled_memory_only_where_it_can(name: str) -> None:
-    board = load_board(name)
-    assert board.dma_controllers
-    coupled = {region.name for region in board.regions if region.kind in CORE_COUPLED}
-    for dma in board.dma_controllers:
-        reached = coupled.intersection(dma.reaches)
-        if dma.kind.value == "mdma":
-            assert reached == {"dtcm", "itcm"}
-        else:
-            assert reached <= {"dtcm"} and not (reached and is_h7(board))
-        assert len(dma.interrupts) == dma.channel_count
-
-
-@pytest.mark.parametrize("name", board_names())
-def test_what_was_fitted_says_to_what(name: str) -> None:
-    fitted = [f for f in load_board(name).facts if f.provenance.confidence is Confidence.FITTED]
-    assert fitted
-    assert all(fact.provenance.fitted_to for fact in fitted)
+def test_a_program_may_wait_for_every_channel(name: str) -> None:
+    for dma in load_board(name).dma_controllers:
+        if dma.kind.is_modelled:
+            assert len(dma.interrupts) == dma.channel_count
 
 
 def test_a_line_of_flash_costs_what_published_latencies_imply() -> None:
