@@ -188,6 +188,18 @@ def test_every_number_has_the_provenance_of_its_table_or_its_own() -> None:
     assert facts["clock", "hz"].value == 1000
 
 
+def test_a_number_from_another_chip_is_transferred() -> None:
+    def provenance(keys: str) -> Provenance:
+        facts = parse(VALID.replace('"a rate"', f'"a rate"{keys}')).facts
+        return next(f.provenance for f in facts if f.provenance.fitted_to)
+
+    assert not provenance("").is_transferred_to("STM32F746NGH6"), "measured on this one"
+    known = provenance(', measured_on = ["STM32F746", "STM32F469"]')
+    assert not known.is_transferred_to("STM32F746NGH6")
+    assert not known.is_transferred_to("STM32F469NIH6")
+    assert known.is_transferred_to("STM32F769NIH6")
+
+
 def spoil(old: str, new: str) -> Callable[[str], str]:
     return lambda text: text.replace(old, new)
 
@@ -223,6 +235,9 @@ REFUSED = [
     (spoil('source = "bench"', 'source = "lore"'), "'line_read_cycles': 'source' is 'lore'"),
     (spoil(', fitted_to = "a rate"', ""), "key 'fitted_to' is missing"),
     (spoil('"fitted"', '"guess"'), "'fitted_to' is there, but confidence is 'guess'"),
+    (spoil('"a rate"', '"a rate", measured_on = "PART"'), "'measured_on' is 'PART'; allowed is a"),
+    (spoil('note = "of a line"', 'source = "bench", confidence = "guess", measured_on = ["PART"]'),
+     "'measured_on' is ['PART']; allowed is a list of microcontrollers, with confidence 'fitted'"),
     (spoil("value = 11.5, ", ""), "'line_read_cycles': key 'value' is missing"),
     (spoil("value = 11.5", "values = 11.5"), "did you mean 'value'?"),
     (spoil("[0x0020_0000]\nsource = \"manual\"\nconfidence = \"primary\"\n[[memory]]\nname = \"sd",

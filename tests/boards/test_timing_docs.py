@@ -8,7 +8,7 @@ from penstock.boards import Board, Confidence, board_names, load_board
 
 PAGE = Path(__file__).parents[2] / "docs" / "timing.md"
 CONFIDENCES = (Confidence.PRIMARY, Confidence.SECONDARY, Confidence.FITTED, Confidence.GUESS)
-TIMING = re.compile(r"memory \w+ (timing|accelerator)|\w+_cache|dma \w+")
+TIMING = re.compile(r"memory \w+ (timing|accelerator)|\w+ cache|dma \w+")
 
 
 def _boards() -> list[Board]:
@@ -22,13 +22,13 @@ def _fitted() -> str:
             if fact.provenance.confidence is Confidence.FITTED:
                 place = fact.table.split()[1]
                 places[fact.key, str(fact.value), fact.provenance.fitted_to].append(
-                    (board.name, place)
+                    (board.name, place, fact.provenance.is_transferred_to(board.mcu))
                 )
     rows = ["| number | value | of | fitted to |", "|---|---|---|---|"]
     for (key, value, fitted_to), found in sorted(places.items()):
         by_board: dict[str, list[str]] = defaultdict(list)
-        for name, place in found:
-            by_board[name].append(place)
+        for name, place, is_transferred in found:
+            by_board[name + " (transferred)" * is_transferred].append(place)
         of = "; ".join(f"{name}: {', '.join(names)}" for name, names in by_board.items())
         rows.append(f"| `{key}` | {value} | {of} | {fitted_to} |")
     return "\n".join(rows)

@@ -23,12 +23,19 @@ class Provenance:
             that a model reproduces a measurement (fitted).
         fitted_to: that measurement; empty unless fitted.
         note: what else to know; may be empty.
+        measured_on: beginnings of the names of the microcontrollers that it was measured on; empty
+            for the board's own, and unless fitted.
     """
 
     source: str
     confidence: Confidence
     fitted_to: str = ""
     note: str = ""
+    measured_on: tuple[str, ...] = ()
+
+    def is_transferred_to(self, mcu: str) -> bool:
+        """Return whether the number was measured on other microcontrollers alone."""
+        return bool(self.measured_on) and not mcu.startswith(self.measured_on)
 
 
 @dataclass(frozen=True, slots=True)

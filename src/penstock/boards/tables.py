@@ -11,7 +11,8 @@ from penstock.errors import InputError
 Value = TypeVar("Value", bound=FactValue)
 
 _PROVENANCE_KEYS = ("source", "confidence")
-_OPTIONAL_PROVENANCE_KEYS = ("fitted_to", "note")
+_FITTED_KEYS = ("fitted_to", "measured_on")
+_OPTIONAL_PROVENANCE_KEYS = (*_FITTED_KEYS, "note")
 _BAND_KEYS = ("low", "high")
 _UNITS = ("nj_per_byte", "bytes", "hz", "cycles", "clocks", "bits", "lines", "mw", "share")
 _CLOCK_WORDS = ("clock", "frequency", "khz", "mhz")
@@ -166,7 +167,7 @@ class Table:
         if not isinstance(value, dict):
             return value, self.provenance
         where = f"{self.where}, '{key}'"
-        has_source = any(name in value for name in (*_PROVENANCE_KEYS, "fitted_to"))
+        has_source = any(name in value for name in (*_PROVENANCE_KEYS, *_FITTED_KEYS))
         required = ("value", *band_keys, *(_PROVENANCE_KEYS if has_source else ()))
         check_keys(value, where, required, (*_PROVENANCE_KEYS, *_OPTIONAL_PROVENANCE_KEYS))
         if has_source:
@@ -199,7 +200,17 @@ def read_provenance(
             f"{where}: key 'fitted_to' {problem}; it goes with 'fitted' and only with it",
             help="say which measurement a fitted number reproduces, or choose another confidence",
         )
-    return Provenance(sources[source], confidence, fitted_to, note)
+    measured_on = _measured_on(values, where, confidence)
+    return Provenance(sources[source], confidence, fitted_to, note, measured_on)
+
+
+def _measured_on(values: Mapping[str, Any], where: str, confidence: Confidence) -> tuple[str, ...]:
+    names = values.get("measured_on", [])
+    allowed = "a list of microcontrollers, with confidence 'fitted'"
+    is_list = isinstance(names, list) and all(name and isinstance(name, str) for name in names)
+    if not is_list or (names and confidence is not Confidence.FITTED):
+        raise wrong(where, "measured_on", names, allowed)
+    return tuple(names)
 
 
 def check_keys(

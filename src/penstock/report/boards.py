@@ -43,8 +43,12 @@ def _fact(fact: Fact) -> dict[str, Any]:
     return {"table": fact.table, "key": fact.key, "value": value, **provenance}
 
 
-def _provenance(provenance: Provenance) -> dict[str, str]:
+def _provenance(provenance: Provenance) -> dict[str, Any]:
     """Return source and confidence, and those remarks that there are."""
-    remarks = {"fitted_to": provenance.fitted_to, "note": provenance.note}
+    remarks = {
+        "fitted_to": provenance.fitted_to,
+        "measured_on": list(provenance.measured_on),
+        "note": provenance.note,
+    }
     known = {"source": provenance.source, "confidence": provenance.confidence.value}
-    return known | {key: text for key, text in remarks.items() if text}
+    return known | {key: remark for key, remark in remarks.items() if remark}
