@@ -34,6 +34,7 @@ def test_output_cost_and_exit_status_are_shown(
     assert "Simulated: " in shown
     assert "at 216 MHz" in shown
     assert "functions, callees not included" in shown
+    assert "\nSanitizers were off: " in shown
     assert "counted" in shown
     assert shown.endswith("exit status 7\n")
 

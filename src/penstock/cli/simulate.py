@@ -202,6 +202,11 @@ def _show(result: api.ProgramResult) -> None:
         )
         show_spent(result.energy, time)
         _show_caches(result.caches)
+    stdout.print(
+        "\nSanitizers were off: they know what a model's operators may touch, not what this "
+        "program may (docs/simulate.md)",
+        soft_wrap=True,
+    )
     _show_functions(result)
     _show_end(result)
 
