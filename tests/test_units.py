@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.units import format_joules, format_seconds
+from penstock.units import format_joules, format_ordinal, format_seconds
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,9 @@ def test_energies_have_three_digits() -> None:
     assert format_joules(0.05634) == "56.3 mJ"
     assert format_joules(0.012) == "12 mJ"
     assert format_joules(1234) == "1234 J"
+
+
+def test_ordinals() -> None:
+    numbers = (1, 2, 3, 4, 11, 12, 13, 21, 22, 111, 123)
+    ordinals = "1st 2nd 3rd 4th 11th 12th 13th 21st 22nd 111th 123rd"
+    assert " ".join(map(format_ordinal, numbers)) == ordinals

@@ -46,3 +46,10 @@ def _format_scaled(value: float, unit: str, digits: int) -> str:
     if decimals:
         text = text.rstrip("0").rstrip(".")
     return f"{text} {_SMALL_PREFIXES[step]}{unit}"
+
+
+def format_ordinal(number: int) -> str:
+    """Return a place in a row: ``2`` is ``2nd``."""
+    teens = number % 100 in (11, 12, 13)
+    suffix = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"

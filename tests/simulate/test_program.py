@@ -1,6 +1,7 @@
 """Programs that somebody else linked: counted from here to there, called, stopped and explained."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,7 +131,7 @@ def test_passes_are_told_apart(run: Run) -> None:
     assert turns[2] - turns[1] == turns[1] - turns[0]
     assert run(start="work", end="return", pass_number=2).counted == "from work to return, pass 2"
     refused = refusal(run, start="work", end="return", pass_number=4)
-    assert "exited with status 7 before it came to --from work for the 4. time" in refused.what
+    assert "exited with status 7 before it came to --from work for the 4th time" in refused.what
 
 
 def test_calls_get_arguments_and_initialized_data(run: Run) -> None:
@@ -207,11 +208,24 @@ def test_polling_ends_when_peripherals_are_ignored(run: Run) -> None:
 
 def test_registers_beside_a_modelled_one_are_not_modelled(run: Run) -> None:
     refused = refusal(run, calls=("waits_beside_a_clock_bit",))
-    assert "read 4 bytes at 0x40023800, which is in no memory of" in refused.what
+    assert (
+        "read 4 bytes at 0x40023800, among the peripherals 'apb_ahb', which are not modelled"
+        in refused.what
+    )
     assert "in waits_beside_a_clock_bit" in refused.what
     assert "--peripherals ignore" in refused.help
     result = run(calls=("waits_beside_a_clock_bit",), ignores_peripherals=True)
     assert result.return_value == 1 << 22
+
+
+def test_peripherals_are_where_the_board_says(program: Path, board: Board) -> None:
+    registers = replace(board.peripherals[0], name="lab", base=0x3000_0000, size_bytes=16)
+    mine = replace(board, peripherals=(*board.peripherals, registers))
+    with pytest.raises(InputError, match=r"wrote .* at 0x30000000, among .* 'lab'") as caught:
+        simulate_program(program, mine, ProgramOptions(calls=("writes_nowhere",)))
+    assert "--peripherals ignore" in caught.value.help
+    ignoring = ProgramOptions(calls=("writes_nowhere",), ignores_peripherals=True)
+    simulate_program(program, mine, ignoring)
 
 
 def test_flags_of_a_dma_controller_are_polled_and_never_made_up(program: Path, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from penstock.boards.board import PeripheralRange
 from penstock.boards.timing import DmaController
 from penstock.errors import InputError, SimulationError
 from penstock.simulate.firmware import Firmware
@@ -101,7 +102,9 @@ def explain_program_stop(machine: Machine, memory: BoardMemory, firmware: Firmwa
 
 def _hint(machine: Machine, memory: BoardMemory) -> str:
     record = machine.monitor.record
-    if record.reason == STOP_ACCESS and 0x4000_0000 <= record.address < 0x6000_0000:
+    if record.reason == STOP_ACCESS and (
+        0x4000_0000 <= record.address < 0x6000_0000 or _peripheral(memory, record.address)
+    ):
         return "registers are not modelled: --peripherals ignore lets them behave as memory"
     if record.reason == STOP_EXCEPTION and record.access == _EXCEPTION_BKPT:
         return _COUNT_LESS
@@ -158,6 +161,8 @@ def _access(memory: BoardMemory, access: int, address: int, size_bytes: int) -> 
     controller = _dma_controller(memory, address)
     if controller is not None:
         place = f"a register of '{controller.name}', which is not modelled"
+    elif (peripheral := _peripheral(memory, address)) is not None:
+        place = f"among the peripherals '{peripheral.name}', which are not modelled"
     elif window is None:
         place = f"which is in no memory of {memory.board.name}{_neighbor(memory, address)}"
     elif window.region.is_writable:
@@ -170,6 +175,11 @@ def _access(memory: BoardMemory, access: int, address: int, size_bytes: int) -> 
 def _dma_controller(memory: BoardMemory, address: int) -> DmaController | None:
     controllers = memory.board.dma_controllers
     return next((c for c in controllers if 0 <= address - c.base < _DMA_BYTES), None)
+
+
+def _peripheral(memory: BoardMemory, address: int) -> PeripheralRange | None:
+    ranges = memory.board.peripherals
+    return next((p for p in ranges if 0 <= address - p.base < p.size_bytes), None)
 
 
 def _fetch_problem(memory: BoardMemory, address: int) -> str:

@@ -117,7 +117,7 @@ class Machine:
         self._memory = memory  # the engine holds addresses of its buffers
         self._map(memory)
         self._shorten_lookup()
-        self.monitor = Monitor(firmware, memory.board.peripherals, uclib)
+        self.monitor = Monitor(firmware, memory.registers, uclib)
         self.dma: Dma | None = None
         self.timing = self._attach_timing(core) if watches_accesses and _is_timed(memory) else None
         for callback, kind in _HOOKS.items():

@@ -2,11 +2,11 @@
 
 import mmap
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ctypes import addressof, c_char, memmove, string_at
 from dataclasses import dataclass
 
-from penstock.boards.board import Board, MemoryRegion
+from penstock.boards.board import Board, MemoryRegion, PeripheralRange
 from penstock.errors import SimulationError
 from penstock.simulate.firmware import Firmware
 
@@ -39,9 +39,15 @@ class Window:
 class BoardMemory:
     """All memories of a board; aliases share their bytes. Unwritten bytes are zero."""
 
-    def __init__(self, board: Board) -> None:
-        """Reserve the memories; the operating system provides pages as they are touched."""
+    def __init__(self, board: Board, registers: Sequence[PeripheralRange] | None = None) -> None:
+        """Reserve the memories; the operating system provides pages as they are touched.
+
+        Args:
+            board: whose memories.
+            registers: what behaves as memory beside them; None for all peripherals of the board.
+        """
         self.board = board
+        self.registers = tuple(board.peripherals if registers is None else registers)
         self._buffers = {region.name: mmap.mmap(-1, region.size_bytes) for region in board.regions}
         windows = [
             Window(base, region, self._host_address(region), base not in _EXECUTE_NEVER)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.boards.board import Board
@@ -25,7 +25,7 @@ from penstock.simulate.program_options import (
 from penstock.simulate.reset import Reset, check_stack, find_reset, find_stack
 from penstock.simulate.semihosting import BREAKPOINT, Output, Semihosting
 from penstock.simulate.timing import CycleCounts, Traffic
-from penstock.units import format_count
+from penstock.units import format_count, format_ordinal
 
 RETURN_ADDRESS = 0xF000_0000
 """Where called functions return to: no memory, and never executable (ARMv7-M, B3.1)."""
@@ -112,7 +112,7 @@ class _Program:
     ) -> None:
         self._image, self._options, self._progress = image, options, progress
         reachable = reachable_peripherals(board, ignores=options.ignores_peripherals)
-        self._memory = BoardMemory(replace(board, peripherals=reachable))
+        self._memory = BoardMemory(board, reachable)
         self._load()
         self._reset = self._find_reset()
         self._machine = Machine(image.firmware, self._memory, board.core)
@@ -189,7 +189,7 @@ class _Program:
 
     def _reach(self, place: int, target: int, option: str, number: int) -> int:
         if self._proceed(place, target) is None:
-            turn = f" for the {number}. time" if number > 1 else ""
+            turn = f" for the {format_ordinal(number)} time" if number > 1 else ""
             raise InputError(
                 f"{self._image.name} exited with status {self._semihosting.exit_status} before it "
                 f"came to {option}{turn}, {target:#010x}",
