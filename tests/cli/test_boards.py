@@ -81,6 +81,7 @@ def test_json_holds_every_entry(tmp_path: Path, capsys: pytest.CaptureFixture[st
     }
     assert facts["power", "run_mw"]["value"] == {"value": 327, "low": 242, "high": 515}
     assert facts["dma dma2", "item_cycles"]["fitted_to"].startswith("QSPI to RAM")
+    assert facts["dma dma2", "item_cycles"]["measured_on"] == ["STM32F746", "STM32F469"]
 
 
 def test_json_alone_goes_to_the_pipe(capsys: pytest.CaptureFixture[str]) -> None:
