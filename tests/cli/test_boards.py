@@ -60,6 +60,8 @@ def test_every_board_shows_every_entry_and_source(
     confidences = [fact.provenance.confidence.value for fact in board.facts]
     shown = [word for line in rows for word in line.split() if word in set(confidences)]
     assert shown == confidences
+    legend = next(line for line in rows if line.startswith(("primary: ", "secondary: ")))
+    assert {word[:-1] for word in legend.split() if word.endswith(":")} == set(confidences)
     assert all(fact.provenance.source in printed for fact in board.facts)
 
 

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from penstock.boards.board import Board
-from penstock.boards.provenance import Band, Fact, FactValue, Provenance
+from penstock.boards.provenance import Band, Confidence, Fact, FactValue, Provenance
 from penstock.boards.timing import DmaKind
 from penstock.cli.console import stdout
 from penstock.cli.tables import add_columns, plain_table
@@ -21,6 +21,12 @@ _UNITS = {
     "mw": "mW",
     "nj_per_byte": "nJ/B",
     "share": "of the peak",
+}
+_KNOWN = {
+    Confidence.PRIMARY: "read in the source",
+    Confidence.SECONDARY: "told by others",
+    Confidence.FITTED: "chosen so that the model repeats a measurement",
+    Confidence.GUESS: "supposed",
 }
 _BUS_CLOCKS = "item_cycles"
 """Alone counted in clocks of a bus, not of the core."""
@@ -52,6 +58,9 @@ def show_board(board: Board) -> None:
             confidence = fact.provenance.confidence.value
             table.add_row(*_entry(fact), confidence, str(source), str(remark))
     stdout.print(table)
+    present = {provenance.confidence for provenance in provenances}
+    meanings = [f"{c.value}: {text}" for c, text in _KNOWN.items() if c in present]
+    stdout.print(f"\n{'; '.join(meanings)}", soft_wrap=True)
     _show_numbered("Sources", sources)
     _show_numbered("Remarks", remarks)
 
