@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
+from penstock.boards.cores import check_simulated
 from penstock.codegen.project_files import (
     MANIFEST,
     MODEL_COPY,
@@ -263,6 +264,7 @@ def open_board(lowered: Lowered, board: Board, project: Path, stack: ExitStack) 
         PenstockError: the ELF is not what the project was compiled with, there is no compiler, or
             the firmware does something illegal.
     """
+    check_simulated(board.core.name)
     elf = project / firmware_path(lowered.original.name)
     origin = f"{elf.relative_to(project)} as compiled"
     if elf.exists():

@@ -102,6 +102,25 @@ def test_the_command_line_itself(
     expect_refusal(folder, arguments, message, capfd)
 
 
+@pytest.mark.parametrize("verb", ["run", "compare", "inspect", "bench ops", "simulate"])
+def test_a_core_to_compile_for_only_ends_every_other_verb_alike(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (EXAMPLES.parent / "src/penstock/boards/data/nucleo-f446re.toml").read_text()
+    text = text.replace('"cortex-m4"', '"cortex-m85"').replace('"fpv4-sp-d16"', '"fpv5-sp-d16"')
+    board = tmp_path / "mine.toml"
+    board.write_text(text)
+    (tmp_path / "image.bin").write_bytes(bytes(64))
+    operands: Arguments = {
+        "bench ops": [],
+        "simulate": [tmp_path / "image.bin", "--base", "0x08000000", "--call", "0x08000000"],
+    }.get(verb, [MODEL])
+    assert penstock(*verb.split(), *operands, "--board", board) == 2
+    said = capsys.readouterr().err
+    assert "core 'cortex-m85' can be compiled for, but neither simulated nor estimated" in said
+    assert "`penstock compile`" in said
+
+
 @pytest.mark.parametrize("group", [[], ["bench"]])
 def test_groups_alone_say_what_there_is(
     group: Arguments, capfd: pytest.CaptureFixture[str]

@@ -3,6 +3,7 @@
 import ctypes
 import dataclasses
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -195,6 +196,16 @@ def test_long_diagnostics_are_cut(tmp_path: Path) -> None:
     source = _write(tmp_path, "many.c", "".join(f"int v{i} = unknown{i};\n" for i in range(100)))
     with pytest.raises(ToolError, match="more lines"):
         compile_objects(find_host_compiler(), [source], tmp_path / "objects")
+
+
+def test_a_core_that_gcc_does_not_know_has_a_remedy() -> None:
+    known = "arm7tdmi cortex-m4 " * 1000
+    says = f"import sys; sys.exit('error: unrecognized -mcpu target: it\\nnote: {known}')"
+    with pytest.raises(ToolError) as caught:
+        process.run_tool([sys.executable, "-c", says], {}, purpose="testing")
+    assert "unrecognized -mcpu target: it" in caught.value.what
+    assert len(caught.value.what) < 1000
+    assert "PENSTOCK_COMPILER=zig" in caught.value.help
 
 
 @pytest.fixture

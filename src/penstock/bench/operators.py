@@ -9,6 +9,7 @@ from penstock.bench.fit import fit_coefficients
 from penstock.bench.measure import measure_all
 from penstock.bench.throughput import Throughput, measure_throughput
 from penstock.boards.board import Board
+from penstock.boards.cores import check_simulated
 from penstock.boards.costs import region_costs
 from penstock.planning.estimate.coefficients import CoreCoefficients
 from penstock.report.results import Truth
@@ -61,6 +62,7 @@ def benchmark_operators(board: Board, progress: Progress, *, fits: bool) -> Oper
         PenstockError: a tool is missing, the board does not say how long accesses take, or nobody
             has fitted the core whose kernels are timed.
     """
+    check_simulated(board.core.name)
     for region in board.regions:
         region_costs(region, board)  # raises where nobody said: nothing could be timed
     compiler = find_target_compiler(board.core).version

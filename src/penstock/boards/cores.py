@@ -7,6 +7,7 @@ from functools import cache
 from importlib import resources
 
 from penstock.boards.tables import Context, Table
+from penstock.errors import UnsupportedError
 
 _REQUIRED = ("fetch_bytes", "has_armv7m_mpu", "has_caches", "cpuid")
 _FILE = "cores.toml"
@@ -21,7 +22,8 @@ class CoreFacts:
         has_armv7m_mpu: whether its MPU is the one that the start-up code knows.
         has_caches: whether it may have caches of its own, which its register CCR turns on.
         cpuid: what its register CPUID reads, of a revision that is on the market; 0: not known.
-        pipeline: the tables that say how long its instructions take; None where nobody said.
+        pipeline: the tables that say how long its instructions take; None for a core that can be
+            compiled for only.
     """
 
     fetch_bytes: int
@@ -47,6 +49,21 @@ def known_cores() -> Mapping[str, CoreFacts]:
 def core_facts(name: str) -> CoreFacts:
     """Return what is known of a core."""
     return known_cores().get(name, _UNKNOWN)
+
+
+def check_simulated(name: str) -> None:
+    """Refuse a core that compilers know and the virtual board does not.
+
+    Raises:
+        UnsupportedError: nothing can run it here, or say how long it takes.
+    """
+    if core_facts(name).pipeline is None:
+        simulated = [core for core, facts in known_cores().items() if facts.pipeline is not None]
+        raise UnsupportedError(
+            f"core '{name}' can be compiled for, but neither simulated nor estimated",
+            help="`penstock compile` makes the project; all else needs a board with one of "
+            f"{', '.join(simulated)}",
+        )
 
 
 def _facts(name: str, values: Mapping[str, object], context: Context) -> CoreFacts:

@@ -7,8 +7,9 @@ from types import ModuleType
 from typing import Any
 
 from penstock.boards.board import Core
+from penstock.boards.cores import check_simulated
 from penstock.boards.memories import PAGE_BYTES
-from penstock.errors import SimulationError, ToolError, UnsupportedError
+from penstock.errors import SimulationError, ToolError
 from penstock.simulate.computed_accesses import ComputedAccesses
 from penstock.simulate.dma import Dma
 from penstock.simulate.firmware import Firmware
@@ -64,12 +65,8 @@ def import_unicorn() -> ModuleType:
 
 def _processor(unicorn: ModuleType, core: Core) -> Any:
     """Return Unicorn's model of the core, without memory."""
-    model = getattr(unicorn.arm_const, f"UC_CPU_ARM_{core.name.upper().replace('-', '_')}", None)
-    if model is None:
-        raise UnsupportedError(
-            f"the virtual board has no core '{core.name}'",
-            help="choose a board with a Cortex-M0, M3, M4, M7 or M33",
-        )
+    check_simulated(core.name)
+    model = getattr(unicorn.arm_const, f"UC_CPU_ARM_{core.name.upper().replace('-', '_')}")
     processor = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
     processor.ctl_set_cpu_model(model)
     # Its own pages of 1 KiB make its translation cache miss more.
@@ -106,7 +103,7 @@ class Machine:
 
         Raises:
             ToolError: Unicorn or a C compiler is missing.
-            UnsupportedError: Unicorn does not know the core.
+            UnsupportedError: the core can be compiled for only.
         """
         unicorn = import_unicorn()
         from unicorn.unicorn_py3.unicorn import uclib

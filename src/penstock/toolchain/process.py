@@ -12,6 +12,9 @@ TIMEOUT_SECONDS = 600.0
 _DIAGNOSTIC_LINES = 20
 _DISK_FULL = ("No space left on device", "Disk quota exceeded", "NoSpaceLeft", "DiskQuota")
 """How compilers say it: GCC with the system's words, zig with its own."""
+_CORE_UNKNOWN = "unrecognized -mcpu target"
+"""Of GCC, which goes on to list all that it knows in one line of thousands of characters."""
+_DIAGNOSTIC_COLUMNS = 300
 
 
 def run_tool(
@@ -64,8 +67,16 @@ def _failure(name: str, finished: subprocess.CompletedProcess[str], purpose: str
     return ToolError(
         f"{name!r} failed with status {finished.returncode} at {purpose}:\n"
         f"{_first_lines(diagnostics)}",
-        help=space_help() if any(words in diagnostics for words in _DISK_FULL) else "",
+        help=_help(diagnostics),
     )
+
+
+def _help(diagnostics: str) -> str:
+    if any(words in diagnostics for words in _DISK_FULL):
+        return space_help()
+    if _CORE_UNKNOWN in diagnostics:
+        return "this GCC is older than the core: take a newer one, or PENSTOCK_COMPILER=zig"
+    return ""
 
 
 def _first_lines(text: str) -> str:
@@ -73,4 +84,8 @@ def _first_lines(text: str) -> str:
     shown = lines[:_DIAGNOSTIC_LINES]
     if len(lines) > len(shown):
         shown.append(f"... {len(lines) - len(shown)} more lines")
-    return "\n".join(f"  | {line}" for line in shown) or "  | (no diagnostics)"
+    return "\n".join(f"  | {_cut(line)}" for line in shown) or "  | (no diagnostics)"
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _DIAGNOSTIC_COLUMNS else f"{line[:_DIAGNOSTIC_COLUMNS]} ..."

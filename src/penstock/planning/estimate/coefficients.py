@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from penstock.boards.cores import check_simulated
 from penstock.errors import InputError, UnsupportedError
 
 HARNESS = "harness"
@@ -81,6 +82,7 @@ def load_coefficients(core: str) -> CoreCoefficients:
     """
     entry = _DATA / f"{core}.toml"
     if not entry.is_file():
+        check_simulated(core)
         known = sorted(
             item.name.removesuffix(".toml")
             for item in _DATA.iterdir()

@@ -57,7 +57,7 @@ def load_core(name: str) -> CoreTiming:
         raise UnsupportedError(
             f"how long instructions take on '{name}' is unknown; known are "
             f"{', '.join(core_names())}",
-            help="without timing, the virtual board runs code of this core too",
+            help="take a board with one of these",
         )
     file = f"{pipeline}.toml"
     text = (resources.files("penstock.simulate.pipeline") / "cores" / file).read_text("utf-8")
