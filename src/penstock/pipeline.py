@@ -111,7 +111,7 @@ def lower(
             "the board host has no memory regions to choose from",
             help="leave out --weights-in and --arena-in, or choose a board",
         )
-    target = None if board == HOST else load_board(board)
+    target = None if board == HOST else load_board(board, others=(HOST,))
     named = model_name or model.name
     original = load_named(model, named)
     program = select_kernels(run_passes(original))

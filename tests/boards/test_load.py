@@ -103,6 +103,21 @@ def test_unknown_board_suggests_the_closest() -> None:
     assert "did you mean 'stm32f746g-disco'?" in error.value.help
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("stm32f747", "stm32f746g-disco"),
+        ("h747i-disco", "stm32h747i-disco"),
+        ("nucelo-u575zi", "nucleo-u575zi-q"),
+        ("hots", "host"),
+    ],
+)
+def test_the_board_that_was_meant_is_the_closest_of_its_family(name: str, meant: str) -> None:
+    with pytest.raises(InputError) as error:
+        load_board(name, others=("host",))
+    assert f"did you mean '{meant}'?" in error.value.help
+
+
 CASES: list[tuple[Callable[[str], str], str]] = [
     (lambda t: t.replace("size_bytes", "size"), "carry their unit: 'size_bytes'"),
     (lambda t: t.replace("hz = 1000", "mhz = 1"), r"[clock]: unknown key 'mhz'"),

@@ -87,6 +87,8 @@ def expect_refusal(
         ([*RUN, "--json", ""], "--json is empty"),
         (["run", MODEL], "no board given"),
         (["compile", MODEL, "--board", "stm32f746-disco", "-o", "out"], f"mean '{BOARD}'?"),
+        (["run", MODEL, "--board", "moon"], "stm32h747i-disco, host\n"),
+        (["compare", MODEL, "--board", "moon"], "stm32h747i-disco\n"),
         (["compile", MODEL, "--board", "no.toml", "-o", "out"], "there is no such file or folder"),
         (["inspect", MODEL, "--board", "host"], "'host' is this computer, not a virtual board"),
         (["simulate", MODEL, "--board", "host"], "'host' is this computer, not a virtual board"),

@@ -2,9 +2,9 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
-from itertools import combinations
+from itertools import combinations, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,12 @@ def board_names() -> tuple[str, ...]:
     return tuple(sorted(e.name[: -len(".toml")] for e in entries if e.name.endswith(".toml")))
 
 
-def load_board(name: str) -> Board:
+def load_board(name: str, *, others: tuple[str, ...] = ()) -> Board:
     """Return the board of that name, or the one that a file described, if the name ends in .toml.
+
+    Args:
+        name: of a board, or the path of its file.
+        others: names that are no boards but would have been right, for the error.
 
     Raises:
         InputError: no such board (the help names the closest), or the file is no board's.
@@ -46,15 +50,28 @@ def load_board(name: str) -> Board:
     if name.endswith(".toml"):
         return load_board_file(Path(name))
     if name not in names:
-        close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.4)
-        hint = f"did you mean '{close[0]}'? " if close else ""
+        known = (*names, *others)
+        closest = _closest(name.lower(), known)
+        hint = f"did you mean '{closest}'? " if closest else ""
         raise InputError(
-            f"there is no board '{name}'; the boards are {', '.join(names)}",
+            f"there is no board '{name}'; the boards are {', '.join(known)}",
             help=f"{hint}`penstock boards` lists them; a description of your own works too: "
             "--board my-board.toml (docs/boards.md says how)",
         )
     text = (resources.files("penstock.boards") / "data" / f"{name}.toml").read_text("utf-8")
     return parse_board(text, name=name, where=f"{name}.toml")
+
+
+def _closest(name: str, known: Sequence[str]) -> str | None:
+    """Return what begins most alike, then what is most alike: names begin with the family."""
+    close = difflib.get_close_matches(name, known, n=len(known), cutoff=0.4)
+    return max(close, key=lambda other: _common_prefix(name, other), default=None)
+
+
+def _common_prefix(left: str, right: str) -> int:
+    return sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))
+    )
 
 
 def load_board_file(path: Path) -> Board:

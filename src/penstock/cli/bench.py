@@ -49,7 +49,7 @@ def bench(context: click.Context) -> None:
 )
 @json_option
 def ops(board: str, fit_path: Path | None, json_path: Path | None) -> None:
-    """Time each kernel by shape, and by the memories of its weights and activations.
+    """Time a selection of kernels by shape, and by the memories of its weights and activations.
 
     Cycles are simulated, one inference of a network of a few operators, with cold caches; what
     `penstock inspect --board` would have estimated stands beside them.
