@@ -23,11 +23,12 @@ def with_tables(page: str, found: Sequence[Accuracy]) -> str:
     of_all = [entry for entry in found if entry.weights == ANY]
     collection = [entry for entry in of_all if entry.models == "collection"]
     by_kind = [entry for entry in found if entry.models == "placements" and entry.weights != ANY]
-    page = _replace(page, "collection", _by_board(collection))
-    return _replace(page, "placements", _by_homes(by_kind))
+    page = replace_table(page, "collection", _by_board(collection))
+    return replace_table(page, "placements", _by_homes(by_kind))
 
 
-def _replace(page: str, title: str, table: str) -> str:
+def replace_table(page: str, title: str, table: str) -> str:
+    """Return a page with another table below the comment that has its title."""
     begin = f"<!-- {title}: written by make docs -->\n"
     before, _, rest = page.partition(begin)
     _, _, after = rest.partition(_END)

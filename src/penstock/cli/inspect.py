@@ -97,6 +97,12 @@ def _show_operators(inspection: api.Inspection, model: Path) -> None:
     if estimate is not None:
         table.columns[6].footer = format_count(estimate.cycles)
     stdout.print(table)
+    if estimate is not None:
+        stdout.print(
+            "est. cycles of one operator may be further off than those of the network: "
+            "docs/estimate.md says how far",
+            soft_wrap=True,
+        )
 
 
 def _operator_cycles(estimate: api.EstimateResult, index: int) -> str:
