@@ -1,0 +1,171 @@
+"""Kernel calls in parts: what a part of the output needs of each argument, and its parameters.
+
+A tile is the same kernel with other parameters on windows of the same arguments. Whoever runs it
+may leave the windows where they are, or copy them elsewhere first: nothing outside is touched. Rows
+of inputs that two tiles need are in both windows: halos are read twice, never computed twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from penstock.kernels.kernel_graph import (
+    ConstantArgument,
+    FieldValue,
+    KernelCall,
+    KernelGraph,
+    StructArgument,
+    TensorArgument,
+)
+
+_SPATIAL = ("ps_conv_2d_", "ps_depthwise_conv_2d_", "ps_average_pool_2d_", "ps_max_pool_2d_")
+_BY_FILTER = ("ps_conv_2d_", "ps_fully_connected_")
+_PARAMS, _INPUT, _FILTERS = 0, 1, 2
+"""Positions of arguments, in the order of the C declarations; the output is the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Bytes of one argument, from its first to its last that is touched."""
+
+    offset_bytes: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A part of a kernel call.
+
+    Attributes:
+        params: parameters of the part.
+        windows: by position of the argument, for tensors and constants; the pointer to hand over is
+            that of the window's first byte.
+    """
+
+    params: StructArgument
+    windows: Mapping[int, Window]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call whose first argument are its parameters, and the bytes of an element of each other."""
+
+    fields: Mapping[str, int]
+    ctype: str
+    element_bytes: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def output(self) -> int:
+        return len(self.sizes) - 1
+
+    def whole(self) -> dict[int, Window]:
+        """Return windows of all of every argument."""
+        return {n: Window(0, size) for n, size in enumerate(self.sizes) if size}
+
+    def params(self, changes: Mapping[str, int]) -> StructArgument:
+        merged: dict[str, FieldValue] = {**self.fields, **changes}
+        return StructArgument(self.ctype, tuple(merged.items()))
+
+
+def row_count(call: KernelCall) -> int:
+    """Return into how many rows of output a call can be parted; 1 for one that cannot."""
+    fields = _fields(call)
+    if not call.kernel.name.startswith(_SPATIAL) or fields.get("batches") != 1:
+        return 1
+    return fields["output_height"]
+
+
+def filter_count(call: KernelCall) -> int:
+    """Return into how many channels of output a call can be parted; 1 for one that cannot.
+
+    Depthwise convolutions cannot: their filters lie channel beside channel.
+    """
+    fields = _fields(call)
+    is_grouped = fields.get("groups", 1) != 1
+    if not call.kernel.name.startswith(_BY_FILTER) or fields.get("batches") != 1 or is_grouped:
+        return 1
+    return fields["output_channels"]
+
+
+def tile_rows(program: KernelGraph, call: KernelCall, rows: range) -> Tile:
+    """Return the part of a call that computes some rows of its output.
+
+    Args:
+        program: that the call is of.
+        call: one that `row_count` parts.
+        rows: not empty, within the output's rows.
+    """
+    view = _view(program, call)
+    fields = view.fields
+    stride, padding = fields["stride_height"], fields["padding_top"]
+    reach = (fields["filter_height"] - 1) * fields.get("dilation_height", 1) + 1
+    first = rows.start * stride - padding
+    end = min((rows.stop - 1) * stride - padding + reach, fields["input_height"])
+    start = min(max(first, 0), end)
+    changes = {
+        "input_height": end - start,
+        "output_height": len(rows),
+        "padding_top": max(-first, 0),
+    }
+    windows = view.whole()
+    windows[_INPUT] = _rows(view, _INPUT, "input", range(start, end))
+    windows[view.output] = _rows(view, view.output, "output", rows)
+    return Tile(view.params(changes), windows)
+
+
+def tile_filters(program: KernelGraph, call: KernelCall, filters: range) -> Tile:
+    """Return the part of a call that computes some channels of its output, at all places.
+
+    The window of the output reaches from the first place to the last: between two places lie
+    channels of other tiles.
+
+    Args:
+        program: that the call is of.
+        call: one that `filter_count` parts.
+        filters: not empty, within the output's channels.
+    """
+    view = _view(program, call)
+    count, taken = view.fields["output_channels"], len(filters)
+    windows = view.whole()
+    for position in range(_FILTERS, view.output):
+        size = view.sizes[position]
+        if size == view.element_bytes[position] or not size:
+            continue  # one value for all channels, or none at all
+        each = size // count
+        windows[position] = Window(filters.start * each, taken * each)
+    element = view.element_bytes[view.output]
+    skipped = count - taken
+    windows[view.output] = Window(
+        filters.start * element, view.sizes[view.output] - skipped * element
+    )
+    return Tile(view.params({"output_channels": taken}), windows)
+
+
+def _rows(view: _Call, position: int, prefix: str, rows: range) -> Window:
+    element = view.element_bytes[position]
+    stride = view.fields[f"{prefix}_row_stride"] * element
+    return Window(rows.start * stride, len(rows) * stride)
+
+
+def _fields(call: KernelCall) -> dict[str, int]:
+    params = call.arguments[_PARAMS] if call.arguments else None
+    if not isinstance(params, StructArgument):
+        return {}
+    return {name: value for name, value in params.fields if isinstance(value, int)}
+
+
+def _view(program: KernelGraph, call: KernelCall) -> _Call:
+    params = call.arguments[_PARAMS]
+    assert isinstance(params, StructArgument)
+    elements, sizes = [0], [0]
+    for argument in call.arguments[1:]:
+        element, size = 0, 0
+        if isinstance(argument, TensorArgument):
+            tensor = program.graph.tensors[argument.tensor]
+            element, size = tensor.dtype.numpy.itemsize, tensor.size_bytes
+        elif isinstance(argument, ConstantArgument) and argument.constant is not None:
+            array = program.constants[argument.constant]
+            element, size = array.itemsize, array.nbytes
+        elements.append(element)
+        sizes.append(size)
+    return _Call(_fields(call), params.ctype, tuple(elements), tuple(sizes))

@@ -1,0 +1,113 @@
+"""Tiles of a call compute, from their windows alone, what the whole call does."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from penstock.errors import UnsupportedError
+from penstock.kernels.kernel_graph import (
+    Argument,
+    ConstantArgument,
+    KernelCall,
+    KernelGraph,
+    StructArgument,
+    TensorArgument,
+)
+from penstock.kernels.selection import select_kernels
+from penstock.planning.tiles import Tile, filter_count, row_count, tile_filters, tile_rows
+from tests.kernels.cases import ARITHMETIC
+from tests.kernels.driver import Memory, Program, call_function, pack_struct
+from tests.litert import random_inputs
+
+Parts = Callable[[KernelGraph, KernelCall, range], Tile]
+PARTED = ["conv_2d", "depthwise_conv_2d", "pool_2d", "fully_connected"]
+WHOLE = ["transpose_conv_2d", "softmax", "mean"]
+
+
+def bytes_of(program: Program, argument: Argument) -> Any:
+    if isinstance(argument, TensorArgument):
+        return program.memory[program.root(argument.tensor)].bytes
+    assert isinstance(argument, ConstantArgument)
+    assert argument.constant is not None
+    return program.constants[argument.constant].reshape(-1).view(np.uint8)
+
+
+def run_tile(program: Program, call: KernelCall, tile: Tile) -> None:
+    """Run a tile on copies of its windows, as overlays do; only its output goes back."""
+    copies = {}
+    for position, window in tile.windows.items():
+        copies[position] = Memory(window.size_bytes)
+        content = bytes_of(program, call.arguments[position])
+        end = window.offset_bytes + window.size_bytes
+        assert 0 <= window.offset_bytes <= end <= content.size
+        copies[position].bytes[:] = content[window.offset_bytes : end]
+    params = pack_struct(tile.params.fields)
+    addresses = [
+        params.ctypes.data
+        if isinstance(argument, StructArgument)
+        else copies[position].address
+        if position in copies
+        else None
+        for position, argument in enumerate(call.arguments)
+    ]
+    call_function(call.kernel.name, addresses)
+    assert all(copy.is_intact() for copy in copies.values())
+    last = len(call.arguments) - 1
+    window = tile.windows[last]
+    content = bytes_of(program, call.arguments[last])
+    content[window.offset_bytes : window.offset_bytes + window.size_bytes] = copies[last].bytes
+
+
+def split(draw: Any, count: int) -> list[range]:
+    cuts = sorted(draw(st.sets(st.integers(1, count - 1), max_size=4)) if count > 1 else [])
+    edges = [0, *cuts, count]
+    return [range(a, b) for a, b in pairwise(edges)]
+
+
+@pytest.mark.parametrize("name", PARTED)
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_tiles_compute_what_the_whole_call_does(name: str, data: st.DataObject) -> None:
+    graph = ARITHMETIC[name](data.draw)
+    try:
+        selected = select_kernels(graph)
+    except UnsupportedError:
+        return
+    program = Program(selected)
+    inputs = random_inputs(graph, 1)
+    program.run(inputs)
+    (call,) = selected.calls
+    for count, part in ((row_count(call), tile_rows), (filter_count(call), tile_filters)):
+        if count > 1:
+            check(program, selected, call, part, split(data.draw, count))
+
+
+def check(
+    program: Program, selected: KernelGraph, call: KernelCall, part: Parts, ranges: list[range]
+) -> None:
+    output = program.memory[program.root(call.writes[0])].bytes
+    expected = output.copy()
+    output[:] = 0x5A
+    for taken in ranges:
+        run_tile(program, call, part(selected, call, taken))
+    np.testing.assert_array_equal(output, expected)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_cannot_be_parted_says_so(name: str) -> None:
+    @settings(max_examples=10, deadline=None, derandomize=True, database=None)
+    @given(st.data())
+    def check_counts(data: st.DataObject) -> None:
+        try:
+            selected = select_kernels(ARITHMETIC[name](data.draw))
+        except UnsupportedError:
+            return
+        for call in selected.calls:
+            assert (row_count(call), filter_count(call)) == (1, 1)
+
+    check_counts()
