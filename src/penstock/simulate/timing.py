@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from penstock.boards.board import Board, MemoryRegion
+from penstock.boards.board import Board
 from penstock.boards.cores import core_facts
-from penstock.boards.costs import TICKS_PER_CYCLE, region_costs
+from penstock.boards.costs import TICKS_PER_CYCLE
 from penstock.boards.memories import PAGE_BYTES
-from penstock.boards.paths import is_accelerated, is_tightly_coupled, reaches_cache
-from penstock.boards.timing import Accelerator, Cache
+from penstock.boards.paths import is_accelerated, reaches_cache
 from penstock.errors import SimulationError, UnsupportedError
 from penstock.simulate.attributes import UNCACHED, Attributes, Mpu
+from penstock.simulate.board_records import accelerator_record, cache_record, memory_records
 from penstock.simulate.memory import BoardMemory
 from penstock.simulate.pipeline import (
     Block,
@@ -30,15 +30,12 @@ from penstock.simulate.pipeline import (
 )
 from penstock.simulate.timing_records import (
     ZONES_MAX,
-    AcceleratorRecord,
     BlockRecord,
-    CacheRecord,
     Cause,
     CountersRecord,
     DescribeBlock,
     DescribeEdge,
     EdgeRecord,
-    MemoryRecord,
     OnAttributes,
     OnUnaligned,
     TimingRecord,
@@ -119,7 +116,7 @@ class Timing:
         self._code: list[Block | None] = [None]
         self._by_address: dict[int, Block] = {}
         self._mpu = Mpu()
-        self._memories = _memory_records(board)
+        self._memories = memory_records(board)
         self._counters = (CountersRecord * slots)()
         self._pages = {base: mmap.mmap(-1, PAGE_BYTES) for base in (SYSTEM_PAGE, TRACE_PAGE)}
         self._identify()
@@ -148,10 +145,10 @@ class Timing:
             counters=self._counters,
             system_page=self.register_pages[SYSTEM_PAGE],
             trace_page=self.register_pages[TRACE_PAGE],
-            instruction_cache=_cache_record(cache),
-            data_cache=_cache_record(board.data_cache),
-            instruction_accelerator=_accelerator_record(accelerator, "instruction"),
-            data_accelerator=_accelerator_record(accelerator, "data"),
+            instruction_cache=cache_record(cache),
+            data_cache=cache_record(board.data_cache),
+            instruction_accelerator=accelerator_record(accelerator, "instruction"),
+            data_accelerator=accelerator_record(accelerator, "data"),
             unaligned_load=_ticks(core.memory.unaligned_load_cycles),
             unaligned_store=_ticks(core.memory.unaligned_store_cycles),
             subword_store=_ticks(core.memory.subword_store_cycles),
@@ -349,31 +346,6 @@ def _ticks(cycles: float | Fraction) -> int:
     return round(cycles * TICKS_PER_CYCLE)
 
 
-def _memory_records(board: Board) -> "ctypes.Array[MemoryRecord]":
-    records = [MemoryRecord(), *(_memory_record(region, board) for region in board.regions)]
-    return (MemoryRecord * len(records))(*records)
-
-
-def _memory_record(region: MemoryRegion, board: Board) -> MemoryRecord:
-    costs = region_costs(region, board)
-    return MemoryRecord(
-        word_read=costs.word_read,
-        word_write=costs.word_write,
-        line_read=costs.line_read,
-        line_write=costs.line_write,
-        fetch=costs.fetch,
-        sequential_read=costs.sequential_read,
-        sequential_word=costs.sequential_word,
-        row_miss=costs.row_miss,
-        row_shift=costs.row_bytes.bit_length() - 1 if costs.row_bytes else 0,
-        # The FMC takes a bank's number from the top of the address: RM0385, 13.7.3.
-        bank_shift=(region.size_bytes // max(costs.bank_count, 1)).bit_length() - 1,
-        bank_count=max(costs.bank_count, 1),
-        is_tightly_coupled=is_tightly_coupled(region),
-        is_external=region.is_external,
-    )
-
-
 def _cache_levels(board: Board) -> int:
     """Return CLIDR: 0 where the core has no caches of its own, whatever its chip has."""
     if not core_facts(board.core.name).has_caches:
@@ -381,24 +353,3 @@ def _cache_levels(board: Board) -> int:
     kinds = _CLIDR_INSTRUCTION if board.instruction_cache is not None else 0
     kinds |= _CLIDR_DATA if board.data_cache is not None else 0
     return _CLIDR_LEVEL_1 | kinds if kinds else 0
-
-
-def _cache_record(cache: Cache | None) -> CacheRecord:
-    if cache is None:
-        return CacheRecord()
-    return CacheRecord(
-        line_shift=cache.line_bytes.bit_length() - 1,
-        set_count=cache.size_bytes // (cache.line_bytes * cache.ways),
-        way_count=cache.ways,
-    )
-
-
-def _accelerator_record(accelerator: Accelerator | None, kind: str) -> AcceleratorRecord:
-    if accelerator is None:
-        return AcceleratorRecord()
-    lines = accelerator.instruction_lines if kind == "instruction" else accelerator.data_lines
-    return AcceleratorRecord(
-        line_shift=accelerator.line_bytes.bit_length() - 1,
-        line_count=lines,
-        prefetches=accelerator.prefetches and kind == "instruction",
-    )
