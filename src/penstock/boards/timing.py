@@ -16,6 +16,8 @@ class Cache:
             bus.
         is_on_at_start: whether a cache of instructions is on when a program starts, without the
             core's own register that turns caches on.
+        enable_address: register that turns a cache of instructions on; None for the core's own.
+        enable_bit: of that register.
     """
 
     size_bytes: int
@@ -23,6 +25,8 @@ class Cache:
     line_bytes: int
     holds_data: bool = False
     is_on_at_start: bool = False
+    enable_address: int | None = None
+    enable_bit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
