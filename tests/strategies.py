@@ -186,6 +186,11 @@ def with_weights(draw, network, source, kind):
     )
 
 
+def _has_one_scale(tensor: Tensor) -> bool:
+    """Filters may have one for each channel, which no operand of arithmetic has."""
+    return tensor.quantization is not None and tensor.quantization.is_per_tensor
+
+
 @st.composite
 def sums(draw, network, source):
     """Append ADD, SUB or MUL with an earlier tensor of the shape, or a constant."""
@@ -193,7 +198,7 @@ def sums(draw, network, source):
     partners = [
         tensor.name
         for tensor in network.tensors.values()
-        if tensor.shape == before.shape and tensor.dtype == before.dtype
+        if tensor.shape == before.shape and tensor.dtype == before.dtype and _has_one_scale(tensor)
     ]
     if draw(st.booleans()):
         generator = np.random.default_rng(draw(SEEDS))
