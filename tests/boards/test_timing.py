@@ -258,7 +258,6 @@ REFUSED = [
     (spoil("high = 500", 'high = "500"'), "'run_mw': 'high' is '500'"),
     (spoil("[power]\n", "[power]\nidle_mw = 1\n"), "unknown key 'idle_mw'"),
     (spoil("[instruction_cache]", "[data_cache]\nholds_data = true"), "unknown key 'holds_data'"),
-    (spoil("ways = 2", "ways = 2\nenable_bit = 1"), "enable_address and enable_bit belong"),
     (spoil("ways = 2", "ways = 2\nis_on_at_start = 1"), "'is_on_at_start' is 1; allowed is true"),
     (spoil("[instruction_cache]", "[[instruction_cache]]"), "'instruction_cache' is [{"),
     (spoil("[memory.energy]", "[[memory.energy]]"), "'energy' is [{"),

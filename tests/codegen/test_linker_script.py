@@ -134,15 +134,6 @@ def test_an_mpu_of_another_form_is_refused() -> None:
     assert "ps_mpu_count = .; LONG(0)" in emit_linker_script(other, internal)
 
 
-def test_start_up_turns_on_a_cache_that_is_not_the_cores() -> None:
-    inside = Placement(code="flash", weights="flash", arena="sram1", stack="sram1")
-    script = emit_linker_script(load_board("nucleo-u575zi-q"), inside)
-    assert "ps_register_count = .; LONG(1)" in script
-    assert "LONG(0x40030400) LONG(0x1)" in script  # ICACHE_CR, EN
-    script = emit_linker_script(load_board("nucleo-l4r5zi"), inside)
-    assert "ps_register_count = .; LONG(0)" in script
-
-
 @pytest.mark.parametrize(
     ("base", "size_bytes", "message", "remedy"),
     [

@@ -12,7 +12,6 @@ from penstock.errors import InputError
 
 _CACHE_KEYS = ("size_bytes", "ways", "line_bytes")
 _INSTRUCTION_CACHE_FLAGS = ("holds_data", "is_on_at_start")
-_ENABLE_KEYS = ("enable_address", "enable_bit")
 _POWER_KEYS = ("run_mw", "sleep_mw")
 _DMA_KEYS = (
     "name",
@@ -47,23 +46,15 @@ def read_cache(values: Mapping[str, Any], key: str, where: str, context: Context
     Raises:
         InputError: the table breaks a rule, or its number of sets is no power of two.
     """
-    flags = _INSTRUCTION_CACHE_FLAGS if key == "instruction_cache" else ()
-    optional = (*flags, *_ENABLE_KEYS) if flags else ()
+    optional = _INSTRUCTION_CACHE_FLAGS if key == "instruction_cache" else ()
     path = key.replace("_", " ")
     table = Table(values, f"{where}, [{key}]", path, context, _CACHE_KEYS, optional)
     cache = Cache(
         size_bytes=table.integer("size_bytes", 64, 1 << 24),
         ways=table.integer("ways", 1, 64),
         line_bytes=table.power_of_two("line_bytes", 8, 256),
-        **{flag: table.flag(flag) for flag in flags if table.has(flag)},
-        enable_address=table.address("enable_address") if table.has("enable_address") else None,
-        enable_bit=table.integer("enable_bit", 0, 31) if table.has("enable_bit") else 0,
+        **{flag: table.flag(flag) for flag in optional if table.has(flag)},
     )
-    if table.has("enable_address") != table.has("enable_bit"):
-        raise InputError(
-            f"{table.where}: enable_address and enable_bit belong together, found one of them",
-            help="give both, or none",
-        )
     sets, rest = divmod(cache.size_bytes, cache.ways * cache.line_bytes)
     if rest or sets & (sets - 1) or not sets:
         raise wrong(

@@ -16,8 +16,6 @@ class Cache:
             bus.
         is_on_at_start: whether a cache of instructions is on when a program starts, without the
             core's own register that turns caches on.
-        enable_address: register that turns a cache of instructions on; None for the core's own.
-        enable_bit: of that register.
     """
 
     size_bytes: int
@@ -25,8 +23,6 @@ class Cache:
     line_bytes: int
     holds_data: bool = False
     is_on_at_start: bool = False
-    enable_address: int | None = None
-    enable_bit: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,7 @@ def emit_linker_script(
     """Return the script for GNU ld and lld.
 
     The script defines what ``runtime/ports/cortex_m`` reads: ``ps_stack_limit``, ``ps_stack_top``,
-    and the tables of memory to copy, to clear, and to declare as normal memory, and of register
-    bits to set.
+    and the tables of memory to copy, to clear, and to declare as normal memory.
 
     Args:
         board: whose regions the placement names.
@@ -51,7 +50,6 @@ def emit_linker_script(
         stack_bytes=f"{stack_bytes:#x}",
         line=_CACHE_LINE_BYTES,
         copy_table=_copy_table(weights),
-        register_table=_register_table(board),
         mpu_table=_mpu_table({r.name: r for r in (weights, arena, stack)}, board.core.name),
     )
 
@@ -90,18 +88,6 @@ def _copy_table(weights: MemoryRegion) -> str:
     lines = [f"    ps_copy_count = .; LONG({len(sections)})", "    ps_copy_table = .;"]
     lines += [f"    LONG(LOADADDR({s})) LONG(ADDR({s})) LONG(SIZEOF({s}))" for s in sections]
     return "\n".join(lines)
-
-
-def _register_table(board: Board) -> str:
-    """What turns on a cache that is not the core's."""
-    cache = board.instruction_cache
-    lines = ["    ps_register_count = .; LONG(0)", "    ps_register_table = .;"]
-    if cache is None or cache.enable_address is None:
-        return "\n".join(lines)
-    lines[0] = "    ps_register_count = .; LONG(1)"
-    return "\n".join(
-        [*lines, f"    LONG({cache.enable_address:#x}) LONG({1 << cache.enable_bit:#x})"]
-    )
 
 
 def _mpu_table(used: dict[str, MemoryRegion], core: str) -> str:
@@ -160,7 +146,6 @@ SECTIONS
     ps_zero_table = .;
     LONG(ADDR(.bss)) LONG(SIZEOF(.bss))
 {mpu_table}
-{register_table}
   }} > {code}
 
   /* The stack grows down from the lowest addresses of its memory: what overflows leaves the

@@ -56,11 +56,6 @@ typedef struct ps_mpu_entry {
   uint32_t size_log2;
 } ps_mpu_entry;
 
-typedef struct ps_register_entry {
-  uint32_t address;
-  uint32_t bits; /* to set */
-} ps_register_entry;
-
 typedef struct ps_vector_table {
   const uint32_t *stack_top;
   void (*handlers[15])(void);
@@ -74,8 +69,6 @@ extern const uint32_t ps_zero_count;
 extern const ps_zero_entry ps_zero_table[];
 extern const uint32_t ps_mpu_count;
 extern const ps_mpu_entry ps_mpu_table[];
-extern const uint32_t ps_register_count;
-extern const ps_register_entry ps_register_table[];
 
 /* Runs on the stack before any static object has its value: it must not use one. */
 void ps_port_init(void);
@@ -135,12 +128,7 @@ static void invalidate_data_cache(void) {
   }
 }
 
-/* Caches of the core, and those that the microcontroller has beside it. */
 static void enable_caches(void) {
-  uint32_t entry;
-  for (entry = 0; entry < ps_register_count; ++entry) {
-    PS_REGISTER(ps_register_table[entry].address) |= ps_register_table[entry].bits;
-  }
   if ((PS_REGISTER(PS_CLIDR) & PS_CLIDR_HAS_CACHES) == 0u) {
     return;
   }
