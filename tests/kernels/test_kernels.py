@@ -34,6 +34,19 @@ def test_each_kernel_computes_what_the_interpreter_does(kernel: str) -> None:
     check_graph(ONE_OF_EACH[kernel], seed=1)
 
 
+@pytest.mark.parametrize("beta", [1.0, 0.37])
+def test_the_exponential_of_a_float_softmax_rounds_as_the_interpreters_does(beta: float) -> None:
+    shape = (40, 2000)
+    tensors = [Tensor(name, shape, DType.FLOAT32) for name in "xy"]
+    softmax = ops.Softmax(input="x", output="y", beta=beta)
+    graph = Graph.build("softmax", tensors, [softmax], ["x"], ["y"])
+    values = np.random.default_rng(3).normal(0, 20, shape).astype(np.float32)
+    values[:, 0] = -np.inf
+    (expected,) = run(graph, {"x": values})
+    found = Program(select_kernels(graph)).trace({"x": values})["y"]
+    np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
+
+
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", CASES)
 def test_kernel_computes_what_the_interpreter_does_on_many_examples(name: str) -> None:

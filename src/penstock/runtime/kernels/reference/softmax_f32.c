@@ -13,30 +13,43 @@ static double power_of_two(int32_t exponent) {
   return result;
 }
 
-/* exp(x) for x <= 0 by reduction to |r| <= ln(2) / 2 and a Taylor polynomial; relative error below
- * 1e-11. NaN stays NaN. */
+/* exp(x) for x <= 0 in steps of ln(2) / 32: a table of powers of two and a cubic polynomial, in the
+ * order of operations of glibc's expf, so that running sums round as there. NaN stays NaN.
+ * Source: Arm Optimized Routines, math/expf.c (MIT). */
 static float exponential(float value) {
-  static const double LOG2_E = 1.4426950408889634;
-  static const double LN_2 = 0.6931471805599453;
-  static const double INVERSE_FACTORIALS[] = {
-      1.0 / 3628800.0, 1.0 / 362880.0, 1.0 / 40320.0, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0,
-      1.0 / 24.0,      1.0 / 6.0,      0.5,           1.0,          1.0};
-  const double x = (double)value;
-  double r;
-  double sum = 0.0;
-  int32_t exponent;
+  static const double POWERS[] = {
+      0x1p+0, 0x1.059b0d3158574p+0, 0x1.0b5586cf9890fp+0, 0x1.11301d0125b51p+0,
+      0x1.172b83c7d517bp+0, 0x1.1d4873168b9aap+0, 0x1.2387a6e756238p+0, 0x1.29e9df51fdee1p+0,
+      0x1.306fe0a31b715p+0, 0x1.371a7373aa9cbp+0, 0x1.3dea64c123422p+0, 0x1.44e086061892dp+0,
+      0x1.4bfdad5362a27p+0, 0x1.5342b569d4f82p+0, 0x1.5ab07dd485429p+0, 0x1.6247eb03a5585p+0,
+      0x1.6a09e667f3bcdp+0, 0x1.71f75e8ec5f74p+0, 0x1.7a11473eb0187p+0, 0x1.82589994cce13p+0,
+      0x1.8ace5422aa0dbp+0, 0x1.93737b0cdc5e5p+0, 0x1.9c49182a3f090p+0, 0x1.a5503b23e255dp+0,
+      0x1.ae89f995ad3adp+0, 0x1.b7f76f2fb5e47p+0, 0x1.c199bdd85529cp+0, 0x1.cb720dcef9069p+0,
+      0x1.d5818dcfba487p+0, 0x1.dfc97337b9b5fp+0, 0x1.ea4afa2a490dap+0, 0x1.f50765b6e4540p+0,
+  };
+  static const double STEPS_PER_UNIT = 0x1.71547652b82fep+5; /* 32 / ln(2) */
+  static const double TO_WHOLE = 0x1.8p52; /* added, it leaves no bits of a fraction */
+  static const double CUBIC = 0x1.c6af84b912394p-20;
+  static const double SQUARE = 0x1.ebfce50fac4f3p-13;
+  static const double LINEAR = 0x1.62e42ff0c52d6p-6;
+  double scaled;
+  double whole;
+  double rest;
+  int32_t steps;
+  int32_t part;
   if (value != value) {
     return value;
   }
-  if (x < -104.0) { /* below half of the smallest float32 */
+  if (value < -104.0F) { /* below half of the smallest float32 */
     return 0.0F;
   }
-  exponent = (int32_t)(x * LOG2_E - 0.5);
-  r = x - (double)exponent * LN_2;
-  for (int32_t term = 0; term < 11; ++term) {
-    sum = sum * r + INVERSE_FACTORIALS[term];
-  }
-  return (float)(sum * power_of_two(exponent));
+  scaled = (double)value * STEPS_PER_UNIT;
+  whole = (scaled + TO_WHOLE) - TO_WHOLE;
+  rest = scaled - whole;
+  steps = (int32_t)whole;
+  part = steps & 31;
+  return (float)(((CUBIC * rest + SQUARE) * (rest * rest) + (LINEAR * rest + 1.0)) *
+                 (POWERS[part] * power_of_two((steps - part) / 32)));
 }
 
 /* log(x) for finite x >= 1 by 2 artanh((m - 1) / (m + 1)) of a mantissa near 1; absolute error
