@@ -5,7 +5,6 @@ from importlib import resources
 
 import pytest
 
-from penstock.bench import fit
 from penstock.cli import run_tables
 from penstock.frontends.tflite import file_elementwise, file_movement, file_products
 from penstock.ir import element_types, shapes
@@ -52,8 +51,9 @@ OWN_CAUSES = {"load_use", "branch", "alignment"}
 def test_every_cause_of_stalls_is_known_wherever_stalls_are_told_apart() -> None:
     causes = {cause.label for cause in Cause}
     assert set(run_tables._CAUSES) == causes
-    assert len(fit._MEMORY_CAUSES) + len(OWN_CAUSES) == len(causes)
-    assert {cause.label for cause in fit._MEMORY_CAUSES} | OWN_CAUSES == causes
+    of_memory = {cause.label for cause in Cause if cause.is_of_memory}
+    assert len(of_memory) + len(OWN_CAUSES) == len(causes)
+    assert of_memory | OWN_CAUSES == causes
     header = resources.files("penstock.simulate") / "native" / "timing.h"
     native = dict(re.findall(r"PS_CAUSE_(\w+) = (\d+)", header.read_text("utf-8")))
     assert native.pop("COUNT") == str(len(Cause))

@@ -13,13 +13,6 @@ from penstock.planning.estimate.memory import fetch_cost
 from penstock.simulate.pipeline import PairRule, load_core
 from penstock.simulate.timing_records import Cause
 
-_MEMORY_CAUSES = (
-    Cause.FETCH,
-    Cause.INTERNAL,
-    Cause.EXTERNAL,
-    Cause.STORE_BUFFER,
-    Cause.DMA_WAIT,
-)
 _DIGITS = 4
 
 
@@ -91,7 +84,7 @@ def _fit_kernel(calls: Sequence[Measured], board: Board) -> KernelCoefficients:
 
 def _own_cycles(call: Measured) -> int:
     """Return what a call takes beside waiting for memories."""
-    return call.cycles - sum(call.stalls[cause.label] for cause in _MEMORY_CAUSES)
+    return call.cycles - sum(call.stalls[cause.label] for cause in Cause if cause.is_of_memory)
 
 
 def _lost_overlap(call: Measured) -> int:

@@ -19,10 +19,8 @@ from penstock.cli.parameters import (
 )
 from penstock.cli.tables import add_columns, format_share, plain_table
 from penstock.report.results import RunResult, moved_bytes
+from penstock.simulate.timing_records import Cause
 from penstock.units import format_bytes, format_count, format_joules, format_seconds
-
-_WAITING = ("fetch", "internal", "external", "store_buffer", "dma_wait")
-"""Stalls that other memory, or data elsewhere, would spare."""
 
 _MEANINGS = {
     "internal": "weights and activations inside the microcontroller",
@@ -107,13 +105,14 @@ def _row(run: RunResult, ideal: RunResult | None, external: Sequence[str]) -> tu
     if ideal is not None and ideal.time is not None:
         share = f"{run.time.cycles / ideal.time.cycles:.2f}x"
     energy = "" if run.energy.total is None else format_joules(run.energy.total.value / 1e3)
+    waiting = sum(run.time.stalls[cause.label] for cause in Cause if cause.is_of_memory)
     per_mac = "" if run.cycles_per_mac is None else f"{run.cycles_per_mac:.2f}"
     return (
         format_seconds(run.time.latency_ms / 1e3),
         share,
         format_count(run.time.cycles),
         per_mac,
-        format_share(sum(run.time.stalls[c] for c in _WAITING), run.time.cycles),
+        format_share(waiting, run.time.cycles),
         energy,
         format_bytes(_moved(run, external)),
         memory,

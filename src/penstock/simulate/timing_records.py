@@ -23,6 +23,17 @@ class Cause(IntEnum):
         """Its name in results, JSON and traces."""
         return self.name.lower()
 
+    @property
+    def is_of_memory(self) -> bool:
+        """Whether other memories, or data elsewhere, would spare the wait."""
+        return self in (
+            Cause.FETCH,
+            Cause.INTERNAL,
+            Cause.EXTERNAL,
+            Cause.STORE_BUFFER,
+            Cause.DMA_WAIT,
+        )
+
 
 class CacheRecord(ctypes.Structure):
     """``ps_cache``."""
