@@ -8,13 +8,13 @@ import click
 from rich.markup import escape
 
 from penstock import api
-from penstock.cli.console import json_option, progress_bar, stdout, write_file, write_json
+from penstock.cli.console import progress_bar, stdout, write_file, write_json
+from penstock.cli.options import board_option, json_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,
     refuse_overwriting,
     result_file,
-    virtual_board,
 )
 from penstock.cli.tables import add_columns, plain_table
 from penstock.errors import InputError
@@ -32,13 +32,7 @@ def bench(context: click.Context) -> None:
 
 
 @bench.command("ops")
-@click.option(
-    "--board",
-    callback=virtual_board,
-    required=True,
-    metavar="NAME",
-    help="Virtual board (`penstock boards` lists them).",
-)
+@board_option
 @click.option(
     "--fit",
     "fit_path",

@@ -9,7 +9,8 @@ import click
 from penstock import api
 from penstock.boards.board import Board
 from penstock.cli.board_table import show_board
-from penstock.cli.console import json_option, stdout, write_json
+from penstock.cli.console import stdout, write_json
+from penstock.cli.options import json_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,

@@ -6,10 +6,10 @@ import click
 from rich.markup import escape
 
 from penstock import api
-from penstock.cli.console import json_option, progress_bar, stdout, write_file, write_json
+from penstock.cli.console import progress_bar, stdout, write_file, write_json
+from penstock.cli.options import json_option, seed_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
-    parse_seed,
     refuse_overwriting,
     result_file,
 )
@@ -43,14 +43,7 @@ from penstock.units import format_bytes, format_count
     metavar="NUMBER",
     help="How many scores the network gives.",
 )
-@click.option(
-    "--seed",
-    callback=parse_seed,
-    default="0",
-    show_default=True,
-    metavar="NUMBER",
-    help="Which random weights.",
-)
+@seed_option("Which random weights.")
 @click.option(
     "-o",
     "--output",

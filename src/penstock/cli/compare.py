@@ -7,15 +7,13 @@ import click
 from rich.markup import escape
 
 from penstock import api
-from penstock.cli.console import json_option, progress_bar, stdout, write_json
+from penstock.cli.console import progress_bar, stdout, write_json
+from penstock.cli.options import board_option, input_option, json_option, seed_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,
-    input_file,
     model_file,
-    parse_seed,
     refuse_overwriting,
-    virtual_board,
 )
 from penstock.cli.tables import add_columns, format_share, plain_table
 from penstock.report.results import RunResult, moved_bytes
@@ -32,28 +30,9 @@ _MEANINGS = {
 
 @click.command("compare")
 @click.argument("model", callback=model_file, metavar="MODEL.tflite")
-@click.option(
-    "--board",
-    required=True,
-    callback=virtual_board,
-    metavar="NAME",
-    help="Virtual board (`penstock boards` lists them), or the path of a board's .toml file.",
-)
-@click.option(
-    "--input",
-    "input_path",
-    callback=input_file,
-    metavar="FILE",
-    help="A .npy, a .npz for several inputs, or an image. Default: random values.",
-)
-@click.option(
-    "--seed",
-    callback=parse_seed,
-    default="0",
-    show_default=True,
-    metavar="NUMBER",
-    help="Which random values, where no --input is given.",
-)
+@board_option
+@input_option
+@seed_option()
 @json_option
 def compare_command(
     model: Path, board: str, input_path: Path | None, seed: int, json_path: Path | None

@@ -6,7 +6,8 @@ import click
 from rich.markup import escape
 
 from penstock import api
-from penstock.cli.console import json_option, progress_bar, stdout, write_json
+from penstock.cli.console import progress_bar, stdout, write_json
+from penstock.cli.options import json_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,

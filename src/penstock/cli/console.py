@@ -3,17 +3,17 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from penstock.cli.parameters import STANDARD_OUTPUT, result_file_or_stdout
+from penstock.cli.parameters import STANDARD_OUTPUT
 from penstock.errors import InputError, os_reason
 from penstock.progress import Progress
 from penstock.report.results import render_json
@@ -38,19 +38,6 @@ def _console(*, is_stderr: bool) -> Console:
 
 stdout = _console(is_stderr=False)
 stderr = _console(is_stderr=True)
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def json_option(command: Command) -> Command:
-    """Add ``--json FILE`` to a verb."""
-    return click.option(
-        "--json",
-        "json_path",
-        callback=result_file_or_stdout,
-        metavar="FILE",
-        help="Write the result as JSON to FILE; '-' prints it instead of the tables.",
-    )(command)
 
 
 def write_json(document: Mapping[str, Any], path: Path | None) -> None:

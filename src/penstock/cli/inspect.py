@@ -6,7 +6,8 @@ import click
 from rich.markup import escape
 
 from penstock import api
-from penstock.cli.console import json_option, stdout, write_json
+from penstock.cli.console import stdout, write_json
+from penstock.cli.options import json_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,

@@ -6,14 +6,14 @@ import click
 from rich.markup import escape
 
 from penstock import api
-from penstock.cli.console import json_option, progress_bar, stderr, write_file, write_json
+from penstock.cli.console import progress_bar, stderr, write_file, write_json
 from penstock.cli.labels import fit_labels, read_labels
+from penstock.cli.options import input_option, json_option, seed_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,
     input_file,
     model_or_project,
-    parse_seed,
     refuse_overwriting,
     result_file,
 )
@@ -32,15 +32,7 @@ from penstock.report.trace import render_trace
     help="Virtual board (`penstock boards` lists them), or 'host' for this computer. "
     "Default for DIR: the board that it was compiled for.",
 )
-@click.option(
-    "--input",
-    "input_path",
-    callback=input_file,
-    metavar="FILE",
-    help="A .npy, a .npz for several inputs, or an image: its centre is resized to the model's "
-    "input and its pixels 0…255 are spread over the input's integer range. "
-    "Default: random values.",
-)
+@input_option
 @click.option(
     "--output",
     "output_path",
@@ -55,14 +47,7 @@ from penstock.report.trace import render_trace
     metavar="FILE",
     help="Class names, one a line, to print with the answer.",
 )
-@click.option(
-    "--seed",
-    callback=parse_seed,
-    default="0",
-    show_default=True,
-    metavar="NUMBER",
-    help="Which random values, where no --input is given.",
-)
+@seed_option()
 @click.option(
     "--verify", is_flag=True, help="Compare every operator's output with the interpreter's."
 )

@@ -10,14 +10,14 @@ import click
 from rich.markup import escape
 
 from penstock import api
-from penstock.cli.console import json_option, progress_bar, stdout, write_json
+from penstock.cli.console import progress_bar, stdout, write_json
+from penstock.cli.options import board_option, json_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,
     input_file,
     option_name,
     refuse_overwriting,
-    virtual_board,
 )
 from penstock.cli.run_tables import show_spent
 from penstock.cli.tables import add_columns, format_share, plain_table
@@ -50,13 +50,7 @@ def _number(_context: click.Context, parameter: click.Parameter, value: str | No
 
 @click.command("simulate")
 @click.argument("file", callback=input_file, metavar="FILE")
-@click.option(
-    "--board",
-    callback=virtual_board,
-    required=True,
-    metavar="NAME",
-    help="Virtual board (`penstock boards` lists them).",
-)
+@board_option
 @click.option(
     "--base", callback=_number, metavar="ADDRESS", help="Where a raw binary FILE belongs."
 )
