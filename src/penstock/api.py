@@ -60,6 +60,7 @@ from penstock.report.summary import HOST, summarize_compile
 from penstock.simulate.footprint import memory_footprint
 from penstock.simulate.program import simulate_program
 from penstock.simulate.program_options import DEFAULT_PROGRAM_OPTIONS, ProgramOptions
+from penstock.simulate.verification import expected_outputs
 from penstock.toolchain import find_target_compiler
 
 __all__ = [
@@ -329,6 +330,8 @@ def compare(
     graph = load_named(source)
     program = select_kernels(run_passes(graph))
     values = resolve_inputs(graph, inputs, seed)
+    progress("computing the expected values", None)
+    expected = expected_outputs(graph, values.arrays)
     results: dict[str, VariantResult] = {}
     for variant in Variant:
         progress(f"{variant.value}: planning and compiling", None)
@@ -338,7 +341,7 @@ def compare(
             results[variant.value] = VariantResult(None, error.what)
             continue
         results[variant.value] = VariantResult(
-            run_variant(graph, planned, source, values, progress)
+            run_variant(graph, planned, source, values, expected, progress)
         )
     external = tuple(region.name for region in target.regions if region.is_external)
     return Comparison(source.name, target.name, graph_macs(graph), external, results)

@@ -41,7 +41,13 @@ from penstock.report.summary import HOST, memory_use, summarize_run
 from penstock.report.trace import trace_document
 from penstock.simulate.footprint import memory_footprint
 from penstock.simulate.simulation import Simulation, run_inference
-from penstock.simulate.verification import Machine, as_array, verify_outputs, verify_steps
+from penstock.simulate.verification import (
+    Machine,
+    as_array,
+    expected_outputs,
+    verify_outputs,
+    verify_steps,
+)
 from penstock.simulate.virtual_board import VirtualBoard
 from penstock.toolchain import (
     Compiler,
@@ -302,7 +308,7 @@ def verify_machine(
     """Compare every step, and then the outputs with those of the unoptimized graph."""
     progress("computing the expected values", None)
     verify_steps(lowered.plan, machine, values.arrays, progress=progress)
-    verify_outputs(lowered.original, machine, values.arrays)
+    verify_outputs(lowered.original, machine, expected_outputs(lowered.original, values.arrays))
 
 
 def execute(
@@ -374,9 +380,10 @@ def run_variant(
     planned: PlannedVariant,
     model: Path,
     values: ModelInputs,
+    expected: Mapping[str, Array],
     progress: Progress,
 ) -> RunResult:
-    """Simulate one variant of a plan, and compare its outputs with the interpreter's.
+    """Simulate one variant of a plan; ``expected`` is what the interpreter makes of ``values``.
 
     Raises:
         PenstockError: no compiler, or an illegal access.
@@ -388,5 +395,5 @@ def run_variant(
     with ExitStack() as stack:
         opened = open_board(lowered, board, write_temporarily(lowered, stack), stack)
         outcome = run_once(lowered, opened, values, False, progress)
-        verify_outputs(original, opened.machine, values.arrays)
+        verify_outputs(original, opened.machine, expected)
     return replace(outcome.result, verified=True)

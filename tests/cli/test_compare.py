@@ -2,11 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from penstock import api
 from penstock.cli.entry import run_command_line
+from penstock.frontends.tflite import write_model
+from penstock.simulate import verification
 from penstock.units import format_seconds
+from tests.frontends.writer_cases import CASES
 
 MODEL = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
 
@@ -56,3 +61,19 @@ def test_a_rule_that_cannot_be_kept_has_a_reason(
 def test_this_computer_has_nothing_to_compare(capsys: pytest.CaptureFixture[str]) -> None:
     assert penstock("compare", MODEL, "--board", "host") == 2
     assert "'host' is this computer, not a virtual board" in capsys.readouterr().err
+
+
+def test_one_interpretation_serves_all_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interpret, interpreted = verification.run, []
+
+    def count(*arguments: Any) -> Any:
+        interpreted.append(arguments)
+        return interpret(*arguments)
+
+    monkeypatch.setattr(verification, "run", count)
+    (tmp_path / "small.tflite").write_bytes(write_model(CASES["tanh_i8"]))
+    result = api.compare(tmp_path / "small.tflite", board="stm32f469i-disco")
+    assert [variant.run.verified for variant in result.variants.values()] == [True] * 4
+    assert len(interpreted) == 1

@@ -15,7 +15,12 @@ from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Array, Tensor
 from penstock.kernels.selection import select_kernels
 from penstock.planning import ExecutionPlan, plan_execution
-from penstock.simulate.verification import arrays_agree, verify_outputs, verify_steps
+from penstock.simulate.verification import (
+    arrays_agree,
+    expected_outputs,
+    verify_outputs,
+    verify_steps,
+)
 
 QUANTIZATION = QuantizationParameters.per_tensor(0.5, -3)
 INPUT = np.array([[-100, 0, 100]], np.int8)
@@ -83,7 +88,7 @@ def plan() -> ExecutionPlan:
 def test_a_right_machine_passes(plan: ExecutionPlan) -> None:
     machine, told = FakeMachine(plan), list[float | None]()
     verify_steps(plan, machine, [INPUT], progress=lambda _, fraction: told.append(fraction))
-    verify_outputs(plan.program.graph, machine, [INPUT])
+    verify_outputs(plan.program.graph, machine, expected_outputs(plan.program.graph, [INPUT]))
     assert told == [0.2, 0.4, 0.6, 0.8, 1.0]
 
 
@@ -115,8 +120,9 @@ def test_the_operator_of_the_model_file_is_named(plan: ExecutionPlan) -> None:
 def test_one_wrong_bit_of_an_output_is_found(plan: ExecutionPlan, name: str, position: int) -> None:
     machine = FakeMachine(plan, name, position)
     machine.write_inputs([INPUT])
+    expected = expected_outputs(plan.program.graph, [INPUT])
     with pytest.raises(VerificationError, match=rf"passes included, wrote .* to '{name}'\[0, "):
-        verify_outputs(plan.program.graph, machine, [INPUT])
+        verify_outputs(plan.program.graph, machine, expected)
 
 
 def test_floats_may_differ_in_their_last_bits_alone() -> None:

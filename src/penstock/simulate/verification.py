@@ -65,13 +65,17 @@ def verify_steps(
         progress("comparing operator by operator", (step + 1) / len(program.calls))
 
 
-def verify_outputs(original: Graph, machine: Machine, inputs: Sequence[Array]) -> None:
-    """Compare a machine's outputs with the graph as it was before any pass.
+def expected_outputs(original: Graph, inputs: Sequence[Array]) -> dict[str, Array]:
+    """Return the interpreter's outputs, by name, of a graph as it was before any pass."""
+    return dict(zip(original.outputs, run(original, list(inputs)), strict=True))
+
+
+def verify_outputs(original: Graph, machine: Machine, expected: Mapping[str, Array]) -> None:
+    """Compare a machine's outputs with what `expected_outputs` returned for the same inputs.
 
     Raises:
         VerificationError: naming the first output that differs.
     """
-    expected = dict(zip(original.outputs, run(original, list(inputs)), strict=True))
     for name, found in zip(original.outputs, machine.read_outputs(), strict=True):
         tensor = original.tensors[name]
         _compare(as_array(found, tensor), expected, tensor, "the program, passes included,")
