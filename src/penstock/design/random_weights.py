@@ -42,12 +42,13 @@ from penstock.ir.tensor import Array, Tensor
 from penstock.progress import Progress, silent
 from penstock.quantize.affine import (
     FILTER_MAXIMUM,
+    Weighted,
+    channel_axis,
     choose_activation_parameters,
     choose_bias_parameters,
 )
 from penstock.quantize.observers import ValueRange
 
-Weighted = Conv2D | DepthwiseConv2D | FullyConnected
 Values = dict[str, Array]
 IntArray = npt.NDArray[np.int64]
 RealArray = npt.NDArray[np.float64]
@@ -168,7 +169,7 @@ def _weights(
     input_scale: float,
 ) -> dict[str, Tensor]:
     """Return filters and bias with the parameters that the 8-bit specification wants."""
-    axis = _channel_axis(operator)
+    axis = channel_axis(operator)
     listed = tuple(float(scale) for scale in (scales[:1] if axis is None else scales))
     parameters = QuantizationParameters(listed, (0,) * len(listed), axis)
     of_bias = choose_bias_parameters(input_scale, parameters)
@@ -177,17 +178,6 @@ def _weights(
         filters.name: _quantized(filters, parameters),
         operator.bias: Tensor(operator.bias, bias.shape, DType.INT32, of_bias, bias),
     }
-
-
-def _channel_axis(operator: Weighted) -> int | None:
-    """Return the axis of scales, as the 8-bit specification has it; None is one for the tensor."""
-    match operator:
-        case Conv2D():
-            return 0
-        case DepthwiseConv2D():
-            return 3
-        case FullyConnected():
-            return None
 
 
 def _sums(graph: Graph, operator: Weighted, values: Mapping[str, Array]) -> IntArray:
@@ -217,7 +207,7 @@ def _observe(graph: Graph, operator: Weighted, images: Sequence[Values]) -> _Sta
     variance = np.maximum(squares.sum(0) / count - np.square(mean), 0.0)
     # math.fsum rounds once, whatever the order.
     typical = math.sqrt(math.fsum(variance) / len(variance))
-    if _channel_axis(operator) is None:
+    if channel_axis(operator) is None:
         deviation = np.full(len(variance), typical)
     else:
         deviation = np.maximum(np.sqrt(variance), _DEVIATION_SHARE_MIN * typical)

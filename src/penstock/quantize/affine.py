@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.ir.dtype import DType
+from penstock.ir.operators import Conv2D, DepthwiseConv2D, FullyConnected
 from penstock.ir.quantization import QuantizationParameters
 
+Weighted = Conv2D | DepthwiseConv2D | FullyConnected
 RealArray = npt.NDArray[np.floating]
 
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)  # what is smaller loses bits, or is 0
@@ -30,6 +32,17 @@ def choose_activation_parameters(low: float, high: float) -> QuantizationParamet
     scale = max(float(np.float32((high - low) / (largest - smallest))), SMALLEST_SCALE)
     zero_point = round(smallest - low / scale)
     return QuantizationParameters.per_tensor(scale, min(max(zero_point, smallest), largest))
+
+
+def channel_axis(operator: Weighted) -> int | None:
+    """Return the axis of the filters with a scale for each index; None is one for the tensor."""
+    match operator:
+        case Conv2D():
+            return 0
+        case DepthwiseConv2D():
+            return 3
+        case FullyConnected():
+            return None
 
 
 def choose_filter_parameters(

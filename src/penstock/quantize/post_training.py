@@ -21,6 +21,8 @@ from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Array, Tensor
 from penstock.quantize.affine import (
     RealArray,
+    Weighted,
+    channel_axis,
     choose_activation_parameters,
     choose_bias_parameters,
     choose_filter_parameters,
@@ -29,8 +31,6 @@ from penstock.quantize.affine import (
 from penstock.quantize.observers import ValueRange
 
 SOFTMAX_OUTPUT = QuantizationParameters.per_tensor(1.0 / 256.0, -128)
-
-Weighted = Conv2D | DepthwiseConv2D | FullyConnected
 
 
 def quantize_graph(graph: Graph, ranges: Mapping[str, ValueRange]) -> Graph:
@@ -93,23 +93,13 @@ def _quantize_weights(graph: Graph, operator: Weighted, input_scale: float) -> d
     bias = graph.tensors[operator.bias] if operator.bias is not None else None
     bias_values = None if bias is None else _real_data(bias)
     parameters = choose_filter_parameters(
-        _real_data(filters), _channel_axis(operator), bias=bias_values, input_scale=input_scale
+        _real_data(filters), channel_axis(operator), bias=bias_values, input_scale=input_scale
     )
     result = {filters.name: _constant(filters, parameters, DType.INT8)}
     if bias is not None:
         bias_parameters = choose_bias_parameters(input_scale, parameters)
         result[bias.name] = _constant(bias, bias_parameters, DType.INT32)
     return result
-
-
-def _channel_axis(operator: Weighted) -> int | None:
-    match operator:
-        case Conv2D():
-            return 0
-        case DepthwiseConv2D():
-            return 3
-        case FullyConnected():
-            return None
 
 
 def _constant(tensor: Tensor, parameters: QuantizationParameters, dtype: DType) -> Tensor:
