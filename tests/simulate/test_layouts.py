@@ -1,4 +1,4 @@
-"""Structures that C and Python share are laid out alike, and a difference is noticed."""
+"""Structures and numbers that C and Python share are the same, and a difference is noticed."""
 
 import ctypes
 import re
@@ -7,8 +7,10 @@ from importlib import resources
 import pytest
 
 from penstock.simulate import layouts
+from penstock.simulate.computed_accesses import STEPS_MAX
 from penstock.simulate.layouts import RECORDS, check_layouts, mirrored_layout, native_layouts
 from penstock.simulate.monitor import load_native
+from penstock.simulate.pipeline.addresses import VALUES_MAX, ZERO, Code
 
 NATIVE = resources.files("penstock.simulate") / "native"
 HEADERS = "".join(f.read_text("utf-8") for f in NATIVE.iterdir() if f.name.endswith(".h"))
@@ -46,3 +48,16 @@ def test_a_difference_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layouts, "RECORDS", {**RECORDS, "ps_sleep": Longer})
     with pytest.raises(AssertionError, match=r"ps_sleep .* \(16, 8\), mirrored as \(24, 16\)"):
         check_layouts(load_native())
+
+
+def test_programs_of_addresses_have_the_numbers_of_c() -> None:
+    header = (NATIVE / "addresses.h").read_text("utf-8")
+    limits, codes = re.findall(r"enum \w*\s?{\n(.*?)\n}", header, re.DOTALL)
+    expected = {"VALUES_MAX": VALUES_MAX, "STEPS_MAX": STEPS_MAX, "ZERO": ZERO}
+    assert numbers(limits) == expected
+    assert numbers(codes) == {code.name: code.value for code in Code}
+
+
+def numbers(enumeration: str) -> dict[str, int]:
+    """Return the numbers of C's names, which begin with PS_."""
+    return {name: int(value) for name, value in re.findall(r"PS_(\w+) = (\d+)", enumeration)}
