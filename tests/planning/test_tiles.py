@@ -25,7 +25,7 @@ from tests.kernels.driver import Memory, Program, call_function, pack_struct
 from tests.litert import random_inputs
 
 Parts = Callable[[KernelGraph, KernelCall, range], Tile]
-PARTED = ["conv_2d", "depthwise_conv_2d", "pool_2d", "fully_connected"]
+PARTED = ["add", "add_by_shifts", "conv_2d", "depthwise_conv_2d", "pool_2d", "fully_connected"]
 WHOLE = ["transpose_conv_2d", "softmax", "mean"]
 
 

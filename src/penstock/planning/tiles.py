@@ -17,6 +17,10 @@ from penstock.kernels.kernel_graph import (
     TensorArgument,
 )
 
+_PAIRWISE = {"extents", "left_strides", "right_strides", "output_strides"}
+"""Parameters by which a kernel that combines two tensors element by element is known."""
+_RUN_ELEMENTS = 64
+"""A row of an operator without rows: elements enough for whole bursts of DMA."""
 _SPATIAL = ("ps_conv_2d_", "ps_depthwise_conv_2d_", "ps_average_pool_2d_", "ps_max_pool_2d_")
 _BY_FILTER = ("ps_conv_2d_", "ps_fully_connected_")
 _PARAMS, _INPUT, _FILTERS = 0, 1, 2
@@ -68,7 +72,13 @@ class _Call:
 
 
 def row_count(call: KernelCall) -> int:
-    """Return into how many rows of output a call can be parted; 1 for one that cannot."""
+    """Return into how many rows of output a call can be parted; 1 for one that cannot.
+
+    What works element by element on tensors of one shape has rows of 64 elements.
+    """
+    elements = _pairwise_elements(call)
+    if elements:
+        return -(-elements // _RUN_ELEMENTS)
     fields = _fields(call)
     if not call.kernel.name.startswith(_SPATIAL) or fields.get("batches") != 1:
         return 1
@@ -96,11 +106,14 @@ def tile_rows(program: KernelGraph, call: KernelCall, rows: range) -> Tile:
         rows: not empty, within the output's rows.
     """
     view = _view(program, call)
+    if elements := _pairwise_elements(call):
+        return _tile_runs(view, call, rows, elements)
     fields = view.fields
     stride, padding = fields["stride_height"], fields["padding_top"]
     reach = (fields["filter_height"] - 1) * fields.get("dilation_height", 1) + 1
     first = rows.start * stride - padding
-    end = min((rows.stop - 1) * stride - padding + reach, fields["input_height"])
+    # Rows that see nothing but padding have an empty window.
+    end = max(min((rows.stop - 1) * stride - padding + reach, fields["input_height"]), 0)
     start = min(max(first, 0), end)
     changes = {
         "input_height": end - start,
@@ -111,6 +124,20 @@ def tile_rows(program: KernelGraph, call: KernelCall, rows: range) -> Tile:
     windows[_INPUT] = _rows(view, _INPUT, "input", range(start, end))
     windows[view.output] = _rows(view, view.output, "output", rows)
     return Tile(view.params(changes), windows)
+
+
+def _tile_runs(view: _Call, call: KernelCall, runs: range, elements: int) -> Tile:
+    first = runs.start * _RUN_ELEMENTS
+    taken = min(runs.stop * _RUN_ELEMENTS, elements) - first
+    fields = _all_fields(call)
+    windows = view.whole()
+    for position, strides in enumerate(("left_strides", "right_strides", "output_strides"), 1):
+        if _last(fields, strides):
+            element = view.element_bytes[position]
+            windows[position] = Window(first * element, taken * element)
+    extents = (*_numbers(fields, "extents")[:-1], taken)
+    params = StructArgument(view.ctype, tuple({**fields, "extents": extents}.items()))
+    return Tile(params, windows)
 
 
 def tile_filters(program: KernelGraph, call: KernelCall, filters: range) -> Tile:
@@ -147,11 +174,34 @@ def _rows(view: _Call, position: int, prefix: str, rows: range) -> Window:
     return Window(rows.start * stride, len(rows) * stride)
 
 
-def _fields(call: KernelCall) -> dict[str, int]:
+def _all_fields(call: KernelCall) -> dict[str, FieldValue]:
     params = call.arguments[_PARAMS] if call.arguments else None
-    if not isinstance(params, StructArgument):
-        return {}
-    return {name: value for name, value in params.fields if isinstance(value, int)}
+    return dict(params.fields) if isinstance(params, StructArgument) else {}
+
+
+def _fields(call: KernelCall) -> dict[str, int]:
+    return {name: value for name, value in _all_fields(call).items() if isinstance(value, int)}
+
+
+def _numbers(fields: Mapping[str, FieldValue], name: str) -> tuple[int, ...]:
+    value = fields[name]
+    assert isinstance(value, tuple)
+    return value
+
+
+def _last(fields: Mapping[str, FieldValue], name: str) -> int:
+    return _numbers(fields, name)[-1]
+
+
+def _pairwise_elements(call: KernelCall) -> int:
+    """Return the elements of a call that walks over them in one run; 0 for any other."""
+    fields = _all_fields(call)
+    if not fields.keys() >= _PAIRWISE:
+        return 0
+    extents = _numbers(fields, "extents")
+    is_run = all(extent == 1 for extent in extents[:-1]) and _last(fields, "output_strides") == 1
+    strides = {_last(fields, "left_strides"), _last(fields, "right_strides")}
+    return extents[-1] if is_run and strides <= {0, 1} else 0
 
 
 def _view(program: KernelGraph, call: KernelCall) -> _Call:
