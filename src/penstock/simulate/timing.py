@@ -226,8 +226,9 @@ class Timing:
     def _decode(self, address: int, size_bytes: int) -> Block:
         """The emulator cuts blocks at pages, even behind an IT."""
         before = self._code[self.record.previous]
-        is_next = before is not None and before.end == address
-        predicated = before.predicated_after if is_next and before is not None else 0
+        predicated = 0
+        if before is not None and before.end == address:
+            predicated = before.predicated_after
         return decode_block(self._memory.read(address, size_bytes), address, predicated)
 
     def block_at(self, address: int) -> Block | None:
