@@ -1,4 +1,4 @@
-"""Firmware for the virtual board, built once for each compiler."""
+"""Firmware and programs for the virtual board, built once for each compiler."""
 
 from collections.abc import Callable
 from importlib import resources
@@ -10,7 +10,11 @@ from penstock.boards import Board, load_board
 from penstock.codegen.linker_script import emit_linker_script
 from penstock.errors import ToolError
 from penstock.planning.execution_plan import Placement
-from penstock.toolchain import WARNING_FLAGS, find_target_compiler, link_firmware
+from penstock.simulate.program import ProgramRun, simulate_program
+from penstock.simulate.program_options import ProgramOptions
+from penstock.toolchain import WARNING_FLAGS, Compiler, find_target_compiler, link_firmware
+from tests.simulate.images import link_cases
+from tests.simulate.programs import LIMIT, Run
 
 Build = Callable[..., Path]
 CASES = Path(__file__).with_name("firmware_cases.c")
@@ -23,15 +27,17 @@ def board() -> Board:
 
 
 @pytest.fixture(scope="session", params=["gcc", "zig"])
-def build(
-    request: pytest.FixtureRequest, board: Board, tmp_path_factory: pytest.TempPathFactory
-) -> Build:
-    """Build the cases' firmware with a placement and compiler flags."""
+def compiler(request: pytest.FixtureRequest, board: Board) -> Compiler:
     try:
-        compiler = find_target_compiler(board.core, request.param)
+        return find_target_compiler(board.core, request.param)
     except ToolError as error:
         pytest.skip(str(error))
-    folder = tmp_path_factory.mktemp(f"firmware_{request.param}")
+
+
+@pytest.fixture(scope="session")
+def build(board: Board, compiler: Compiler, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Build the cases' firmware with a placement and compiler flags."""
+    folder = tmp_path_factory.mktemp("firmware")
     runtime = Path(str(resources.files("penstock") / "runtime"))
 
     def build_with(placement: Placement, *flags: str) -> Path:
@@ -59,3 +65,20 @@ def build(
 def elf(build: Build) -> Path:
     """The cases with weights in QSPI flash and the arena in SDRAM."""
     return build(EXTERNAL)
+
+
+@pytest.fixture(scope="session")
+def program(board: Board, compiler: Compiler, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that is not ours, linked for flash and data TCM."""
+    return link_cases(board, compiler, tmp_path_factory.mktemp("program"))
+
+
+@pytest.fixture(scope="session")
+def run(program: Path, board: Board) -> Run:
+    """Run the program, or a file made of it, with the options that are given."""
+
+    def run_with(path: Path = program, **options: object) -> ProgramRun:
+        chosen = ProgramOptions(**{"instruction_limit": LIMIT, **options})  # type: ignore[arg-type]
+        return simulate_program(path, board, chosen)
+
+    return run_with

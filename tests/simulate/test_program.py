@@ -1,7 +1,5 @@
 """Programs that somebody else linked: counted from here to there, called, stopped and explained."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,45 +11,15 @@ from penstock.errors import InputError, ToolError, UnsupportedError
 from penstock.simulate import timing
 from penstock.simulate.firmware import Segment
 from penstock.simulate.image import ImageFormat, read_image
-from penstock.simulate.program import ProgramRun, simulate_program
+from penstock.simulate.program import simulate_program
 from penstock.simulate.program_options import ProgramOptions
-from penstock.toolchain import Compiler, find_target_compiler
+from penstock.toolchain import find_target_compiler
 from penstock.toolchain.process import run_tool
 from tests.mutations import mutate
 from tests.simulate.images import FLASH, LINKER_SCRIPT, RAM, flat_bytes, hex_text, link_cases
+from tests.simulate.programs import LIMIT, Run, refusal
 
-LIMIT = 2_000_000
 PRINTED = b"started\nfinished\n"
-
-Run = Callable[..., ProgramRun]
-
-
-@pytest.fixture(scope="module", params=["gcc", "zig"])
-def compiler(request: pytest.FixtureRequest, board: Board) -> Compiler:
-    try:
-        return find_target_compiler(board.core, request.param)
-    except ToolError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def program(board: Board, compiler: Compiler, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return link_cases(board, compiler, tmp_path_factory.mktemp("program"))
-
-
-@pytest.fixture(scope="module")
-def run(program: Path, board: Board) -> Run:
-    def run_with(path: Path = program, **options: object) -> ProgramRun:
-        chosen = ProgramOptions(**{"instruction_limit": LIMIT, **options})  # type: ignore[arg-type]
-        return simulate_program(path, board, chosen)
-
-    return run_with
-
-
-def refusal(run: Run, *arguments: Path, **options: object) -> InputError:
-    with pytest.raises(InputError) as caught:
-        run(*arguments, **options)
-    return caught.value
 
 
 def test_a_program_runs_from_reset_to_its_exit(program: Path, board: Board) -> None:
@@ -192,49 +160,6 @@ def test_files_are_put_into_memory(run: Run, tmp_path: Path) -> None:
     assert "does not say where to" in refusal(run, loads=("inbox.bin",)).what
     assert "no such file" in refusal(run, loads=(f"{tmp_path}/none@inbox",)).what
     assert "do not fit the memories" in refusal(run, loads=(f"{tmp_path}/inbox.bin@0x7000",)).what
-
-
-def test_polling_ends_when_peripherals_are_ignored(run: Run) -> None:
-    refused = refusal(run, calls=("waits_for_clocks",))
-    assert "read 4 bytes at 0x40011000" in refused.what
-    assert "--peripherals ignore" in refused.help
-    result = run(calls=("waits_for_clocks",), ignores_peripherals=True)
-    assert result.return_value == 1
-    assert result.invented_reads >= 2
-    assert run(calls=("state",), ignores_peripherals=True).invented_reads == 0
-    again = run(calls=("waits_for_clocks",), ignores_peripherals=True)
-    assert (again.instructions, again.time) == (result.instructions, result.time)
-
-
-def test_registers_beside_a_modelled_one_are_not_modelled(run: Run) -> None:
-    refused = refusal(run, calls=("waits_beside_a_clock_bit",))
-    assert (
-        "read 4 bytes at 0x40023800, among the peripherals 'apb_ahb', which are not modelled"
-        in refused.what
-    )
-    assert "in waits_beside_a_clock_bit" in refused.what
-    assert "--peripherals ignore" in refused.help
-    result = run(calls=("waits_beside_a_clock_bit",), ignores_peripherals=True)
-    assert result.return_value == 1 << 22
-
-
-def test_peripherals_are_where_the_board_says(program: Path, board: Board) -> None:
-    registers = replace(board.peripherals[0], name="lab", base=0x3000_0000, size_bytes=16)
-    mine = replace(board, peripherals=(*board.peripherals, registers))
-    with pytest.raises(InputError, match=r"wrote .* at 0x30000000, among .* 'lab'") as caught:
-        simulate_program(program, mine, ProgramOptions(calls=("writes_nowhere",)))
-    assert "--peripherals ignore" in caught.value.help
-    ignoring = ProgramOptions(calls=("writes_nowhere",), ignores_peripherals=True)
-    simulate_program(program, mine, ignoring)
-
-
-def test_flags_of_a_dma_controller_are_polled_and_never_made_up(program: Path, run: Run) -> None:
-    polled = run(calls=("copies_by_dma",))
-    assert polled.return_value == read_image(program).firmware.symbols["Reset_Handler"] | 1
-    assert polled.instructions > 256 * 3
-    among_others = run(calls=("copies_by_dma",), ignores_peripherals=True)
-    assert among_others.invented_reads == 0
-    assert among_others.time == polled.time
 
 
 @pytest.mark.parametrize(
