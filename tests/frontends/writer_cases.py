@@ -183,6 +183,11 @@ def pool(kind, dtype, padding=NO_PADDING, size=(3, 3)) -> Graph:
     return single(operator, tensor("x", (1, 6, 6, 2), dtype), tensor("y", (1, *size, 2), dtype))
 
 
+def moved(operator, shape, dtype=DType.INT8, *, other=False) -> Graph:
+    x = tensor("x", (2, 3, 4, 5), dtype)
+    return single(operator, x, tensor("y", shape, dtype, other=other))
+
+
 def _convolutions() -> Iterator[tuple[str, Graph]]:
     same = Padding2D(1, 1, 1, 1)
     for depthwise in (False, True):
@@ -278,83 +283,68 @@ def _conversions() -> Iterator[tuple[str, Graph]]:
         yield f"dequantize_{source}", single(operator, types[source], types["f32"], inputs=inputs)
 
 
-def _movement() -> Iterator[tuple[str, Graph]]:
+def _pools_and_means() -> Iterator[tuple[str, Graph]]:
     for dtype in (DType.INT8, DType.INT16, DType.FLOAT32):
         for kind in (ops.AveragePool2D, ops.MaxPool2D):
             yield f"{kind.kind}_{dtype.value}", pool(kind, dtype)
         mean = ops.Mean(input="x", output="y", axes=(1, 2), keep_dims=False)
-        x, y = tensor("x", (2, 3, 4, 5), dtype), tensor("y", (2, 5), dtype, other=True)
-        yield f"mean_{dtype.value}", single(mean, x, y)
-        yield (
-            f"pad_{dtype.value}",
-            single(
-                ops.Pad(input="x", output="y", paddings=((0, 0), (1, 2), (0, 1), (0, 3))),
-                x,
-                tensor("y", (2, 6, 5, 8), dtype),
-            ),
-        )
-        yield (
-            f"transpose_{dtype.value}",
-            single(
-                ops.Transpose(input="x", output="y", permutation=(0, 3, 1, 2)),
-                x,
-                tensor("y", (2, 5, 3, 4), dtype),
-            ),
-        )
-        yield (
-            f"strided_slice_{dtype.value}",
-            single(
-                ops.StridedSlice(
-                    input="x",
-                    output="y",
-                    begin=(0, 1, 0, 4),
-                    extents=(2, 1, 2, 5),
-                    strides=(1, 1, 2, -1),
-                ),
-                x,
-                tensor("y", (2, 2, 5), dtype),
-            ),
-        )
-        z = tensor("z", (2, 2, 4, 5), dtype)
-        yield (
-            f"concatenation_{dtype.value}",
-            single(
-                ops.Concatenation(operands=("x", "z"), output="y", axis=1),
-                x,
-                z,
-                tensor("y", (2, 5, 4, 5), dtype),
-                inputs=("x", "z"),
-            ),
-        )
-        halves = [tensor(name, (2, 3, 2, 5), dtype) for name in ("a", "b")]
-        yield (
-            f"split_{dtype.value}",
-            single(ops.Split(input="x", results=("a", "b"), axis=2), x, *halves),
-        )
-        yield (
-            f"reshape_{dtype.value}",
-            single(ops.Reshape(input="x", output="y"), x, tensor("y", (6, 20), dtype)),
-        )
-    x = tensor("x", (2, 3, 4, 5))
-    parts = [tensor("a", (2, 3, 1, 5)), tensor("b", (2, 3, 3, 5))]
-    yield "split_uneven", single(ops.Split(input="x", results=("a", "b"), axis=2), x, *parts)
-    padv2 = ops.Pad(input="x", output="y", paddings=((0, 0), (1, 0), (0, 0), (0, 0)), value=-128)
-    yield "pad_value", single(padv2, x, tensor("y", (2, 4, 4, 5)))
+        yield f"mean_{dtype.value}", moved(mean, (2, 5), dtype, other=True)
     keep = ops.Mean(input="x", output="y", axes=(1, 2), keep_dims=True)
-    yield "mean_keep_dims", single(keep, x, tensor("y", (2, 1, 1, 5)))
+    yield "mean_keep_dims", moved(keep, (2, 1, 1, 5))
     same = Padding2D(0, 1, 0, 1)
     for kind in (ops.AveragePool2D, ops.MaxPool2D):
         operator = kind(input="x", output="y", filter=(2, 2), stride=(2, 2), padding=same)
-        yield (
-            f"{kind.kind}_same",
-            single(operator, tensor("x", (1, 5, 5, 2)), tensor("y", (1, 3, 3, 2))),
+        x, y = tensor("x", (1, 5, 5, 2)), tensor("y", (1, 3, 3, 2))
+        yield f"{kind.kind}_same", single(operator, x, y)
+
+
+def _rearrangements() -> Iterator[tuple[str, Graph]]:
+    for dtype in (DType.INT8, DType.INT16, DType.FLOAT32):
+        pad = ops.Pad(input="x", output="y", paddings=((0, 0), (1, 2), (0, 1), (0, 3)))
+        yield f"pad_{dtype.value}", moved(pad, (2, 6, 5, 8), dtype)
+        transpose = ops.Transpose(input="x", output="y", permutation=(0, 3, 1, 2))
+        yield f"transpose_{dtype.value}", moved(transpose, (2, 5, 3, 4), dtype)
+        cut = ops.StridedSlice(
+            input="x", output="y", begin=(0, 1, 0, 4), extents=(2, 1, 2, 5), strides=(1, 1, 2, -1)
         )
+        yield f"strided_slice_{dtype.value}", moved(cut, (2, 2, 5), dtype)
+        reshape = ops.Reshape(input="x", output="y")
+        yield f"reshape_{dtype.value}", moved(reshape, (6, 20), dtype)
+    padv2 = ops.Pad(input="x", output="y", paddings=((0, 0), (1, 0), (0, 0), (0, 0)), value=-128)
+    yield "pad_value", moved(padv2, (2, 4, 4, 5))
+
+
+def _joins_and_splits() -> Iterator[tuple[str, Graph]]:
+    join = ops.Concatenation(operands=("x", "z"), output="y", axis=1)
+    split = ops.Split(input="x", results=("a", "b"), axis=2)
+    for dtype in (DType.INT8, DType.INT16, DType.FLOAT32):
+        x, z = tensor("x", (2, 3, 4, 5), dtype), tensor("z", (2, 2, 4, 5), dtype)
+        y = tensor("y", (2, 5, 4, 5), dtype)
+        yield f"concatenation_{dtype.value}", single(join, x, z, y, inputs=("x", "z"))
+        halves = [tensor(name, (2, 3, 2, 5), dtype) for name in ("a", "b")]
+        yield f"split_{dtype.value}", single(split, x, *halves)
+    parts = [tensor("a", (2, 3, 1, 5)), tensor("b", (2, 3, 3, 5))]
+    yield "split_uneven", single(split, tensor("x", (2, 3, 4, 5)), *parts)
+
+
+def _shape_arithmetic() -> Iterator[tuple[str, Graph]]:
     shape = Tensor("y", (4,), DType.INT32)
-    yield "shape", single(ops.Shape(input="x", output="y"), x, shape)
+    operator = ops.Shape(input="x", output="y")
+    yield "shape", single(operator, tensor("x", (2, 3, 4, 5)), shape)
     scalars = [Tensor(name, (), DType.INT32) for name in ("x", "z")]
     packed = Tensor("y", (2,), DType.INT32)
     pack = ops.Pack(operands=("x", "z"), output="y", axis=0)
     yield "pack", single(pack, *scalars, packed, inputs=("x", "z"))
 
 
-CASES = dict([*_convolutions(), *_element_wise(), *_conversions(), *_movement()])
+CASES = dict(
+    [
+        *_convolutions(),
+        *_element_wise(),
+        *_conversions(),
+        *_pools_and_means(),
+        *_rearrangements(),
+        *_joins_and_splits(),
+        *_shape_arithmetic(),
+    ]
+)
