@@ -19,7 +19,14 @@ from penstock.kernels.kernel_graph import (
     TensorArgument,
 )
 from penstock.kernels.selection import select_kernels
-from penstock.planning.tiles import Tile, filter_count, row_count, tile_filters, tile_rows
+from penstock.planning.tiles import (
+    Tile,
+    filter_count,
+    row_count,
+    tile_filters,
+    tile_part,
+    tile_rows,
+)
 from tests.kernels.cases import ARITHMETIC
 from tests.kernels.driver import Memory, Program, call_function, pack_struct
 from tests.litert import random_inputs
@@ -95,6 +102,27 @@ def check(
     output[:] = 0x5A
     for taken in ranges:
         run_tile(program, call, part(selected, call, taken))
+    np.testing.assert_array_equal(output, expected)
+
+
+@pytest.mark.parametrize("name", PARTED)
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_tiles_may_be_parts_of_rows_and_of_filters(name: str, data: st.DataObject) -> None:
+    graph = ARITHMETIC[name](data.draw)
+    try:
+        selected = select_kernels(graph)
+    except UnsupportedError:
+        return
+    program = Program(selected)
+    program.run(random_inputs(graph, 1))
+    (call,) = selected.calls
+    output = program.memory[program.root(call.writes[0])].bytes
+    expected = output.copy()
+    output[:] = 0x5A
+    for rows in split(data.draw, row_count(call)):
+        for filters in split(data.draw, filter_count(call)):
+            run_tile(program, call, tile_part(selected, call, rows, filters))
     np.testing.assert_array_equal(output, expected)
 
 

@@ -53,10 +53,14 @@ class Tile:
 class _Call:
     """A call whose first argument are its parameters, and the bytes of an element of each other."""
 
-    fields: Mapping[str, int]
+    all_fields: Mapping[str, FieldValue]
     ctype: str
     element_bytes: tuple[int, ...]
     sizes: tuple[int, ...]
+
+    @property
+    def fields(self) -> dict[str, int]:
+        return {name: value for name, value in self.all_fields.items() if isinstance(value, int)}
 
     @property
     def output(self) -> int:
@@ -67,7 +71,7 @@ class _Call:
         return {n: Window(0, size) for n, size in enumerate(self.sizes) if size}
 
     def params(self, changes: Mapping[str, int]) -> StructArgument:
-        merged: dict[str, FieldValue] = {**self.fields, **changes}
+        merged = {**self.all_fields, **changes}
         return StructArgument(self.ctype, tuple(merged.items()))
 
 
@@ -168,6 +172,35 @@ def tile_filters(program: KernelGraph, call: KernelCall, filters: range) -> Tile
     return Tile(view.params({"output_channels": taken}), windows)
 
 
+def tile_whole(program: KernelGraph, call: KernelCall) -> Tile:
+    """Return the whole of a call as one tile; its other structures stay as they are."""
+    view = _view(program, call)
+    return Tile(view.params({}), view.whole())
+
+
+def tile_part(program: KernelGraph, call: KernelCall, rows: range, filters: range) -> Tile:
+    """Return the part of a call that computes some channels of some rows; ranges may be whole."""
+    is_all_rows = len(rows) == row_count(call)
+    if len(filters) == filter_count(call):
+        return tile_whole(program, call) if is_all_rows else tile_rows(program, call, rows)
+    part = tile_filters(program, call, filters)
+    if is_all_rows:
+        return part
+    band = tile_rows(program, call, rows)
+    output = len(call.arguments) - 1
+    channels, lines = part.windows[output], band.windows[output]
+    skipped = tile_whole(program, call).windows[output].size_bytes - channels.size_bytes
+    window = Window(lines.offset_bytes + channels.offset_bytes, lines.size_bytes - skipped)
+    windows = {**part.windows, _INPUT: band.windows[_INPUT], output: window}
+    fields = {**_all_fields(call), **_changes(call, band), **_changes(call, part)}
+    return Tile(StructArgument(band.params.ctype, tuple(fields.items())), windows)
+
+
+def _changes(call: KernelCall, tile: Tile) -> dict[str, FieldValue]:
+    whole = _all_fields(call)
+    return {name: value for name, value in tile.params.fields if value != whole[name]}
+
+
 def _rows(view: _Call, position: int, prefix: str, rows: range) -> Window:
     element = view.element_bytes[position]
     stride = view.fields[f"{prefix}_row_stride"] * element
@@ -206,9 +239,9 @@ def _pairwise_elements(call: KernelCall) -> int:
 
 def _view(program: KernelGraph, call: KernelCall) -> _Call:
     params = call.arguments[_PARAMS]
-    assert isinstance(params, StructArgument)
-    elements, sizes = [0], [0]
-    for argument in call.arguments[1:]:
+    ctype = params.ctype if isinstance(params, StructArgument) else ""
+    elements, sizes = [], []
+    for argument in call.arguments:
         element, size = 0, 0
         if isinstance(argument, TensorArgument):
             tensor = program.graph.tensors[argument.tensor]
@@ -218,4 +251,4 @@ def _view(program: KernelGraph, call: KernelCall) -> _Call:
             element, size = array.itemsize, array.nbytes
         elements.append(element)
         sizes.append(size)
-    return _Call(_fields(call), params.ctype, tuple(elements), tuple(sizes))
+    return _Call(_all_fields(call), ctype, tuple(elements), tuple(sizes))
