@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from penstock.boards import board_names, load_board
-from penstock.codegen.dma_board import dma_controller, dma_sources, emit_dma_board
+from penstock.boards.copying import dma_controller
+from penstock.codegen.dma_board import dma_sources, emit_dma_board
 
 PORTS = Path(str(resources.files("penstock") / "runtime" / "ports"))
 

@@ -11,7 +11,8 @@ from tempfile import mkdtemp
 
 from penstock.boards import Board, load_board
 from penstock.boards.board import MemoryRegion
-from penstock.codegen.dma_board import dma_controller, dma_sources, emit_dma_board
+from penstock.boards.copying import dma_controller
+from penstock.codegen.dma_board import dma_sources, emit_dma_board
 from penstock.codegen.linker_script import emit_linker_script
 from penstock.planning.execution_plan import Placement
 from penstock.simulate import VirtualBoard

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from penstock.boards import board_names, load_board
-from penstock.codegen.dma_board import dma_controller
+from penstock.boards.copying import dma_controller
 from penstock.errors import SimulationError, ToolError
 from penstock.toolchain import (
     WARNING_FLAGS,

@@ -9,7 +9,7 @@ import pytest
 
 from penstock.boards import Board, load_board
 from penstock.boards.board import MemoryRegion
-from penstock.codegen.dma_board import dma_controller
+from penstock.boards.copying import dma_controller
 from penstock.errors import SimulationError
 from penstock.simulate.monitor import load_native
 from penstock.simulate.sanitizer_records import FaultKind

@@ -1,21 +1,8 @@
 """What the DMA drivers of runtime/ports need to know of a board, as a C header."""
 
 from penstock.boards.board import Board
+from penstock.boards.copying import dma_controller, driver_channels
 from penstock.boards.paths import is_tightly_coupled
-from penstock.boards.timing import DmaController, DmaKind
-
-_CHANNELS_MAX = 8
-_DEEP_CHANNELS = slice(12, 16)
-"""Of a GPDMA: those with the longer FIFO; ST RM0456."""
-
-
-def dma_controller(board: Board) -> DmaController | None:
-    """Return the controller that copies between memories; None where no driver knows one."""
-    for controller in board.dma_controllers:
-        is_known = controller.kind.is_modelled and controller.clock_enable_address is not None
-        if is_known and controller.memory_to_memory and controller.interrupts:
-            return controller
-    return None
 
 
 def dma_sources(board: Board) -> tuple[str, ...]:
@@ -35,15 +22,12 @@ def emit_dma_board(board: Board) -> str:
     The interrupts are those of the channels that the driver uses.
     """
     controller = dma_controller(board)
-    channels = slice(0, _CHANNELS_MAX)
     line_bytes = 0 if board.data_cache is None else board.data_cache.line_bytes
     macros = {"PS_CACHE_LINE_BYTES": f"{line_bytes}u"}
     if controller is None:
         macros["PS_DMA_CHANNEL_COUNT"] = "1u"
     else:
-        if controller.kind is DmaKind.GPDMA:
-            channels = _DEEP_CHANNELS
-        numbers = controller.interrupts[channels]
+        numbers = controller.interrupts[driver_channels(controller)]
         macros |= {
             "PS_DMA_CHANNEL_COUNT": f"{len(numbers)}u",
             "PS_DMA_BASE": f"{controller.base:#010x}u",
