@@ -256,7 +256,12 @@ def open_host(lowered: Lowered, project: Path, stack: ExitStack) -> OpenMachine:
     compiler = find_host_compiler()
     sources = find_sources(project, name)
     library = _temporary_folder(stack) / f"{name}.so"
-    compile_shared_library(sources.model, library, sources.include_directories, compiler=compiler)
+    compile_shared_library(
+        [*sources.model, *sources.host],
+        library,
+        sources.include_directories,
+        compiler=compiler,
+    )
     machine = stack.enter_context(HostModel(library, name))
     return OpenMachine(machine, None, None, f"compiled by {compiler.version}")
 

@@ -31,10 +31,12 @@ def test_rules_of_placement_stand_side_by_side(
     found = json.loads(result.read_text())
     assert (found["schema"], found["board"]) == ("penstock.compare/1", board)
     runs = found["variants"]
-    assert list(runs) == ["internal", "external", "placement", "ideal"]
+    assert list(runs) == ["internal", "external", "placement", "overlays", "ideal"]
     cycles = {name: run["cycles"] for name, run in runs.items()}
     assert cycles["ideal"] < cycles["placement"] == cycles["internal"] < cycles["external"] / 2
-    assert {run["instructions"] for run in runs.values()} == {runs["ideal"]["instructions"]}
+    assert cycles["ideal"] < cycles["overlays"] < 1.05 * cycles["ideal"]
+    whole = [run["instructions"] for name, run in runs.items() if name != "overlays"]
+    assert set(whole) == {runs["ideal"]["instructions"]}
     assert all(run["verified"] is True for run in runs.values())
     assert runs["internal"]["traffic_bytes"]["sdram"]["read"] == 0
     assert runs["external"]["traffic_bytes"]["sdram"]["read"] > runs["external"]["macs"]
@@ -75,5 +77,5 @@ def test_one_interpretation_serves_all_rules(
     monkeypatch.setattr(verification, "run", count)
     (tmp_path / "small.tflite").write_bytes(write_model(CASES["tanh_i8"]))
     result = api.compare(tmp_path / "small.tflite", board="stm32f469i-disco")
-    assert [variant.run.verified for variant in result.variants.values()] == [True] * 4
+    assert [variant.run.verified for variant in result.variants.values()] == [True] * 5
     assert len(interpreted) == 1

@@ -103,8 +103,8 @@ def test_every_step_leaves_its_tensor_in_the_arena(tmp_path: Path) -> None:
     with _load(graph, tmp_path) as model:
         model.write_inputs(inputs)
         model.run_range(0, 1)
-        content = model.read_arena(
-            plan.arena.offset_bytes["features"], graph.tensors["features"].size_bytes
+        content = model.read_block(
+            "arena", plan.arena.offset_bytes["features"], graph.tensors["features"].size_bytes
         )
     features = dataclasses.replace(graph, outputs=("features",), operators=graph.operators[:1])
     assert content == run(features, inputs)[0].tobytes()
@@ -120,7 +120,7 @@ def test_state_survives_runs_and_init_clears_it(tmp_path: Path) -> None:
             model.init()
             found = [model.run(sound)[0] for sound in sounds]
             assert all(map(np.array_equal, found, expected))
-        assert model.read_state(0, 16) == state["memory"].tobytes()
+        assert model.read_block("state", 0, 16) == state["memory"].tobytes()
     assert not np.array_equal(expected[0], run(graph, sounds[1])[0])
 
 

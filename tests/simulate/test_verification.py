@@ -70,11 +70,9 @@ class FakeMachine:
     def read_outputs(self) -> Sequence[Array | bytes]:
         return [self._values[name].tobytes() for name in self._plan.program.graph.outputs]
 
-    def read_arena(self, offset_bytes: int, size_bytes: int, /) -> bytes:
+    def read_block(self, block: str, offset_bytes: int, size_bytes: int, /) -> bytes:
+        assert block == "arena"
         return bytes(self._arena[offset_bytes : offset_bytes + size_bytes])
-
-    def read_state(self, offset_bytes: int, size_bytes: int, /) -> bytes:
-        raise AssertionError("the model has no state")
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def test_a_step_computes_on_the_boards_addresses(virtual: VirtualBoard) -> None:
     virtual.write_inputs([INPUT])
     virtual.run_range(0, 1)
     assert virtual.read_outputs() == [OUTPUT]
-    assert virtual.read_arena(64, 4) == OUTPUT[:4]
+    assert virtual.read_block("arena", 64, 4) == OUTPUT[:4]
     assert virtual.memory.read(0x6000_0040, 64) == OUTPUT
     assert virtual.memory.read(0x9000_0000, 6) == b"\1\2\3\4\5\0"
     assert virtual.monitor.operator_instructions().keys() == {0}
@@ -65,15 +65,15 @@ def test_arrays_are_inputs_too(virtual: VirtualBoard) -> None:
 
 def test_statics_are_copied_and_cleared_by_start_up(virtual: VirtualBoard) -> None:
     virtual.run_range(18, 19)
-    assert np.frombuffer(virtual.read_arena(320, 8), "<u4").tolist() == [0x12345678, 0]
+    assert np.frombuffer(virtual.read_block("arena", 320, 8), "<u4").tolist() == [0x12345678, 0]
     virtual.run_range(18, 19)
-    assert np.frombuffer(virtual.read_arena(320, 8), "<u4").tolist() == [0x12345679, 1]
+    assert np.frombuffer(virtual.read_block("arena", 320, 8), "<u4").tolist() == [0x12345679, 1]
 
 
 def test_floating_point_runs_once_start_up_has_enabled_it(virtual: VirtualBoard) -> None:
     virtual.run_range(17, 18)
-    assert np.frombuffer(virtual.read_arena(300, 4), "<f4")[0] > 0
-    assert any(virtual.read_arena(128, 128))
+    assert np.frombuffer(virtual.read_block("arena", 300, 4), "<f4")[0] > 0
+    assert any(virtual.read_block("arena", 128, 128))
 
 
 def test_aliases_show_the_same_bytes(virtual: VirtualBoard) -> None:

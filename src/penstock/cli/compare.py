@@ -24,6 +24,7 @@ _MEANINGS = {
     "internal": "weights and activations inside the microcontroller",
     "external": "all of them in external memory",
     "placement": "each section in the fastest memory that it fits",
+    "overlays": "kernels work on tiles inside, which DMA brings and takes away meanwhile",
     "ideal": "as if internal memory without wait states were unlimited: no such chip exists",
 }
 

@@ -61,6 +61,13 @@ def constant_array(symbol: str, array: Array) -> ConstantArray:
     )
 
 
+def byte_array(symbol: str, content: Array) -> ConstantArray:
+    """Return the C form of bytes of any meaning."""
+    comment = f"{content.size} bytes"
+    initializer = _string_literal(content.tobytes())
+    return ConstantArray(symbol, "uint8_t", int(content.size), comment, initializer)
+
+
 def _octal_escapes() -> Array:
     escapes = [f"\\{byte:03o}".encode() for byte in range(256)]
     return np.array(escapes, dtype="S4")

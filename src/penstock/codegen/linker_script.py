@@ -39,6 +39,10 @@ def emit_linker_script(
     stack = _region(board, placement.stack, "stack")
     image = _region(board, placement.copied_from, "the weights' image")
     _check_kinds(code, {"arena": arena, "stack": stack})
+    tight = _optional(board, placement.tight, "tight slots")
+    far = _optional(board, placement.far, "far tensors")
+    far_weights = _optional(board, placement.far_weights, "far weights")
+    used = [r for r in (weights, arena, stack, tight, far, far_weights) if r is not None]
     return _TEMPLATE.format(
         title=board.title,
         regions="\n".join(_memory_line(region) for region in board.regions),
@@ -49,8 +53,9 @@ def emit_linker_script(
         stack=stack.name,
         stack_bytes=f"{stack_bytes:#x}",
         line=_CACHE_LINE_BYTES,
-        copy_table=_copy_table(weights),
-        mpu_table=_mpu_table({r.name: r for r in (weights, arena, stack)}, board.core.name),
+        far_sections=_far_sections(board, placement, tight, far, far_weights),
+        copy_table=_copy_table(weights, far_weights),
+        mpu_table=_mpu_table({r.name: r for r in used}, board.core.name),
     )
 
 
@@ -62,6 +67,34 @@ def _region(board: Board, name: str, what: str) -> MemoryRegion:
             f"board '{board.name}' has no memory '{name}' for {what}; its memories are "
             + ", ".join(region.name for region in board.regions)
         ) from None
+
+
+def _optional(board: Board, name: str | None, what: str) -> MemoryRegion | None:
+    return None if name is None else _region(board, name, what)
+
+
+def _far_sections(
+    board: Board,
+    placement: Placement,
+    tight: MemoryRegion | None,
+    far: MemoryRegion | None,
+    far_weights: MemoryRegion | None,
+) -> str:
+    sections = []
+    if far_weights is not None:
+        image = _optional(board, placement.far_weights_image, "the far weights' image")
+        load = "" if image is None else f" AT > {image.name}"
+        sections.append(
+            _SECTION.format(
+                name="far_weights", kind="", line=_CACHE_LINE_BYTES, end=". = ALIGN(4);"
+            )
+            + f" > {far_weights.name}{load}"
+        )
+    for name, region in (("tight", tight), ("far", far)):
+        if region is not None:
+            section = _SECTION.format(name=name, kind=" (NOLOAD)", line=_CACHE_LINE_BYTES, end="")
+            sections.append(f"{section} > {region.name}")
+    return "\n\n".join(sections)
 
 
 def _check_kinds(code: MemoryRegion, written: dict[str, MemoryRegion]) -> None:
@@ -83,8 +116,10 @@ def _memory_line(region: MemoryRegion) -> str:
     )
 
 
-def _copy_table(weights: MemoryRegion) -> str:
+def _copy_table(weights: MemoryRegion, far_weights: MemoryRegion | None) -> str:
     sections = [".data", *([".penstock_weights"] if weights.is_writable else [])]
+    if far_weights is not None and far_weights.is_writable:
+        sections.append(".penstock_far_weights")
     lines = [f"    ps_copy_count = .; LONG({len(sections)})", "    ps_copy_table = .;"]
     lines += [f"    LONG(LOADADDR({s})) LONG(ADDR({s})) LONG(SIZEOF({s}))" for s in sections]
     return "\n".join(lines)
@@ -122,6 +157,13 @@ def _mpu_size_log2(region: MemoryRegion) -> int:
         )
     return size_log2
 
+
+_SECTION = """\
+  .penstock_{name}{kind} : ALIGN({line})
+  {{
+    *(.penstock_{name} .penstock_{name}.*)
+    {end}
+  }}"""
 
 _TEMPLATE = """\
 /* Memory of {title}. */
@@ -185,6 +227,8 @@ SECTIONS
   {{
     *(.penstock_arena .penstock_arena.*)
   }} > {arena}
+
+{far_sections}
 
   /DISCARD/ :
   {{

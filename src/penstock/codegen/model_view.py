@@ -1,17 +1,24 @@
 """An execution plan in the words of the templates: plain data, every C expression spelled out."""
 
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from penstock.codegen.constants import ConstantArray, constant_array
 from penstock.codegen.literals import CTYPES, c_comment, c_float, c_shape, c_string, c_value
+from penstock.codegen.overlay_view import (
+    TileTable,
+    c_address,
+    fields_of,
+    tile_structs,
+    tile_table,
+)
 from penstock.errors import GraphError
 from penstock.ir.dtype import DType
 from penstock.ir.tensor import Tensor
 from penstock.kernels.kernel_graph import (
-    Argument,
     ConstantArgument,
     KernelCall,
     ScratchArgument,
@@ -19,6 +26,7 @@ from penstock.kernels.kernel_graph import (
     TensorArgument,
 )
 from penstock.planning.execution_plan import ExecutionPlan
+from penstock.planning.overlays.program import OverlayProgram
 
 _C_DTYPES: dict[DType, str] = {
     DType.INT8: "PS_INT8",
@@ -86,8 +94,10 @@ class StepView:
         label: what ``operator_names`` calls it.
         title: first line of its comment.
         notes: further lines: what it reads and writes, and where.
-        structs: its parameters.
+        structs: its parameters, or those of its different tiles where it has a table of tiles.
         call: the statement that calls the kernel, in lines.
+        table: its tiles; None where it is one.
+        tile: number of its one tile, where copies run beside it; None for none.
     """
 
     function: str
@@ -96,6 +106,8 @@ class StepView:
     notes: tuple[str, ...]
     structs: tuple[StructView, ...]
     call: str
+    table: TileTable | None = None
+    tile: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +131,7 @@ def constant_views(plan: ExecutionPlan) -> list[ConstantArray]:
     """Return the arrays of the weights file."""
     model = plan.program.graph.name
     return [
-        constant_array(constant_symbol(model, name), array)
-        for name, array in plan.program.constants.items()
+        constant_array(constant_symbol(model, name), array) for name, array in plan.arrays.items()
     ]
 
 
@@ -190,32 +201,62 @@ def _step_view(plan: ExecutionPlan, step: int, call: KernelCall) -> StepView:
     label = f"op_{step:03d}_{operator.kind.lower()}"
     source = "made by a pass" if operator.source is None else f"source operator {operator.source}"
     work = f", {call.macs} MACs" if call.macs else ""
-    structs = _struct_views(call)
-    names = iter(structs)
-    arguments = [
-        f"&{next(names).name}"
-        if isinstance(argument, StructArgument)
-        else _expression(plan, step, argument)
-        for argument in call.arguments
-    ]
-    return StepView(
+    view = StepView(
         function=f"{graph.name}_{label}",
         label=label,
         title=f"Step {step}: {operator.kind}, {source}{work}.",
         notes=_step_notes(plan, step, call),
-        structs=structs,
-        call=_call_statement(call.kernel.name, arguments),
+        structs=_struct_views(call),
+        call="",
     )
+    if plan.overlays is not None:
+        return _overlaid_step(plan, plan.overlays, step, call, view)
+    return replace(view, call=_call(call, view.structs, lambda n: _expression(plan, step, n)))
 
 
-def _call_statement(function: str, arguments: list[str]) -> str:
+def _overlaid_step(
+    plan: ExecutionPlan, overlays: OverlayProgram, step: int, call: KernelCall, view: StepView
+) -> StepView:
+    first, end = overlays.step_tiles[step : step + 2]
+    tiles = overlays.tiles[first:end]
+    if len(tiles) == 1:
+        places = tiles[0].addresses
+        structs = tuple(
+            replace(old, fields=fields_of(tiles[0].params[position]))
+            for old, position in zip(view.structs, sorted(tiles[0].params), strict=True)
+        )
+        text = _call(call, structs, lambda n: c_address(plan, places[n]) if n in places else "NULL")
+        return replace(view, structs=structs, call=text, tile=first)
+    table = tile_table(plan, first, tiles)
+    structs = tuple(
+        StructView(struct.ctype, "params", fields_of(struct)) for struct in tile_structs(tiles)
+    )
+    arguments = ["&params[tile->params]"]
+    arguments += [
+        f"tile->argument_{n}" if n in tiles[0].addresses else "NULL"
+        for n in range(1, len(call.arguments))
+    ]
+    text = _call_statement(call.kernel.name, arguments, indent="    ")
+    return replace(view, structs=structs, call=text, table=table)
+
+
+def _call(call: KernelCall, structs: Sequence[StructView], address: Callable[[int], str]) -> str:
+    names = iter(structs)
+    arguments = [
+        f"&{next(names).name}" if isinstance(argument, StructArgument) else address(position)
+        for position, argument in enumerate(call.arguments)
+    ]
+    return _call_statement(call.kernel.name, arguments)
+
+
+def _call_statement(function: str, arguments: list[str], indent: str = "  ") -> str:
     """Return a call, broken between arguments and aligned behind the bracket."""
     return (
         textwrap.fill(
             ", ".join(arguments),
             width=_LINE_WIDTH,
-            initial_indent=f"  {function}(",
-            subsequent_indent=" " * (len(function) + 3),
+            initial_indent=f"{indent}{function}(",
+            subsequent_indent=" " * (len(indent) + len(function) + 1),
             break_long_words=False,
             break_on_hyphens=False,
         )
@@ -251,7 +292,8 @@ def _struct_views(call: KernelCall) -> tuple[StructView, ...]:
     )
 
 
-def _expression(plan: ExecutionPlan, step: int, argument: Argument) -> str:
+def _expression(plan: ExecutionPlan, step: int, position: int) -> str:
+    argument = plan.program.calls[step].arguments[position]
     if isinstance(argument, TensorArgument):
         return _address(plan, argument.tensor)
     if isinstance(argument, ConstantArgument):
@@ -265,6 +307,5 @@ def _expression(plan: ExecutionPlan, step: int, argument: Argument) -> str:
 
 
 def _address(plan: ExecutionPlan, tensor: str) -> str:
-    if tensor in plan.state_offset_bytes:
-        return f"STATE({plan.state_offset_bytes[tensor]})"
-    return f"ARENA({plan.arena.offset_bytes[tensor]})"
+    block, offset_bytes = plan.locate(tensor)
+    return f"{block.value.upper()}({offset_bytes})"

@@ -7,12 +7,14 @@ import jinja2
 
 from penstock.boards.board import Board
 from penstock.codegen.model_view import constant_views, port_views, state_views, step_views
+from penstock.codegen.overlay_view import overlay_view
 from penstock.codegen.runtime_files import license_text, runtime_files
 from penstock.planning.drawing import draw_arena
 from penstock.planning.execution_plan import ALIGNMENT_BYTES, ExecutionPlan
 from penstock.planning.text import format_plan
 from penstock.units import format_bytes, format_count
 
+OVERLAY_SOURCE = "src/overlay.c"
 _TEMPLATES = {
     "{name}.h": "model.h.j2",
     "{name}.c": "model.c.j2",
@@ -37,7 +39,10 @@ def emit_project(plan: ExecutionPlan, board: Board | None = None) -> dict[str, b
     """
     kernels = [call.kernel for call in plan.program.calls]
     runtime = runtime_files(
-        [source for kernel in kernels for source in kernel.sources],
+        [
+            *(source for kernel in kernels for source in kernel.sources),
+            *([OVERLAY_SOURCE] if plan.overlays is not None else []),
+        ],
         [kernel.header for kernel in kernels],
     )
     context = _context(plan, board, sorted(path for path in runtime if path.endswith(".c")))
@@ -53,10 +58,12 @@ def emit_project(plan: ExecutionPlan, board: Board | None = None) -> dict[str, b
 
 
 def _external_memories(plan: ExecutionPlan, board: Board | None) -> list[str]:
-    """Return the memories outside the microcontroller that weights and arena lie in, sorted."""
+    """Return the memories outside the microcontroller that weights and tensors lie in, sorted."""
     if board is None or plan.placement is None:
         return []
-    names = {plan.placement.weights, plan.placement.arena}
+    placement = plan.placement
+    homes = {placement.weights, placement.arena, placement.far, placement.far_weights}
+    names = {name for name in homes if name is not None}
     return sorted(name for name in names if board.region(name).is_external)
 
 
@@ -80,6 +87,7 @@ def _context(
     plan: ExecutionPlan, board: Board | None, kernel_sources: list[str]
 ) -> dict[str, object]:
     graph = plan.program.graph
+    overlays = None if plan.overlays is None else overlay_view(plan, plan.overlays)
     return {
         "name": graph.name,
         "macro": graph.name.upper(),
@@ -94,6 +102,10 @@ def _context(
         "states": state_views(plan),
         "steps": step_views(plan),
         "constants": constant_views(plan),
+        "overlays": overlays,
+        "blocks": () if overlays is None else overlays.blocks,
+        "near_packs": () if overlays is None else overlays.packs,
+        "far_packs": () if overlays is None else overlays.far_packs,
         "headers": sorted({call.kernel.header for call in plan.program.calls}),
         "kernel_sources": kernel_sources,
         "arena_drawing": draw_arena(plan),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.boards.board import Board
+from penstock.codegen.dma_board import dma_sources, emit_dma_board
 from penstock.codegen.linker_script import emit_linker_script
 from penstock.codegen.project import emit_project
 from penstock.codegen.project_files import MANIFEST, MODEL_COPY, ProjectManifest
@@ -13,6 +14,7 @@ from penstock.errors import InputError
 from penstock.planning.execution_plan import ExecutionPlan
 
 FIRMWARE_FOLDER = "firmware"
+DMA_FOLDER = "dma"
 LINKER_SCRIPT = f"{FIRMWARE_FOLDER}/board.ld"
 
 
@@ -34,6 +36,8 @@ def emit_complete_project(
     if board is not None and plan.placement is not None:
         files |= _firmware_files(board)
         files[LINKER_SCRIPT] = emit_linker_script(board, plan.placement).encode()
+    if plan.overlays is not None:
+        files |= _dma_files(board)
     files[MANIFEST] = manifest.to_json().encode()
     files[MODEL_COPY] = model_content
     return files
@@ -55,19 +59,36 @@ def _firmware_files(board: Board) -> dict[str, bytes]:
     }
 
 
+def _dma_files(board: Board | None) -> dict[str, bytes]:
+    """Return the driver that makes the copies of overlays, beside its header.
+
+    Where there is no board the core makes them.
+    """
+    ports = runtime_directory() / "ports"
+    paths = ["dma/ps_dma.h", "dma/ps_dma_engine.h"]
+    paths += ["dma/memcpy/ps_dma.c"] if board is None else dma_sources(board)
+    found = [ports.joinpath(*path.split("/")) for path in paths]
+    files = {f"{DMA_FOLDER}/{item.name}": item.read_bytes() for item in found}
+    if board is not None:
+        files[f"{DMA_FOLDER}/ps_dma_board.h"] = emit_dma_board(board).encode()
+    return files
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectSources:
     """What to compile of a project folder.
 
     Attributes:
         model: the model and its kernels.
-        firmware: start-up code and harness in addition; empty for the host.
+        firmware: start-up code, harness and DMA driver in addition; empty for the host.
+        host: what a computer needs in addition: copies as bad as they may be.
         include_directories: for both.
         linker_script: None for the host.
     """
 
     model: tuple[Path, ...]
     firmware: tuple[Path, ...]
+    host: tuple[Path, ...]
     include_directories: tuple[Path, ...]
     linker_script: Path | None
 
@@ -96,11 +117,19 @@ def find_sources(directory: Path, name: str) -> ProjectSources:
             help="compile the model again",
         )
     script = directory / LINKER_SCRIPT
-    firmware_folder = directory / FIRMWARE_FOLDER
+    firmware_folder, dma_folder = directory / FIRMWARE_FOLDER, directory / DMA_FOLDER
+    library = [*(directory / "kernels").rglob("*.c"), *(directory / "src").rglob("*.c")]
+    drivers = sorted(dma_folder.glob("*.c"))
+    hostile = Path(str(runtime_directory().joinpath("ports", "dma", "hostile", "ps_dma.c")))
     return ProjectSources(
-        model=(*own, *sorted((directory / "kernels").rglob("*.c"))),
-        firmware=(directory / f"{name}_harness.c", *sorted(firmware_folder.glob("*.c"))),
-        include_directories=(directory, firmware_folder),
+        model=(*own, *sorted(library)),
+        firmware=(
+            directory / f"{name}_harness.c",
+            *sorted(firmware_folder.glob("*.c")),
+            *drivers,
+        ),
+        host=(hostile,) if drivers else (),
+        include_directories=(directory, firmware_folder, dma_folder),
         linker_script=script if script.is_file() else None,
     )
 

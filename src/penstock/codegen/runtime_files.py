@@ -10,6 +10,8 @@ from penstock.errors import GraphError
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 _HEADER_ROOT = "include"
+_OF_PORTS = frozenset({"ps_dma.h"})
+"""Headers that come with the port, not with the library."""
 ALWAYS = ("penstock/model.h", "penstock/status.h")
 
 
@@ -44,7 +46,8 @@ def runtime_files(sources: Iterable[str], headers: Iterable[str]) -> dict[str, b
         folder = path.rpartition("/")[0]
         for name in _INCLUDE.findall(content.decode("utf-8")):
             beside = f"{folder}/{name}" if folder else name
-            waiting.append(beside if _find(beside) is not None else name)
+            if name not in _OF_PORTS:
+                waiting.append(beside if _find(beside) is not None else name)
     return dict(sorted(files.items()))
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from penstock.planning.execution_plan import ExecutionPlan
 from penstock.planning.lifetimes import Lifetime, tensor_lifetimes
+from penstock.planning.overlays.program import OverlayProgram
 
 _ROWS = 16
 _COLUMNS = 72
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-_FREE, _SCRATCH = ".", "#"
+_FREE, _SCRATCH, _SLOT = ".", "#", "="
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ def draw_arena(plan: ExecutionPlan) -> str:
     """Return a picture of what lives where and when.
 
     A cell shows whatever has most bytes there at that step: a letter is a tensor, ``#`` scratch,
-    ``.`` free. Letters go round after the last one. Long programs show every n-th step.
+    ``=`` slots of overlays, ``.`` free. Letters go round after the last one. Long programs show
+    every n-th step.
     """
     steps = max(len(plan.program.calls), 1)
     columns = min(steps, _COLUMNS)
@@ -43,7 +45,8 @@ def _blocks(plan: ExecutionPlan) -> list[_Block]:
     lifetimes = tensor_lifetimes(plan.program)
     ordered = sorted(lifetimes, key=lambda name: (lifetimes[name].first_step, name))
     blocks = []
-    for position, name in enumerate(ordered):
+    resident = [name for name in ordered if name in plan.arena.offset_bytes]
+    for position, name in enumerate(resident):
         start = plan.arena.offset_bytes[name]
         end = start + plan.program.graph.tensors[name].size_bytes
         mark = _LETTERS[position % len(_LETTERS)]
@@ -51,6 +54,18 @@ def _blocks(plan: ExecutionPlan) -> list[_Block]:
     for step, start in plan.arena.scratch_offset_bytes.items():
         end = start + plan.program.calls[step].scratch_bytes
         blocks.append(_Block(_SCRATCH, start, end, Lifetime(step, step + 1)))
+    if plan.overlays is not None:
+        blocks += _slots(plan.overlays)
+    return blocks
+
+
+def _slots(overlays: OverlayProgram) -> list[_Block]:
+    blocks = []
+    for copy in overlays.copies:
+        near = copy.destination if copy.is_load else copy.source
+        step = overlays.tiles[copy.tile].step
+        end = near.offset_bytes + copy.size_bytes
+        blocks.append(_Block(_SLOT, near.offset_bytes, end, Lifetime(step, step + 1)))
     return blocks
 
 

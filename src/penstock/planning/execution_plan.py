@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import KernelGraph
+from penstock.planning.overlays.program import Block, OverlayProgram
 
 ALIGNMENT_BYTES = 16
 """Alignment of every tensor, constant and scratch buffer."""
@@ -37,6 +39,10 @@ class Placement:
         stack: stack and the runtime's own static data.
         weights_image: flash that start-up copies the weights from; None takes that of the code.
             Of no account for weights that stay where they are programmed.
+        tight: what the arena leaves to memory that is tightly coupled to the core; None for none.
+        far: tensors that do not fit the arena; None where there are none.
+        far_weights: packs of constants that do not fit beside the others; None for none.
+        far_weights_image: flash that start-up copies those from; None where they stay there.
     """
 
     code: str
@@ -44,6 +50,10 @@ class Placement:
     arena: str
     stack: str
     weights_image: str | None = None
+    tight: str | None = None
+    far: str | None = None
+    far_weights: str | None = None
+    far_weights_image: str | None = None
 
     @property
     def copied_from(self) -> str:
@@ -63,6 +73,7 @@ class ExecutionPlan:
         state_bytes: extent of the state block; 0 when the model has no state.
         placement: regions of the board; None when the integrator decides (board ``host``).
         board: name of the board planned for, or ``host``.
+        overlays: tiles and copies; None runs each call as a whole, where its tensors are.
     """
 
     program: KernelGraph
@@ -71,11 +82,29 @@ class ExecutionPlan:
     state_bytes: int
     placement: Placement | None
     board: str
+    overlays: OverlayProgram | None = None
 
     @property
     def weights_bytes(self) -> int:
-        """Bytes of all constants, each rounded up to the alignment."""
-        return sum(
-            -(-array.nbytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-            for array in self.program.constants.values()
+        """Bytes of all constants, each rounded up to the alignment; of packs as they are."""
+        packs = 0 if self.overlays is None else sum(p.size_bytes for p in self.overlays.packs)
+        return packs + sum(
+            -(-array.nbytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES for array in self.arrays.values()
         )
+
+    def locate(self, tensor: str) -> tuple[Block, int]:
+        """Return the block of a computed tensor, and its offset there; raises KeyError."""
+        homes = {Block.STATE: self.state_offset_bytes, Block.ARENA: self.arena.offset_bytes}
+        if self.overlays is not None:
+            homes[Block.TIGHT] = self.overlays.tight_offset_bytes
+            homes[Block.FAR] = self.overlays.far_offset_bytes
+        for block, offset_bytes in homes.items():
+            if tensor in offset_bytes:
+                return block, offset_bytes[tensor]
+        raise KeyError(tensor)
+
+    @property
+    def arrays(self) -> Mapping[str, Array]:
+        """Constants that are read where they are, by name."""
+        packed = frozenset() if self.overlays is None else self.overlays.packed
+        return {n: array for n, array in self.program.constants.items() if n not in packed}

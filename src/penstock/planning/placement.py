@@ -78,6 +78,20 @@ def place_sections(
     return Placement(code=code, weights=weights, arena=arena, stack=stack, weights_image=image)
 
 
+def place_stack(board: Board, size_bytes: int) -> str:
+    """Return the region of the stack where nothing else competes for it.
+
+    Raises:
+        CapacityError: no memory is large enough.
+    """
+    regions = _candidates(board, "stack", _DATA_KINDS, None)
+    for region in regions:
+        if region.size_bytes >= size_bytes:
+            return region.name
+    left = {region.name: region.size_bytes for region in board.regions}
+    raise _does_not_fit("stack", size_bytes, board, regions, left, None)
+
+
 def _candidates(
     board: Board, section: str, kinds: Sequence[MemoryKind], wish: str | None
 ) -> list[MemoryRegion]:

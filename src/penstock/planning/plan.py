@@ -37,7 +37,7 @@ def plan_execution(
         InputError: a region asked for does not exist or cannot hold such data.
     """
     arena = plan_arena(program)
-    state, state_bytes = _plan_state(program)
+    state, state_bytes = plan_state(program)
     placement: Placement | None = None
     if board is not None:
         demand = Demand(
@@ -87,8 +87,8 @@ def plan_arena(program: KernelGraph, *, in_place: bool = True, search: bool = Tr
     )
 
 
-def _plan_state(program: KernelGraph) -> tuple[dict[str, int], int]:
-    """Lay variable tensors one after the other; return their offsets and the extent."""
+def plan_state(program: KernelGraph) -> tuple[dict[str, int], int]:
+    """Return the offsets of variable tensors, one after the other, and their extent."""
     offsets: dict[str, int] = {}
     end = 0
     for name, tensor in program.graph.tensors.items():

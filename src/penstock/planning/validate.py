@@ -5,7 +5,7 @@ too early is noticed when a later step, or the user, misses it.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from penstock.boards.board import Board, MemoryRegion
 from penstock.errors import GraphError
 from penstock.kernels.kernel_graph import ConstantArgument, KernelCall
 from penstock.planning.execution_plan import ALIGNMENT_BYTES, ExecutionPlan, Placement
+from penstock.planning.overlays.program import Block
+from penstock.planning.validate_overlays import validate_overlays
 
 _NOBODY = -1
 _Span = tuple[int, int]
@@ -35,7 +37,10 @@ def validate_plan(plan: ExecutionPlan, board: Board | None = None) -> None:
     """
     _check_addresses(plan)
     _check_state(plan)
-    _ArenaReplay(plan).run()
+    if plan.overlays is None:
+        _ArenaReplay(plan).run()
+    else:
+        validate_overlays(plan, plan.overlays)
     if plan.arena.lower_bound_bytes > plan.arena.size_bytes:
         raise GraphError("the arena is smaller than the lower bound that it claims")
     if board is not None:
@@ -204,20 +209,13 @@ def _check_regions(plan: ExecutionPlan, board: Board) -> None:
     placement = plan.placement
     if placement is None or plan.board != board.name:
         raise GraphError(f"the plan is for board {plan.board!r}, not for {board.name!r}")
-    constants = plan.program.constants.values()
-    weights = sum(
-        (array.nbytes + ALIGNMENT_BYTES - 1) // ALIGNMENT_BYTES * ALIGNMENT_BYTES
-        for array in constants
-    )
     regions = {region.name: region for region in board.regions}
     used: dict[str, int] = {}
-    for section, name, size, needs_writing in (
-        ("code", placement.code, 0, False),
-        ("weights", placement.weights, weights, False),
-        ("weights", placement.copied_from, _copied_bytes(regions, placement, weights), False),
-        ("arena", placement.arena, plan.arena.size_bytes + plan.state_bytes, True),
-        ("stack", placement.stack, 0, True),
-    ):
+    for section, name, size, needs_writing in _sections(plan, placement, regions):
+        if name is None:
+            if size:
+                raise GraphError(f"{size} bytes of {section} have no region")
+            continue
         if name not in regions:
             raise GraphError(f"the {section} is placed in {name!r}, which the board does not have")
         if needs_writing and not regions[name].is_writable:
@@ -227,6 +225,34 @@ def _check_regions(plan: ExecutionPlan, board: Board) -> None:
             raise GraphError(
                 f"region {name!r} offers {regions[name].size_bytes} bytes and gets {used[name]}"
             )
+
+
+def _sections(
+    plan: ExecutionPlan, placement: Placement, regions: Mapping[str, MemoryRegion]
+) -> Iterator[tuple[str, str | None, int, bool]]:
+    """Yield what lies where: name, region, bytes, and whether programs write there."""
+    overlays = plan.overlays
+    packed = frozenset() if overlays is None else overlays.packed
+    weights = sum(
+        (array.nbytes + ALIGNMENT_BYTES - 1) // ALIGNMENT_BYTES * ALIGNMENT_BYTES
+        for name, array in plan.program.constants.items()
+        if name not in packed
+    )
+    far_weights = tight = far = 0
+    if overlays is not None:
+        weights += overlays.packs_bytes(Block.PACKS)
+        far_weights = overlays.packs_bytes(Block.FAR_PACKS)
+        tight, far = overlays.tight_bytes, overlays.far_bytes
+    yield "code", placement.code, 0, False
+    yield "weights", placement.weights, weights, False
+    yield "weights", placement.copied_from, _copied_bytes(regions, placement, weights), False
+    yield "arena", placement.arena, plan.arena.size_bytes + plan.state_bytes, True
+    yield "stack", placement.stack, 0, True
+    yield "tight arena", placement.tight, tight, True
+    yield "far tensors", placement.far, far, True
+    yield "far weights", placement.far_weights, far_weights, False
+    if placement.far_weights_image is not None:
+        yield "far weights' image", placement.far_weights_image, far_weights, False
 
 
 def _copied_bytes(

@@ -9,6 +9,7 @@ from penstock.boards.ideal import RAM, ideal_board
 from penstock.errors import CapacityError, UnsupportedError
 from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning.execution_plan import ExecutionPlan
+from penstock.planning.overlaid import plan_overlaid
 from penstock.planning.plan import plan_execution
 
 
@@ -18,6 +19,7 @@ class Variant(Enum):
     INTERNAL = "internal"  # weights and activations inside the microcontroller
     EXTERNAL = "external"  # all of them outside
     PLACEMENT = "placement"  # the fastest that fits, internal before external
+    OVERLAYS = "overlays"  # kernels work on tiles inside, which DMA brings from wherever they are
     IDEAL = "ideal"  # as if internal memory without wait states were unlimited
 
 
@@ -60,15 +62,13 @@ def _external(program: KernelGraph, board: Board) -> PlannedVariant:
     arena = _largest(board, lambda region: region.is_writable)
     if arena is None:
         raise UnsupportedError(f"board {board.name!r} has no external memory that can be written")
-    flash = _largest(board, lambda region: region.kind is MemoryKind.QSPI_FLASH)
-    homes = [arena.name, *([flash.name] if flash is not None else [])]
-    for home in homes[:-1]:
-        try:
-            plan = plan_execution(program, board, weights_in=home, arena_in=arena.name)
-        except CapacityError:
-            continue
-        return PlannedVariant(plan, board)
-    plan = plan_execution(program, board, weights_in=homes[-1], arena_in=arena.name)
+    try:
+        plan = plan_execution(program, board, weights_in=arena.name, arena_in=arena.name)
+    except CapacityError:
+        flash = _largest(board, lambda region: region.kind is MemoryKind.QSPI_FLASH)
+        if flash is None:
+            raise
+        plan = plan_execution(program, board, weights_in=flash.name, arena_in=arena.name)
     return PlannedVariant(plan, board)
 
 
@@ -81,6 +81,10 @@ def _placement(program: KernelGraph, board: Board) -> PlannedVariant:
     return PlannedVariant(plan_execution(program, board), board)
 
 
+def _overlays(program: KernelGraph, board: Board) -> PlannedVariant:
+    return PlannedVariant(plan_overlaid(program, board), board)
+
+
 def _ideal(program: KernelGraph, board: Board) -> PlannedVariant:
     """Weights lie beside the arena: loads of a Cortex-M4 overlap within one memory only."""
     ideal = ideal_board(board)
@@ -91,5 +95,6 @@ _PLANNERS: Mapping[Variant, Callable[[KernelGraph, Board], PlannedVariant]] = {
     Variant.INTERNAL: _internal,
     Variant.EXTERNAL: _external,
     Variant.PLACEMENT: _placement,
+    Variant.OVERLAYS: _overlays,
     Variant.IDEAL: _ideal,
 }

@@ -10,7 +10,10 @@ from penstock.boards.board import Board
 
 _CONTENTS = {
     ".penstock_weights": "weights",
+    ".penstock_far_weights": "weights",
     ".penstock_arena": "arena",
+    ".penstock_tight": "arena",
+    ".penstock_far": "arena",
     ".penstock_state": "state",
     ".stack": "stack",
     ".data": "data",

@@ -29,11 +29,8 @@ class Machine(Protocol):
     def read_outputs(self) -> Sequence[Array | bytes]:
         """Return copies of the model's outputs; a board knows them as bytes."""
 
-    def read_arena(self, offset_bytes: int, size_bytes: int, /) -> bytes:
-        """Return bytes of the arena."""
-
-    def read_state(self, offset_bytes: int, size_bytes: int, /) -> bytes:
-        """Return bytes of the state block."""
+    def read_block(self, block: str, offset_bytes: int, size_bytes: int, /) -> bytes:
+        """Return bytes of one of the model's blocks: ``arena``, ``state`` and others."""
 
 
 def verify_steps(
@@ -82,8 +79,8 @@ def verify_outputs(original: Graph, machine: Machine, expected: Mapping[str, Arr
 
 
 def _read_tensor(plan: ExecutionPlan, machine: Machine, tensor: Tensor) -> Array:
-    offset_bytes = plan.arena.offset_bytes[tensor.name]
-    return as_array(machine.read_arena(offset_bytes, tensor.size_bytes), tensor)
+    block, offset_bytes = plan.locate(tensor.name)
+    return as_array(machine.read_block(block.value, offset_bytes, tensor.size_bytes), tensor)
 
 
 def as_array(content: Array | bytes, tensor: Tensor) -> Array:

@@ -41,7 +41,11 @@ INSTRUCTION_LIMIT = 20_000_000_000
 _MAGIC = 0x504E5354
 _COMMAND_INIT, _COMMAND_RUN = 1, 2
 _MAGIC_AT, _MODEL_AT, _COMMAND_AT, _FIRST_AT, _LAST_AT, _STATUS_AT = range(0, 24, 4)
-_STATUS_TEXTS = {1: "the model is not initialized", 2: "an index is out of range"}
+_STATUS_TEXTS = {
+    1: "the model is not initialized",
+    2: "an index is out of range",
+    3: "the DMA controller could not reach a memory",
+}
 _STOPS_AT_ACCESSES = (STOP_ACCESS, STOP_UNALIGNED)
 _ALL_CHECKS = Checks()
 _DRIVER_PREFIX = "ps_dma_"
@@ -197,14 +201,6 @@ class VirtualBoard:
             self._raise_fault()
         return [self._read_tensor(tensor) for tensor in self.model.outputs]
 
-    def read_arena(self, offset_bytes: int, size_bytes: int, /) -> bytes:
-        """Return bytes of the arena."""
-        return self._read_block("arena", offset_bytes, size_bytes)
-
-    def read_state(self, offset_bytes: int, size_bytes: int, /) -> bytes:
-        """Return bytes of the state block."""
-        return self._read_block("state", offset_bytes, size_bytes)
-
     def stack_bytes_peak(self) -> int:
         """Return the most bytes of stack that were ever in use: bytes below it are untouched."""
         content = self.memory.read(self.stack.limit, self.stack.top - self.stack.limit)
@@ -213,7 +209,8 @@ class VirtualBoard:
     def _read_tensor(self, tensor: TargetTensor) -> bytes:
         return self.memory.read(tensor.address, tensor.size_bytes)
 
-    def _read_block(self, block: str, offset_bytes: int, size_bytes: int) -> bytes:
+    def read_block(self, block: str, offset_bytes: int, size_bytes: int, /) -> bytes:
+        """Return bytes of one of the model's blocks: ``arena``, ``state`` and others."""
         start = self.firmware.symbol(f"{self.model.name}_{block}")
         return self.memory.read(start + offset_bytes, size_bytes)
 

@@ -158,15 +158,8 @@ class HostModel:
         """Run the steps ``first`` to ``last - 1``."""
         self._check(self._model.run_range(first, last), f"run_range({first}, {last})")
 
-    def read_arena(self, offset_bytes: int, size_bytes: int) -> bytes:
-        """Return bytes of the arena."""
-        return self._read("arena", offset_bytes, size_bytes)
-
-    def read_state(self, offset_bytes: int, size_bytes: int) -> bytes:
-        """Return bytes of the state block."""
-        return self._read("state", offset_bytes, size_bytes)
-
-    def _read(self, block: str, offset_bytes: int, size_bytes: int) -> bytes:
+    def read_block(self, block: str, offset_bytes: int, size_bytes: int, /) -> bytes:
+        """Return bytes of one of the model's blocks: ``arena``, ``state`` and others."""
         symbol = ctypes.c_uint8.in_dll(self._library, f"{self.name}_{block}")
         return ctypes.string_at(ctypes.addressof(symbol) + offset_bytes, size_bytes)
 

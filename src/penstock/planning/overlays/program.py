@@ -17,6 +17,7 @@ class Block(Enum):
     """A stretch of memory that the generated program has under one name."""
 
     ARENA = "arena"  # where kernels work: resident tensors, slots, scratch
+    TIGHT = "tight"  # the same in memory that is tightly coupled to the core
     FAR = "far"  # tensors that do not fit there
     STATE = "state"
     PACKS = "packs"  # constants tile by tile, beside those that are read in place
@@ -31,12 +32,12 @@ class Address:
     Attributes:
         block: what it is in.
         offset_bytes: from the block's start.
-        constant: name, for ``Block.CONSTANT``.
+        name: of the constant or of the variable tensor, where the block is one of those.
     """
 
     block: Block
     offset_bytes: int
-    constant: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,15 @@ class TileCall:
         step: position of the whole call in the program.
         params: the structures of parameters, by position of the argument.
         addresses: of the first byte of each other argument, by position; null pointers have none.
+        rows: of the output; None for all of them.
+        filters: output channels; None for all of them.
     """
 
     step: int
     params: Mapping[int, StructArgument]
     addresses: Mapping[int, Address]
+    rows: range | None = None
+    filters: range | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,10 @@ class OverlayProgram:
         packed: names of the constants that are only ever read from packs.
         far_offset_bytes: offsets of tensors in the far block.
         far_bytes: extent of the far block.
+        tight_offset_bytes: offsets of tensors in the tight block.
+        tight_bytes: extent of the tight block.
         channel_count: channels in use.
+        cached: blocks that a data cache may hold lines of.
     """
 
     tiles: tuple[TileCall, ...]
@@ -130,7 +138,19 @@ class OverlayProgram:
     packed: frozenset[str]
     far_offset_bytes: Mapping[str, int]
     far_bytes: int
+    tight_offset_bytes: Mapping[str, int]
+    tight_bytes: int
     channel_count: int
+    cached: frozenset[Block] = frozenset()
+
+    @property
+    def step_tiles(self) -> tuple[int, ...]:
+        """By step, the number of its first tile; the number of all tiles at the end."""
+        starts: list[int] = []
+        for number, tile in enumerate(self.tiles):
+            if tile.step == len(starts):
+                starts.append(number)
+        return (*starts, len(self.tiles))
 
     def packs_bytes(self, block: Block) -> int:
         """Return the extent of a block of packs."""

@@ -1,0 +1,167 @@
+"""Plans with overlays: which memory is fast, which is far, and what goes where."""
+
+from dataclasses import dataclass, replace
+
+from penstock.boards.board import Board, MemoryKind, MemoryRegion
+from penstock.boards.copying import dma_controller, driver_channels
+from penstock.boards.paths import is_tightly_coupled
+from penstock.boards.timing import DmaController
+from penstock.errors import CapacityError, UnsupportedError
+from penstock.kernels.kernel_graph import KernelGraph
+from penstock.planning.execution_plan import ALIGNMENT_BYTES, ExecutionPlan, Placement
+from penstock.planning.overlays.partition import Space
+from penstock.planning.overlays.plan import house_packs, overlay
+from penstock.planning.overlays.program import Block, OverlayProgram
+from penstock.planning.placement import (
+    CODE_BASE_BYTES,
+    CODE_PER_CALL_BYTES,
+    STACK_BYTES,
+    place_stack,
+)
+from penstock.planning.plan import plan_state
+from penstock.units import format_bytes
+
+_CORE_CHANNELS = 8
+"""Copies that the core makes itself, where there is no controller, are never under way."""
+_TABLE_BYTES_PER_TILE = 96
+"""Of the tables that say what each tile works on and what is copied for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Memories:
+    """The regions of a board by what overlays use them for.
+
+    Attributes:
+        fast: where kernels work.
+        tight: tightly coupled to the core; None for none, and where that is where kernels work.
+        flash: inside the microcontroller.
+        ram: the largest outside that can be written; None for none.
+        serial: the largest flash outside; None for none.
+    """
+
+    fast: MemoryRegion
+    tight: MemoryRegion | None
+    flash: MemoryRegion
+    ram: MemoryRegion | None
+    serial: MemoryRegion | None
+
+
+def plan_overlaid(program: KernelGraph, board: Board) -> ExecutionPlan:
+    """Return a plan in which DMA brings constants, and tensors that do not fit, tile by tile.
+
+    Args:
+        program: kernel calls in execution order.
+        board: whose memories there are.
+
+    Raises:
+        CapacityError: something does not fit, however finely it is parted.
+        UnsupportedError: a DMA controller does not reach internal memory.
+    """
+    controller = dma_controller(board)
+    memories = _memories(board, controller)
+    stack = place_stack(board, STACK_BYTES)
+    state, state_bytes = plan_state(program)
+    capacity = memories.fast.size_bytes - state_bytes
+    capacity -= STACK_BYTES if stack == memories.fast.name else 0
+    tight = 0 if memories.tight is None else memories.tight.size_bytes
+    tight -= STACK_BYTES if memories.tight is not None and stack == memories.tight.name else 0
+    line_bytes = 0 if board.data_cache is None else board.data_cache.line_bytes
+    channels = _CORE_CHANNELS
+    if controller is not None:
+        channels = len(controller.interrupts[driver_channels(controller)])
+    alignment = max(line_bytes, ALIGNMENT_BYTES)
+    space = Space(memories.fast.name, capacity, alignment, channels, tight)
+    overlaid = overlay(program, space)
+    housed = house_packs(
+        program, overlaid.program, _flash_bytes(program, overlaid.program, memories)
+    )
+    placement = _place(housed, memories, stack, board)
+    return ExecutionPlan(
+        program=program,
+        arena=overlaid.arena,
+        state_offset_bytes=state,
+        state_bytes=state_bytes,
+        placement=placement,
+        board=board.name,
+        overlays=replace(housed, cached=_cached_blocks(placement, board)),
+    )
+
+
+def _memories(board: Board, controller: DmaController | None) -> _Memories:
+    reached = [r for r in board.regions if controller is None or r.name in controller.reaches]
+
+    def largest(*kinds: MemoryKind, external: bool) -> MemoryRegion | None:
+        found = [r for r in reached if r.kind in kinds and r.is_external is external]
+        return max(found, key=lambda region: region.size_bytes, default=None)
+
+    fast = largest(MemoryKind.SRAM, MemoryKind.TCM_DATA, external=False)
+    flash = largest(MemoryKind.FLASH, external=False)
+    if fast is None or flash is None:
+        raise UnsupportedError(
+            f"no DMA controller of board {board.name!r} that a driver is for reaches internal "
+            + ("RAM" if fast is None else "flash")
+        )
+    ram = largest(MemoryKind.SDRAM, MemoryKind.SRAM, external=True)
+    tight = largest(MemoryKind.TCM_DATA, external=False)
+    tight = None if tight is fast else tight
+    return _Memories(fast, tight, flash, ram, largest(MemoryKind.QSPI_FLASH, external=True))
+
+
+def _flash_bytes(program: KernelGraph, overlaid: OverlayProgram, memories: _Memories) -> int:
+    """Return the room for packs in flash beside code and constants that are read in place."""
+    code = CODE_BASE_BYTES + CODE_PER_CALL_BYTES * len(program.calls)
+    code += _TABLE_BYTES_PER_TILE * len(overlaid.tiles)
+    kept = [a.nbytes for name, a in program.constants.items() if name not in overlaid.packed]
+    constants = sum(size + ALIGNMENT_BYTES for size in kept)
+    return max(memories.flash.size_bytes - code - constants, 0)
+
+
+def _place(overlaid: OverlayProgram, memories: _Memories, stack: str, board: Board) -> Placement:
+    """Return the regions; far packs are in RAM if it has room, and come there from serial flash."""
+    placement = Placement(
+        code=memories.flash.name,
+        weights=memories.flash.name,
+        arena=memories.fast.name,
+        stack=stack,
+    )
+    if overlaid.tight_bytes and memories.tight is not None:
+        placement = replace(placement, tight=memories.tight.name)
+    ram_left = 0 if memories.ram is None else memories.ram.size_bytes - overlaid.far_bytes
+    if overlaid.far_bytes:
+        if memories.ram is None or ram_left < 0:
+            raise _lacks("tensors", overlaid.far_bytes, "RAM", memories.ram, board)
+        placement = replace(placement, far=memories.ram.name)
+    packs = overlaid.packs_bytes(Block.FAR_PACKS)
+    if not packs:
+        return placement
+    if memories.serial is None or memories.serial.size_bytes < packs:
+        raise _lacks("weights", packs, "flash", memories.serial, board)
+    if memories.ram is None or ram_left < packs:
+        return replace(placement, far_weights=memories.serial.name)
+    return replace(placement, far_weights=memories.ram.name, far_weights_image=memories.serial.name)
+
+
+def _cached_blocks(placement: Placement, board: Board) -> frozenset[Block]:
+    """Return the blocks that a data cache may hold what the core wrote of."""
+    homes = {
+        Block.ARENA: placement.arena,
+        Block.FAR: placement.far,
+        Block.FAR_PACKS: placement.far_weights,
+    }
+    regions = {block: board.region(name) for block, name in homes.items() if name is not None}
+    return frozenset(
+        block
+        for block, region in regions.items()
+        if board.data_cache is not None and region.is_writable and not is_tightly_coupled(region)
+    )
+
+
+def _lacks(
+    what: str, size_bytes: int, kind: str, region: MemoryRegion | None, board: Board
+) -> CapacityError:
+    offers = "has none" if region is None else f"{region.name} has {region.size_bytes} B"
+    return CapacityError(
+        f"{size_bytes} B ({format_bytes(size_bytes)}) of {what} do not fit the internal memory of "
+        f"board {board.name!r} and need external {kind}: it {offers}",
+        help="take a board with more memory, a smaller input, or a narrower model",
+    )
