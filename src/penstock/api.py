@@ -80,6 +80,7 @@ __all__ = [
     "RunOutcome",
     "Tensor",
     "Throughput",
+    "Variant",
     "VariantResult",
     "bench_ops",
     "board",
@@ -308,6 +309,7 @@ def compare(
     board: str,
     inputs: str | Path | Sequence[Array] | None = None,
     seed: int = 0,
+    variants: Sequence[Variant] = tuple(Variant),
     progress: Progress = silent,
 ) -> Comparison:
     """Run one model on a virtual board under several rules of placement.
@@ -319,6 +321,7 @@ def compare(
         board: a board's name, or the path of a board's .toml file.
         inputs: a file (.npy, .npz, image), arrays, or None for random values.
         seed: of the random values.
+        variants: the rules to compare, in order.
         progress: told what is going on.
 
     Raises:
@@ -333,7 +336,7 @@ def compare(
     progress("computing the expected values", None)
     expected = expected_outputs(graph, values.arrays)
     results: dict[str, VariantResult] = {}
-    for variant in Variant:
+    for variant in variants:
         progress(f"{variant.value}: planning and compiling", None)
         try:
             planned = plan_variant(program, target, variant)

@@ -17,8 +17,12 @@ from penstock.kernels.kernel_graph import (
     TensorArgument,
 )
 
-_PAIRWISE = {"extents", "left_strides", "right_strides", "output_strides"}
-"""Parameters by which a kernel that combines two tensors element by element is known."""
+_RUNS: Mapping[str, Mapping[str, int]] = {
+    "pairwise": {"left_strides": 1, "right_strides": 2, "output_strides": 3},
+    "table": {"input_strides": 1, "output_strides": 3},
+}
+"""Parameters by which kernels that work element by element are known, and arguments' positions."""
+_RUN_ARGUMENTS = 4
 _RUN_ELEMENTS = 64
 """A row of an operator without rows: elements enough for whole bursts of DMA."""
 _SPATIAL = ("ps_conv_2d_", "ps_depthwise_conv_2d_", "ps_average_pool_2d_", "ps_max_pool_2d_")
@@ -80,7 +84,7 @@ def row_count(call: KernelCall) -> int:
 
     What works element by element on tensors of one shape has rows of 64 elements.
     """
-    elements = _pairwise_elements(call)
+    elements = _run_elements(call)
     if elements:
         return -(-elements // _RUN_ELEMENTS)
     fields = _fields(call)
@@ -110,7 +114,7 @@ def tile_rows(program: KernelGraph, call: KernelCall, rows: range) -> Tile:
         rows: not empty, within the output's rows.
     """
     view = _view(program, call)
-    if elements := _pairwise_elements(call):
+    if elements := _run_elements(call):
         return _tile_runs(view, call, rows, elements)
     fields = view.fields
     stride, padding = fields["stride_height"], fields["padding_top"]
@@ -135,7 +139,7 @@ def _tile_runs(view: _Call, call: KernelCall, runs: range, elements: int) -> Til
     taken = min(runs.stop * _RUN_ELEMENTS, elements) - first
     fields = _all_fields(call)
     windows = view.whole()
-    for position, strides in enumerate(("left_strides", "right_strides", "output_strides"), 1):
+    for strides, position in _run_strides(call).items():
         if _last(fields, strides):
             element = view.element_bytes[position]
             windows[position] = Window(first * element, taken * element)
@@ -226,15 +230,22 @@ def _last(fields: Mapping[str, FieldValue], name: str) -> int:
     return _numbers(fields, name)[-1]
 
 
-def _pairwise_elements(call: KernelCall) -> int:
+def _run_strides(call: KernelCall) -> Mapping[str, int]:
+    """Return the strides of a kernel that works element by element; empty for any other."""
+    strides = {name for name in _all_fields(call) if name.endswith("_strides")}
+    known = [run for run in _RUNS.values() if run.keys() == strides]
+    return known[0] if known and len(call.arguments) == _RUN_ARGUMENTS else {}
+
+
+def _run_elements(call: KernelCall) -> int:
     """Return the elements of a call that walks over them in one run; 0 for any other."""
     fields = _all_fields(call)
-    if not fields.keys() >= _PAIRWISE:
+    strides = _run_strides(call)
+    if not strides or fields.get("output_start"):
         return 0
     extents = _numbers(fields, "extents")
     is_run = all(extent == 1 for extent in extents[:-1]) and _last(fields, "output_strides") == 1
-    strides = {_last(fields, "left_strides"), _last(fields, "right_strides")}
-    return extents[-1] if is_run and strides <= {0, 1} else 0
+    return extents[-1] if is_run and {_last(fields, name) for name in strides} <= {0, 1} else 0
 
 
 def _view(program: KernelGraph, call: KernelCall) -> _Call:

@@ -209,8 +209,10 @@ class _Replay:
         if "extents" in fields:
             assert tile.rows is not None
             element = tensor.dtype.size_bytes
-            strides = ("left_strides", "right_strides", "output_strides")[position - 1]
-            if not fields[strides][-1]:
+            names = ("left_strides", "right_strides", "output_strides")
+            if "input_strides" in fields:
+                names = ("input_strides", "", "output_strides")
+            if not fields[names[position - 1]][-1]:
                 return every
             return every[64 * tile.rows.start * element : 64 * tile.rows.stop * element]
         return self._plane_part(every, tensor.shape, fields, tile, is_output=argument.is_written)

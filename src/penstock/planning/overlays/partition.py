@@ -6,8 +6,7 @@ filter by filter in packs, small enough to be there before they are needed.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 from penstock.errors import CapacityError
 from penstock.kernels.kernel_graph import ConstantArgument, KernelCall, KernelGraph, TensorArgument
@@ -22,7 +21,7 @@ FILTERS_MULTIPLE = 4
 """Kernels compute this many output channels together."""
 FAR_PARTS_MIN = 4
 """Tiles of a call that works on far tensors: the next call's first waits for none of the last."""
-_CROWDED_SHARE = 0.9
+_CROWDED_SHARE = 0.8
 """Of fast memory, how much tensors may take together with the smallest slots of a call."""
 
 
@@ -78,19 +77,18 @@ class Partition:
     far: frozenset[int]
     calls: tuple[CallPart, ...]
 
-    @cached_property
+    @property
     def far_tensors(self) -> frozenset[str]:
         """Names of the tensors in far memory."""
         return frozenset(name for index in self.far for name in self.buffers[index].tensors)
 
 
-def partition(program: KernelGraph, space: Space, share: float) -> Partition:
-    """Return how to part a program.
+def choose_far(program: KernelGraph, space: Space) -> Partition:
+    """Return which tensors go to far memory; calls are parted as if each were alone.
 
     Args:
         program: kernel calls.
         space: fast memory.
-        share: of what resident tensors leave free, how much the slots of a call may take.
 
     Raises:
         CapacityError: a call does not fit however it is parted.
@@ -100,12 +98,12 @@ def partition(program: KernelGraph, space: Space, share: float) -> Partition:
     while (step := _crowded_step(program, space, buffers, far)) is not None:
         far.add(_evicted(program, space, buffers, far, step))
     free = _free_bytes(program, space, buffers, far)
-    names = frozenset(name for index in far for name in buffers[index].tensors)
-    calls = tuple(
-        _part(program, call, names, space, int(free[step] * share))
+    drafted = Partition(buffers, frozenset(far), ())
+    calls = (
+        part_call(program, call, drafted.far_tensors, space, free[step])
         for step, call in enumerate(program.calls)
     )
-    return Partition(buffers, frozenset(far), calls)
+    return replace(drafted, calls=tuple(calls))
 
 
 def slot_bytes(program: KernelGraph, call: KernelCall, part: CallPart, space: Space) -> int:
@@ -205,24 +203,37 @@ def _smallest_bytes(
     program: KernelGraph, call: KernelCall, far: frozenset[str], space: Space
 ) -> int:
     """Return what slots take where a call is parted as finely as can be."""
+    return slot_bytes(program, call, _finest(call, far), space)
+
+
+def _finest(call: KernelCall, far: frozenset[str]) -> CallPart:
     copied = _copied(call, far)
     rows = _cut(row_count(call) if copied & _tensors(call) else 1, row_count(call), 1)
-    filters = _cut(filter_count(call), filter_count(call), FILTERS_MULTIPLE)
-    return slot_bytes(program, call, CallPart(rows, filters, copied), space)
+    return CallPart(rows, _cut(filter_count(call), filter_count(call), FILTERS_MULTIPLE), copied)
 
 
-def _part(
-    program: KernelGraph, call: KernelCall, far: frozenset[str], space: Space, budget_bytes: int
+def part_call(
+    program: KernelGraph,
+    call: KernelCall,
+    far: frozenset[str],
+    space: Space,
+    budget_bytes: int,
 ) -> CallPart:
-    """Return the coarsest parts whose slots are within a budget; else the finest there are."""
+    """Return the coarsest parts of a call whose slots are within a budget.
+
+    Where none are, the finest ones that `choose_far` has found room for.
+    """
     copied = _copied(call, far)
-    finest = CallPart((range(row_count(call)),), (_all_filters(call),), frozenset())
+    best: tuple[int, CallPart] | None = None
     for rows, filters in _candidates(program, call, copied, space):
-        finest = CallPart(rows, filters, copied)
-        if slot_bytes(program, call, finest, space) <= budget_bytes:
-            return finest
-    # What does not fit is read where it is.
-    return CallPart((range(row_count(call)),), (_all_filters(call),), frozenset())
+        part = CallPart(rows, filters, copied)
+        size = slot_bytes(program, call, part, space)
+        if best is None or size < best[0]:
+            best = size, part
+        if size <= budget_bytes:
+            break
+    assert best is not None
+    return best[1]
 
 
 def _candidates(
@@ -234,7 +245,7 @@ def _candidates(
     is_far = bool(copied & _tensors(call))
     lines, channels = row_count(call), filter_count(call)
     first_rows = min(FAR_PARTS_MIN, lines) if is_far else 1
-    for filter_parts in range(max(1, -(-constants // PACK_BYTES)), channels + 1):
+    for filter_parts in range(min(max(1, -(-constants // PACK_BYTES)), channels), channels + 1):
         filters = _cut(filter_parts, channels, FILTERS_MULTIPLE)
         for row_parts in range(first_rows, lines + 1 if is_far else 2):
             yield _cut(row_parts, lines, 1), filters

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from penstock.errors import CapacityError
 from penstock.kernels.kernel_graph import (
     ConstantArgument,
@@ -14,14 +16,24 @@ from penstock.kernels.kernel_graph import (
 from penstock.planning.arena import lower_bound_bytes, pack_buffers
 from penstock.planning.execution_plan import Arena
 from penstock.planning.lifetimes import Buffer, Lifetime, Segment
+from penstock.planning.overlaps import stretches
 from penstock.planning.overlays.draft import DraftTile, Slot
-from penstock.planning.overlays.partition import Partition, Space, partition
+from penstock.planning.overlays.partition import (
+    Partition,
+    Space,
+    choose_far,
+    part_call,
+    slot_bytes,
+)
 from penstock.planning.overlays.program import Address, Block, Copy, OverlayProgram, Pack, TileCall
 from penstock.planning.overlays.schedule import Schedule
 from penstock.planning.overlays.tight import choose_tight
 
-_SHARES = (0.75, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
-"""Of free memory, what the slots of one call may take: the first ones of the next come early."""
+_ROUNDS = 200
+_SHRINK = 0.9
+"""What is left of the slots of a call when there is too little room for them."""
+_SHARES = (1.0, 0.97, 0.94, 0.9, 0.85, 0.8, 0.7, 0.6)
+"""Of fast memory, what is given away: gaps between buffers take the rest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,9 +61,10 @@ def overlay(program: KernelGraph, space: Space) -> Overlaid:
     """
     sizes = []
     for share in _SHARES:
-        parted = partition(program, space, share)
-        schedule = Schedule(program, parted, space)
-        layout = _lay_out(program, parted, schedule, space)
+        less = replace(space, capacity_bytes=int(space.capacity_bytes * share))
+        parted = choose_far(program, less)
+        schedule = _fit(program, parted, less)
+        layout = _lay_out(program, schedule.parted, schedule, space)
         if layout.arena.size_bytes <= space.capacity_bytes:
             return Overlaid(layout.arena, _finish(program, schedule, layout))
         sizes.append(layout.arena.size_bytes)
@@ -60,6 +73,48 @@ def overlay(program: KernelGraph, space: Space) -> Overlaid:
         f"which offers {space.capacity_bytes} B",
         help="reserve less of it, or take a board with more internal memory",
     )
+
+
+def _fit(program: KernelGraph, parted: Partition, space: Space) -> Schedule:
+    """Part calls more finely until slots and tensors fit at every tile, or nothing helps."""
+    schedule = Schedule(program, parted, space)
+    stuck: set[int] = set()
+    for _ in range(_ROUNDS):
+        owners = _owners_where_full(schedule, space) - stuck
+        if not owners:
+            break
+        calls = list(schedule.parted.calls)
+        for step in owners:
+            call = program.calls[step]
+            size = slot_bytes(program, call, calls[step], space)
+            far = schedule.parted.far_tensors
+            finer = part_call(program, call, far, space, int(size * _SHRINK))
+            if slot_bytes(program, call, finer, space) >= size:
+                stuck.add(step)
+            calls[step] = finer
+        schedule = Schedule(program, replace(schedule.parted, calls=tuple(calls)), space)
+    return schedule
+
+
+def _owners_where_full(schedule: Schedule, space: Space) -> set[int]:
+    """Return the step with the largest slots at each tile where there are too many bytes."""
+    count = len(schedule.tiles)
+    alive = np.zeros(count + 1, np.int64)
+    for index, buffer in enumerate(schedule.parted.buffers):
+        if index not in schedule.parted.far:
+            for first, end, size in stretches(_in_tiles(buffer, schedule.first_tile, space)):
+                alive[first:end] += size
+    owned: dict[int, dict[int, int]] = {}
+    for slot in schedule.slots:
+        buffer = _slot_buffer(slot, space)
+        life, size = buffer.lifetime, buffer.size_bytes
+        alive[life.first_step : life.end_step] += size
+        step = schedule.tiles[slot.first].step
+        for tile in range(life.first_step, life.end_step):
+            steps = owned.setdefault(tile, {})
+            steps[step] = steps.get(step, 0) + size
+    full = np.flatnonzero(alive > space.capacity_bytes).tolist()
+    return {max(owned[tile], key=lambda step: owned[tile][step]) for tile in full if tile in owned}
 
 
 def house_packs(program: KernelGraph, overlaid: OverlayProgram, near_bytes: int) -> OverlayProgram:

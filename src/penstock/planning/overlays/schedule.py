@@ -42,6 +42,7 @@ class Schedule:
     """Tiles in order, and slots with the times of their copies.
 
     Attributes:
+        parted: what it is a schedule of.
         tiles: in order of execution.
         slots: in order of first use.
         packs: constants of tiles, one after the other.
@@ -52,7 +53,7 @@ class Schedule:
 
     def __init__(self, program: KernelGraph, parted: Partition, space: Space) -> None:
         self._program = program
-        self._parted = parted
+        self.parted = parted
         self._space = space
         self.tiles: list[DraftTile] = []
         self.slots: list[Slot] = []
@@ -161,7 +162,7 @@ class Schedule:
         slot.last = now
         call = self._program.calls[draft.step]
         parts_left = iter(pack.parts)
-        for position in sorted(self._parted.calls[draft.step].copied):
+        for position in sorted(self.parted.calls[draft.step].copied):
             if isinstance(call.arguments[position], ConstantArgument):
                 draft.slots[position] = slot, next(parts_left).offset_bytes
 
