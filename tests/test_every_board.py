@@ -6,6 +6,7 @@ import pytest
 
 from penstock import api
 from penstock.boards import board_names, load_board
+from penstock.planning.options import PlanOptions
 
 MODEL = Path(__file__).parents[1] / "examples" / "cifar10.tflite"
 WITH_EXTERNAL_MEMORY = [
@@ -22,5 +23,5 @@ def test_the_example_runs_on_every_board(name: str) -> None:
 
 @pytest.mark.parametrize("name", WITH_EXTERNAL_MEMORY)
 def test_the_example_runs_out_of_external_memory(name: str) -> None:
-    options = api.CompileOptions(weights_in="qspi", arena_in="sdram")
+    options = api.CompileOptions(PlanOptions("qspi", "sdram", overlays=False))
     assert api.run(MODEL, board=name, options=options, verify=True).result.verified

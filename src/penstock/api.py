@@ -48,6 +48,7 @@ from penstock.pipeline import (
 from penstock.planning import plan_execution
 from penstock.planning.estimate import estimate_plan
 from penstock.planning.estimate.coefficients import CoreCoefficients, format_coefficients
+from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions
 from penstock.planning.variants import Variant, plan_variant
 from penstock.progress import Progress, silent
 from penstock.report.building import BuildResult, BuiltNetwork, summarize_build
@@ -75,6 +76,7 @@ __all__ = [
     "Inspection",
     "NetworkOptions",
     "OperatorBenchmark",
+    "PlanOptions",
     "ProgramOptions",
     "ProgramResult",
     "RunOutcome",
@@ -310,6 +312,7 @@ def compare(
     inputs: str | Path | Sequence[Array] | None = None,
     seed: int = 0,
     variants: Sequence[Variant] = tuple(Variant),
+    options: PlanOptions = DEFAULT_PLAN_OPTIONS,
     progress: Progress = silent,
 ) -> Comparison:
     """Run one model on a virtual board under several rules of placement.
@@ -322,6 +325,7 @@ def compare(
         inputs: a file (.npy, .npz, image), arrays, or None for random values.
         seed: of the random values.
         variants: the rules to compare, in order.
+        options: of those that leave a choice.
         progress: told what is going on.
 
     Raises:
@@ -339,7 +343,7 @@ def compare(
     for variant in variants:
         progress(f"{variant.value}: planning and compiling", None)
         try:
-            planned = plan_variant(program, target, variant)
+            planned = plan_variant(program, target, variant, options)
         except (CapacityError, UnsupportedError) as error:
             results[variant.value] = VariantResult(None, error.what)
             continue

@@ -33,7 +33,8 @@ from penstock.ir.graph import Graph
 from penstock.ir.tensor import Array, Tensor
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
-from penstock.planning import ExecutionPlan, plan_execution, validate_plan
+from penstock.planning import ExecutionPlan, plan_model, validate_plan
+from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions
 from penstock.planning.variants import PlannedVariant
 from penstock.progress import Progress
 from penstock.report.results import RunResult
@@ -66,13 +67,11 @@ class CompileOptions:
     """Choices of a compile.
 
     Attributes:
-        weights_in: memory region for the weights; None chooses.
-        arena_in: memory region for the arena; None chooses.
+        planning: those of the plan.
         check: run the generated C on this computer against the interpreter.
     """
 
-    weights_in: str | None = None
-    arena_in: str | None = None
+    planning: PlanOptions = DEFAULT_PLAN_OPTIONS
     check: bool = True
 
 
@@ -112,19 +111,18 @@ def lower(
     Raises:
         PenstockError: unknown board, unreadable or unsupported model, or not enough memory.
     """
-    if board == HOST and (options.weights_in or options.arena_in):
+    wishes = options.planning
+    if board == HOST and (wishes.weights_in or wishes.arena_in or wishes.reserve):
         raise InputError(
             "the board host has no memory regions to choose from",
-            help="leave out --weights-in and --arena-in, or choose a board",
+            help="leave out --weights-in, --arena-in and --reserve, or choose a board",
         )
     target = None if board == HOST else load_board(board, others=(HOST,))
     named = model_name or model.name
     original = load_named(model, named)
     program = select_kernels(run_passes(original))
-    plan = plan_execution(program, target, weights_in=options.weights_in, arena_in=options.arena_in)
-    manifest = ProjectManifest(
-        original.name, named, plan.board, options.weights_in, options.arena_in
-    )
+    plan = plan_model(program, target, wishes)
+    manifest = ProjectManifest(original.name, named, plan.board, wishes)
     lowered = lower_plan(original, plan, target, manifest, model.read_bytes())
     if not board.endswith(BOARD_SUFFIX):
         return lowered
@@ -208,12 +206,12 @@ def _open_folder(model: Path, board: str | None, options: CompileOptions) -> Low
             f"{str(model)!r} was compiled for {manifest.board}, not for {board}",
             help=f"leave out --board, or compile the model for {board}",
         )
-    if options.weights_in or options.arena_in:
+    if options.planning != DEFAULT_PLAN_OPTIONS:
         raise InputError(
-            f"project {str(model)!r} has its memory regions already",
-            help="compile the model again with --weights-in and --arena-in",
+            f"project {str(model)!r} has its plan and memory regions already",
+            help="compile the model again with --weights-in, --arena-in and what else you ask for",
         )
-    placed = CompileOptions(manifest.weights_in, manifest.arena_in)
+    placed = CompileOptions(manifest.planning)
     described = model / board_path(manifest.board)
     target = str(described) if described.is_file() else manifest.board
     lowered = name_firmware(
@@ -395,7 +393,7 @@ def run_variant(
         VerificationError: an output differs.
     """
     plan, board = planned.plan, planned.board
-    manifest = ProjectManifest(original.name, model.name, plan.board, None, None)
+    manifest = ProjectManifest(original.name, model.name, plan.board)
     lowered = lower_plan(original, plan, board, manifest, model.read_bytes())
     with ExitStack() as stack:
         opened = open_board(lowered, board, write_temporarily(lowered, stack), stack)

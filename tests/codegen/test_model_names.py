@@ -64,7 +64,7 @@ def test_firmware_of_such_a_model_links(tmp_path: Path, file_name: str) -> None:
     board = load_board("stm32f746g-disco")
     name = identifier(file_name)
     graph = dataclasses.replace(recurrent(), name=name)
-    manifest = ProjectManifest(name, f"{file_name}.tflite", board.name, None, None)
+    manifest = ProjectManifest(name, f"{file_name}.tflite", board.name)
     plan = plan_execution(select_kernels(graph), board)
     files = emit_complete_project(plan, board, manifest, b"")
     for relative, content in files.items():

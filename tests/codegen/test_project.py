@@ -134,7 +134,7 @@ def test_the_readme_says_what_the_firmware_is() -> None:
 def test_a_board_without_start_up_code_is_refused() -> None:
     board = dataclasses.replace(load_board("stm32f746g-disco"), port="none")
     plan = plan_execution(select_kernels(classifier()), board)
-    manifest = ProjectManifest("tiny", "tiny.tflite", board.name, None, None)
+    manifest = ProjectManifest("tiny", "tiny.tflite", board.name)
     with pytest.raises(InputError, match="has the port 'none'; the ports are cortex_m"):
         emit_complete_project(plan, board, manifest, b"")
 

@@ -16,12 +16,13 @@ from penstock.codegen.project_files import (
     write_project,
 )
 from penstock.errors import InputError
+from penstock.planning.options import PlanOptions
 
 FILES = {"net.c": b"int x;\n", "kernels/a.c": b"int y;\n"}
 
 
 def manifest(name: str = "net") -> bytes:
-    return ProjectManifest(name, "net.tflite", "host", None, None).to_json().encode()
+    return ProjectManifest(name, "net.tflite", "host").to_json().encode()
 
 
 def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -115,7 +116,13 @@ def test_a_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_manifest_survives_the_disk(tmp_path: Path) -> None:
-    written = ProjectManifest("net", "a b.tflite", "host", "flash", None, "0123" * 16)
+    written = ProjectManifest(
+        "net",
+        "a b.tflite",
+        "host",
+        PlanOptions(weights_in="flash", reserve=(("a", 7),)),
+        "0123" * 16,
+    )
     (tmp_path / MANIFEST).write_text(written.to_json())
     assert read_manifest(tmp_path) == written
 
@@ -129,7 +136,15 @@ def test_a_manifest_survives_the_disk(tmp_path: Path) -> None:
         ('{"schema": "penstock.project/1"}', "compile the model again"),
         ('{"schema": "penstock.project/2"}', "is damaged"),
         (manifest().decode().replace('"net"', "7"), "is damaged: name is 7, not a text"),
-        (manifest().decode().replace("null", "[1]"), r"is damaged: weights_in is \[1\], not a"),
+        (
+            manifest().decode().replace('weights_in": null', 'weights_in": [1]'),
+            r"is damaged: weights_in is \[1\], not a text",
+        ),
+        (manifest().decode().replace("true", "1"), "is damaged: overlays is 1, not true or false"),
+        (
+            manifest().decode().replace('reserve": {}', 'reserve": {"a": "1"}'),
+            "is damaged: reserve is {'a': '1'}, not bytes by memory region",
+        ),
     ],
 )
 def test_a_damaged_manifest_is_explained(tmp_path: Path, text: str, message: str) -> None:
@@ -141,12 +156,14 @@ def test_a_damaged_manifest_is_explained(tmp_path: Path, text: str, message: str
 def test_firmware_is_known_by_its_bytes(tmp_path: Path) -> None:
     elf = tmp_path / "net.elf"
     elf.write_bytes(b"linked by us")
-    ours = ProjectManifest("net", "net.tflite", "b", None, None, digest_firmware(b"linked by us"))
+    ours = ProjectManifest(
+        "net", "net.tflite", "b", firmware_sha256=digest_firmware(b"linked by us")
+    )
     check_firmware(elf, ours)
     elf.write_bytes(b"linked by ut")
     with pytest.raises(InputError, match=r"is [0-9a-f]{12}…, penstock\.json says [0-9a-f]{12}…"):
         check_firmware(elf, ours)
-    unchecked = ProjectManifest("net", "net.tflite", "b", None, None)
+    unchecked = ProjectManifest("net", "net.tflite", "b")
     with pytest.raises(InputError, match=r"penstock\.json says none\n  help: compile"):
         check_firmware(elf, unchecked)
     with pytest.raises(InputError, match="cannot be read: it is a folder"):

@@ -32,7 +32,7 @@ COMMAND = [sys.executable, "-m", "penstock", "compile", "--board", BOARD.name, "
 def _build(family: str, folder: Path) -> tuple[bytes, bytes]:
     """Build firmware and shared library of a project in ``folder``; return their bytes."""
     plan = plan_execution(select_kernels(classifier()), BOARD)
-    manifest = ProjectManifest("tiny", "tiny.tflite", BOARD.name, None, None)
+    manifest = ProjectManifest("tiny", "tiny.tflite", BOARD.name)
     for relative, content in emit_complete_project(plan, BOARD, manifest, b"").items():
         (folder / relative).parent.mkdir(parents=True, exist_ok=True)
         (folder / relative).write_bytes(content)

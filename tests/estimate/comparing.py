@@ -17,6 +17,7 @@ from penstock.pipeline import CompileOptions
 from penstock.planning.estimate import Homes, estimate_plan
 from penstock.planning.estimate.accuracy import ANY, Accuracy, load_accuracy
 from penstock.planning.estimate.coefficients import load_coefficients
+from penstock.planning.options import PlanOptions
 from penstock.simulate.simulation import run_inference
 from penstock.toolchain import find_target_compiler
 
@@ -59,7 +60,7 @@ class Comparison:
 
 def compare(job: Job, folder: Path) -> Comparison | None:
     """Estimate and simulate; None for what does not fit the board or the emulator."""
-    options = CompileOptions(weights_in=job.weights_in, arena_in=job.arena_in)
+    options = CompileOptions(PlanOptions(job.weights_in, job.arena_in, overlays=False))
     try:
         lowered = pipeline.lower(folder / job.model, job.board, options)
     except CapacityError:

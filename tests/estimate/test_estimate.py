@@ -13,6 +13,7 @@ from penstock.passes import run_passes
 from penstock.planning import plan_execution
 from penstock.planning.estimate import Estimate, estimate_plan
 from penstock.planning.estimate.coefficients import load_coefficients
+from penstock.planning.options import PlanOptions
 from tests.estimate.comparing import ERROR_WORST
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
@@ -57,7 +58,7 @@ def test_the_host_has_no_time() -> None:
 @pytest.mark.parametrize("placement", PLACEMENTS)
 def test_the_example_is_estimated_in_each_memory(placement: tuple[str, str]) -> None:
     weights_in, arena_in = placement
-    options = api.CompileOptions(weights_in=weights_in, arena_in=arena_in)
+    options = api.CompileOptions(PlanOptions(weights_in, arena_in, overlays=False))
     time = api.run(EXAMPLE, board="stm32f746g-disco", options=options).result.time
     assert time is not None
     found = estimate("stm32f746g-disco", weights_in, arena_in)

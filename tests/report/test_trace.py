@@ -11,6 +11,7 @@ import pytest
 from penstock import api
 from penstock.boards import Board, load_board
 from penstock.cli.entry import run_command_line
+from penstock.planning.options import PlanOptions
 from penstock.report.energy import Energy
 from penstock.report.results import OperatorResult, RunResult, Truth
 from penstock.report.trace import render_trace, trace_document
@@ -49,7 +50,7 @@ def closed_slices(events: list[Event]) -> list[tuple[Event, float, int]]:
 
 @pytest.fixture(scope="module")
 def outcome() -> api.RunOutcome:
-    options = api.CompileOptions(weights_in="qspi", arena_in="sdram", check=False)
+    options = api.CompileOptions(PlanOptions("qspi", "sdram", overlays=False), check=False)
     return api.run(MODEL, board=BOARD, options=options)
 
 
@@ -94,7 +95,7 @@ def test_the_area_under_a_memorys_rate_is_its_bytes(outcome: api.RunOutcome) -> 
 def test_the_same_run_gives_the_same_trace(outcome: api.RunOutcome, tmp_path: Path) -> None:
     file = tmp_path / "t.json"
     arguments = ["run", str(MODEL), "--board", BOARD, "--trace", str(file)]
-    placement = ["--weights-in", "qspi", "--arena-in", "sdram"]
+    placement = ["--weights-in", "qspi", "--arena-in", "sdram", "--no-overlays"]
     assert run_command_line([*arguments, *placement]) == 0
     assert outcome.trace is not None
     assert file.read_text() == render_trace(outcome.trace)

@@ -77,7 +77,7 @@ def run_network(graph: Graph, plan: ExecutionPlan, board: Board) -> Simulation:
     Raises:
         PenstockError: it does not fit, or a tool is missing.
     """
-    manifest = ProjectManifest(graph.name, graph.name, plan.board, None, None)
+    manifest = ProjectManifest(graph.name, graph.name, plan.board)
     lowered = lower_plan(graph, plan, board, manifest, b"")
     with ExitStack() as stack:
         opened = open_board(lowered, board, write_temporarily(lowered, stack), stack)

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
-from penstock.cli.options import board_option, input_option, json_option, seed_option
+from penstock.cli.options import board_option, input_option, json_option, plan_options, seed_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,
@@ -41,6 +41,7 @@ _MEANINGS = {
     type=click.Choice([variant.value for variant in api.Variant]),
     help="Compare only this one; give it several times for more than one.",
 )
+@plan_options
 @json_option
 def compare_command(
     model: Path,
@@ -48,6 +49,7 @@ def compare_command(
     input_path: Path | None,
     seed: int,
     variants: tuple[str, ...],
+    plan: api.PlanOptions,
     json_path: Path | None,
 ) -> None:
     """Run a model on a virtual board under several rules of placement.
@@ -66,6 +68,7 @@ def compare_command(
             inputs=input_path,
             seed=seed,
             variants=[v for v in api.Variant if not variants or v.value in variants],
+            options=plan,
             progress=progress,
         )
     write_json(result.to_json(), json_path)

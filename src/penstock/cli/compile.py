@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
-from penstock.cli.options import json_option
+from penstock.cli.options import json_option, plan_options
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,
@@ -36,8 +36,7 @@ from penstock.units import format_bytes, format_count
     metavar="DIR",
     help="Folder to create; an earlier Penstock project there is replaced.",
 )
-@click.option("--weights-in", metavar="MEMORY", help="Memory for the weights (default: chosen).")
-@click.option("--arena-in", metavar="MEMORY", help="Memory for the activations (default: chosen).")
+@plan_options
 @click.option(
     "--check/--no-check",
     default=True,
@@ -50,8 +49,7 @@ def compile_command(
     model: Path,
     board: str,
     output: Path,
-    weights_in: str | None,
-    arena_in: str | None,
+    plan: api.PlanOptions,
     check: bool,
     json_path: Path | None,
 ) -> None:
@@ -64,7 +62,7 @@ def compile_command(
         {"the model": model, "the board": board_file(board), "the output folder": output},
         {"--json": json_path},
     )
-    options = api.CompileOptions(weights_in=weights_in, arena_in=arena_in, check=check)
+    options = api.CompileOptions(plan, check=check)
     with progress_bar() as progress:
         result = api.compile(model, board=board, output=output, options=options, progress=progress)
     write_json(result.to_json(), json_path)

@@ -1,16 +1,20 @@
 """Options that several verbs have, and that mean the same in each."""
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import fields
+from typing import Any, TypeVar, cast
 
 import click
 
 from penstock.cli.parameters import (
     input_file,
+    parse_reserve,
     parse_seed,
     result_file_or_stdout,
     virtual_board,
 )
+from penstock.planning.options import PlanOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -51,6 +55,51 @@ def seed_option(
         metavar="NUMBER",
         help=meaning,
     )
+
+
+def plan_options(command: Command) -> Command:
+    """Add what may be asked of a plan to a verb; it gets ``plan``, a `PlanOptions`."""
+
+    @functools.wraps(command)
+    def with_plan(*arguments: Any, **values: Any) -> Any:
+        names = [field.name for field in fields(PlanOptions)]
+        plan = PlanOptions(**{name: values.pop(name) for name in names})
+        return command(*arguments, plan=plan, **values)
+
+    for option in reversed(_PLAN_OPTIONS):
+        with_plan = option(with_plan)
+    return cast("Command", with_plan)
+
+
+_PLAN_OPTIONS = (
+    click.option("--weights-in", metavar="MEMORY", help="Memory for the weights."),
+    click.option("--arena-in", metavar="MEMORY", help="Memory that kernels work in."),
+    click.option(
+        "--reserve",
+        multiple=True,
+        callback=parse_reserve,
+        metavar="MEMORY=BYTES",
+        help="Leave so much of a memory to the application; 64K and 1M are understood.",
+    ),
+    click.option(
+        "--overlays/--no-overlays",
+        default=True,
+        show_default=True,
+        help="Let DMA bring what kernels work on, tile by tile, while the core computes.",
+    ),
+    click.option(
+        "--prefetch/--no-prefetch",
+        default=True,
+        show_default=True,
+        help="Start each copy a tile early.",
+    ),
+    click.option(
+        "--tight/--no-tight",
+        default=True,
+        show_default=True,
+        help="Keep what is read most in memory tightly coupled to the core.",
+    ),
+)
 
 
 def json_option(command: Command) -> Command:

@@ -5,6 +5,7 @@ nothing was, and returns it as what the verb works with.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -210,6 +211,30 @@ def parse_seed(_context: click.Context, parameter: click.Parameter, value: str) 
             help="the same seed gives the same random values",
         )
     return int(value)
+
+
+_RESERVE = re.compile(r"([^=]+)=([0-9]+)([KM]?)")
+_MULTIPLES = {"": 1, "K": 1024, "M": 1024 * 1024}
+
+
+def parse_reserve(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, int], ...]:
+    """Take ``MEMORY=BYTES`` several times.
+
+    Raises:
+        InputError: it is something else.
+    """
+    found = []
+    for value in values:
+        match = _RESERVE.fullmatch(value)
+        if match is None:
+            raise InputError(
+                f"--reserve is {value!r}, not MEMORY=BYTES",
+                help="for example --reserve sram1=32K; `penstock boards NAME` lists the memories",
+            )
+        found.append((match[1], int(match[2]) * _MULTIPLES[match[3]]))
+    return tuple(found)
 
 
 def option_name(parameter: click.Parameter | None) -> str:

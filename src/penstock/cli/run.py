@@ -8,7 +8,7 @@ from rich.markup import escape
 from penstock import api
 from penstock.cli.console import progress_bar, stderr, write_file, write_json
 from penstock.cli.labels import fit_labels, read_labels
-from penstock.cli.options import input_option, json_option, seed_option
+from penstock.cli.options import input_option, json_option, plan_options, seed_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,
@@ -51,12 +51,7 @@ from penstock.report.trace import render_trace
 @click.option(
     "--verify", is_flag=True, help="Compare every operator's output with the interpreter's."
 )
-@click.option(
-    "--weights-in", metavar="MEMORY", help="Memory for the weights of a MODEL (default: chosen)."
-)
-@click.option(
-    "--arena-in", metavar="MEMORY", help="Memory for the activations of a MODEL (default: chosen)."
-)
+@plan_options
 @click.option(
     "--trace",
     "trace_path",
@@ -73,8 +68,7 @@ def run(
     labels_path: Path | None,
     seed: int,
     verify: bool,
-    weights_in: str | None,
-    arena_in: str | None,
+    plan: api.PlanOptions,
     trace_path: Path | None,
     json_path: Path | None,
 ) -> None:
@@ -96,7 +90,7 @@ def run(
     if trace_path is not None and board == HOST:
         raise _no_trace(board)
     labels = None if labels_path is None else read_labels(labels_path)
-    options = api.CompileOptions(weights_in=weights_in, arena_in=arena_in, check=False)
+    options = api.CompileOptions(plan, check=False)
     with progress_bar() as progress:
         outcome = api.run(
             model,

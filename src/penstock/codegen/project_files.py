@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from penstock.errors import InputError, os_reason
+from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, parse_plan_options
 
 MANIFEST = "penstock.json"
 MODEL_COPY = "model.tflite"
 FILE_LIST = "penstock-files.txt"
 _SCHEMA = "penstock.project/2"
-_OPTIONAL = ("weights_in", "arena_in", "firmware_sha256")
+_OPTIONAL = ("firmware_sha256",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +27,20 @@ class ProjectManifest:
         name: the model's C identifier.
         model: file name of the model that was compiled; its copy is ``model.tflite``.
         board: board compiled for, or ``host``.
-        weights_in: region asked for, or None.
-        arena_in: region asked for, or None.
+        planning: what was asked of the plan.
         firmware_sha256: digest of the linked firmware; None where none was linked.
     """
 
     name: str
     model: str
     board: str
-    weights_in: str | None
-    arena_in: str | None
+    planning: PlanOptions = DEFAULT_PLAN_OPTIONS
     firmware_sha256: str | None = None
 
     def to_json(self) -> str:
         """Return the text of ``penstock.json``."""
         document = {"schema": _SCHEMA, **{key: getattr(self, key) for key in self.__slots__}}
+        document["planning"] = self.planning.to_json()
         return json.dumps(document, indent=2) + "\n"
 
 
@@ -58,7 +58,11 @@ def read_manifest(directory: Path) -> ProjectManifest:
                 f"{str(path)!r} has schema {document['schema']!r}, not {_SCHEMA!r}",
                 help="it is of another version of Penstock: compile the model again",
             )
-        return ProjectManifest(**{key: _text(document, key) for key in ProjectManifest.__slots__})
+        texts = [key for key in ProjectManifest.__slots__ if key != "planning"]
+        return ProjectManifest(
+            **{key: _text(document, key) for key in texts},
+            planning=parse_plan_options(document["planning"]),
+        )
     except FileNotFoundError:
         raise InputError(
             f"{str(directory)!r} is not a Penstock project: it has no {MANIFEST}",

@@ -1,6 +1,7 @@
 """Planning: where every byte of a kernel program lives, and for how long."""
 
 from penstock.planning.execution_plan import ALIGNMENT_BYTES, Arena, ExecutionPlan, Placement
+from penstock.planning.overlaid import plan_model
 from penstock.planning.plan import plan_arena, plan_execution
 from penstock.planning.text import format_plan
 from penstock.planning.validate import validate_plan
@@ -13,5 +14,6 @@ __all__ = [
     "format_plan",
     "plan_arena",
     "plan_execution",
+    "plan_model",
     "validate_plan",
 ]

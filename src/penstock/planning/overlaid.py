@@ -6,9 +6,10 @@ from penstock.boards.board import Board, MemoryKind, MemoryRegion
 from penstock.boards.copying import dma_controller, driver_channels
 from penstock.boards.paths import is_tightly_coupled
 from penstock.boards.timing import DmaController
-from penstock.errors import CapacityError, UnsupportedError
+from penstock.errors import CapacityError, InputError, UnsupportedError
 from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning.execution_plan import ALIGNMENT_BYTES, ExecutionPlan, Placement
+from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, reserve_memory
 from penstock.planning.overlays.partition import Space
 from penstock.planning.overlays.plan import house_packs, overlay
 from penstock.planning.overlays.program import Block, OverlayProgram
@@ -18,7 +19,7 @@ from penstock.planning.placement import (
     STACK_BYTES,
     place_stack,
 )
-from penstock.planning.plan import plan_state
+from penstock.planning.plan import plan_execution, plan_state
 from penstock.units import format_bytes
 
 _CORE_CHANNELS = 8
@@ -37,6 +38,7 @@ class _Memories:
         flash: inside the microcontroller.
         ram: the largest outside that can be written; None for none.
         serial: the largest flash outside; None for none.
+        weights: where the user wants the weights; None leaves that to the plan.
     """
 
     fast: MemoryRegion
@@ -44,37 +46,70 @@ class _Memories:
     flash: MemoryRegion
     ram: MemoryRegion | None
     serial: MemoryRegion | None
+    weights: MemoryRegion | None
 
 
-def plan_overlaid(program: KernelGraph, board: Board) -> ExecutionPlan:
+def plan_model(
+    program: KernelGraph, board: Board | None, options: PlanOptions = DEFAULT_PLAN_OPTIONS
+) -> ExecutionPlan:
+    """Return a plan as a user asks for it.
+
+    Args:
+        program: kernel calls in execution order.
+        board: None plans for the host, which has no regions and no overlays.
+        options: where things go, what stays free, and whether there are overlays. Where these need
+            more memory than there is, but a plan without them does not, that is what is returned.
+
+    Raises:
+        CapacityError: something does not fit the board.
+        InputError: a region asked for does not exist or cannot hold such data.
+    """
+    if board is None:
+        return plan_execution(program, None)
+    less = reserve_memory(board, options)
+    if not options.overlays or not program.calls:
+        return _plan_whole(program, less, options)
+    try:
+        return plan_overlaid(program, less, options)
+    except (CapacityError, UnsupportedError) as error:
+        try:
+            return _plan_whole(program, less, options)
+        except CapacityError:
+            raise error from None
+
+
+def _plan_whole(program: KernelGraph, board: Board, options: PlanOptions) -> ExecutionPlan:
+    return plan_execution(program, board, weights_in=options.weights_in, arena_in=options.arena_in)
+
+
+def plan_overlaid(
+    program: KernelGraph, board: Board, options: PlanOptions = DEFAULT_PLAN_OPTIONS
+) -> ExecutionPlan:
     """Return a plan in which DMA brings constants, and tensors that do not fit, tile by tile.
 
     Args:
         program: kernel calls in execution order.
         board: whose memories there are.
+        options: where things go, and which tricks are used.
 
     Raises:
         CapacityError: something does not fit, however finely it is parted.
+        InputError: a region asked for does not exist or cannot hold such data.
         UnsupportedError: a DMA controller does not reach internal memory.
     """
     controller = dma_controller(board)
-    memories = _memories(board, controller)
+    memories = _memories(board, controller, options)
     stack = place_stack(board, STACK_BYTES)
     state, state_bytes = plan_state(program)
-    capacity = memories.fast.size_bytes - state_bytes
-    capacity -= STACK_BYTES if stack == memories.fast.name else 0
-    tight = 0 if memories.tight is None else memories.tight.size_bytes
-    tight -= STACK_BYTES if memories.tight is not None and stack == memories.tight.name else 0
-    line_bytes = 0 if board.data_cache is None else board.data_cache.line_bytes
     channels = _CORE_CHANNELS
     if controller is not None:
         channels = len(controller.interrupts[driver_channels(controller)])
-    alignment = max(line_bytes, ALIGNMENT_BYTES)
-    space = Space(memories.fast.name, capacity, alignment, channels, tight)
+    space = _space(board, memories, stack, state_bytes, channels, options)
     overlaid = overlay(program, space)
-    housed = house_packs(
-        program, overlaid.program, _flash_bytes(program, overlaid.program, memories)
-    )
+    near_bytes = _flash_bytes(program, overlaid.program, memories)
+    if options.weights_in not in (None, memories.flash.name):
+        near_bytes = 0
+    housed = house_packs(program, overlaid.program, near_bytes)
     placement = _place(housed, memories, stack, board)
     return ExecutionPlan(
         program=program,
@@ -87,14 +122,52 @@ def plan_overlaid(program: KernelGraph, board: Board) -> ExecutionPlan:
     )
 
 
-def _memories(board: Board, controller: DmaController | None) -> _Memories:
+def _space(
+    board: Board,
+    memories: _Memories,
+    stack: str,
+    state_bytes: int,
+    channels: int,
+    options: PlanOptions,
+) -> Space:
+    def room(region: MemoryRegion | None) -> int:
+        if region is None:
+            return 0
+        return region.size_bytes - (STACK_BYTES if stack == region.name else 0)
+
+    line_bytes = 0 if board.data_cache is None else board.data_cache.line_bytes
+    return Space(
+        name=memories.fast.name,
+        capacity_bytes=room(memories.fast) - state_bytes,
+        alignment_bytes=max(line_bytes, ALIGNMENT_BYTES),
+        channel_count=channels,
+        tight_bytes=room(memories.tight) if options.tight else 0,
+        prefetches=options.prefetch,
+    )
+
+
+def _memories(board: Board, controller: DmaController | None, options: PlanOptions) -> _Memories:
     reached = [r for r in board.regions if controller is None or r.name in controller.reaches]
 
     def largest(*kinds: MemoryKind, external: bool) -> MemoryRegion | None:
         found = [r for r in reached if r.kind in kinds and r.is_external is external]
         return max(found, key=lambda region: region.size_bytes, default=None)
 
-    fast = largest(MemoryKind.SRAM, MemoryKind.TCM_DATA, external=False)
+    def wished(name: str | None, what: str, *, writes: bool) -> MemoryRegion | None:
+        if name is None:
+            return None
+        fit = [r for r in reached if r.is_writable or not writes]
+        found = [region for region in fit if region.name == name]
+        if not found:
+            raise InputError(
+                f"board {board.name!r} has no memory region {name!r} for the {what} that its DMA "
+                "controller reaches",
+                help=f"choose one of: {', '.join(region.name for region in fit)}",
+            )
+        return found[0]
+
+    fast = wished(options.arena_in, "arena", writes=True)
+    fast = fast or largest(MemoryKind.SRAM, MemoryKind.TCM_DATA, external=False)
     flash = largest(MemoryKind.FLASH, external=False)
     if fast is None or flash is None:
         raise UnsupportedError(
@@ -102,9 +175,10 @@ def _memories(board: Board, controller: DmaController | None) -> _Memories:
             + ("RAM" if fast is None else "flash")
         )
     ram = largest(MemoryKind.SDRAM, MemoryKind.SRAM, external=True)
-    tight = largest(MemoryKind.TCM_DATA, external=False)
-    tight = None if tight is fast else tight
-    return _Memories(fast, tight, flash, ram, largest(MemoryKind.QSPI_FLASH, external=True))
+    serial = largest(MemoryKind.QSPI_FLASH, external=True)
+    tight = largest(MemoryKind.TCM_DATA, external=False) if options.arena_in is None else None
+    weights = wished(options.weights_in, "weights", writes=False)
+    return _Memories(fast, None if tight is fast else tight, flash, ram, serial, weights)
 
 
 def _flash_bytes(program: KernelGraph, overlaid: OverlayProgram, memories: _Memories) -> int:
@@ -134,11 +208,25 @@ def _place(overlaid: OverlayProgram, memories: _Memories, stack: str, board: Boa
     packs = overlaid.packs_bytes(Block.FAR_PACKS)
     if not packs:
         return placement
-    if memories.serial is None or memories.serial.size_bytes < packs:
-        raise _lacks("weights", packs, "flash", memories.serial, board)
-    if memories.ram is None or ram_left < packs:
+    return _place_far_packs(packs, ram_left, placement, memories, board)
+
+
+def _place_far_packs(
+    size_bytes: int, ram_left: int, placement: Placement, memories: _Memories, board: Board
+) -> Placement:
+    """Return the home of packs that are not in flash: where asked for, or in RAM, or in serial."""
+    home = memories.weights
+    if home is not None and home.is_external and not home.is_writable:
+        if home.size_bytes < size_bytes:
+            raise _lacks("weights", size_bytes, "flash", home, board)
+        return replace(placement, far_weights=home.name)
+    if memories.serial is None or memories.serial.size_bytes < size_bytes:
+        raise _lacks("weights", size_bytes, "flash", memories.serial, board)
+    if home is None:
+        home = memories.ram if ram_left >= size_bytes else None
+    if home is None:
         return replace(placement, far_weights=memories.serial.name)
-    return replace(placement, far_weights=memories.ram.name, far_weights_image=memories.serial.name)
+    return replace(placement, far_weights=home.name, far_weights_image=memories.serial.name)
 
 
 def _cached_blocks(placement: Placement, board: Board) -> frozenset[Block]:

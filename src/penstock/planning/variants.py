@@ -9,6 +9,7 @@ from penstock.boards.ideal import RAM, ideal_board
 from penstock.errors import CapacityError, UnsupportedError
 from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning.execution_plan import ExecutionPlan
+from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, reserve_memory
 from penstock.planning.overlaid import plan_overlaid
 from penstock.planning.plan import plan_execution
 
@@ -36,28 +37,34 @@ class PlannedVariant:
     board: Board
 
 
-def plan_variant(program: KernelGraph, board: Board, variant: Variant) -> PlannedVariant:
+def plan_variant(
+    program: KernelGraph,
+    board: Board,
+    variant: Variant,
+    options: PlanOptions = DEFAULT_PLAN_OPTIONS,
+) -> PlannedVariant:
     """Plan a program under one rule.
 
     Args:
         program: kernel calls in execution order.
         board: the real one.
         variant: which rule.
+        options: of *placement* and *overlays*; the others leave no choice but what stays free.
 
     Raises:
         CapacityError: the rule leaves too little memory.
         UnsupportedError: the board has no memory of the kind that the rule asks for.
     """
-    return _PLANNERS[variant](program, board)
+    return _PLANNERS[variant](program, reserve_memory(board, options), options)
 
 
-def _internal(program: KernelGraph, board: Board) -> PlannedVariant:
+def _internal(program: KernelGraph, board: Board, _: PlanOptions) -> PlannedVariant:
     inside = tuple(region for region in board.regions if not region.is_external)
     plan = plan_execution(program, replace(board, regions=inside))
     return PlannedVariant(plan, board)
 
 
-def _external(program: KernelGraph, board: Board) -> PlannedVariant:
+def _external(program: KernelGraph, board: Board, _: PlanOptions) -> PlannedVariant:
     """Weights lie beside the arena if both fit there and the image fits in flash."""
     arena = _largest(board, lambda region: region.is_writable)
     if arena is None:
@@ -77,21 +84,22 @@ def _largest(board: Board, is_fit: Callable[[MemoryRegion], bool]) -> MemoryRegi
     return max(fit, key=lambda region: region.size_bytes, default=None)
 
 
-def _placement(program: KernelGraph, board: Board) -> PlannedVariant:
-    return PlannedVariant(plan_execution(program, board), board)
+def _placement(program: KernelGraph, board: Board, options: PlanOptions) -> PlannedVariant:
+    homes = {"weights_in": options.weights_in, "arena_in": options.arena_in}
+    return PlannedVariant(plan_execution(program, board, **homes), board)
 
 
-def _overlays(program: KernelGraph, board: Board) -> PlannedVariant:
-    return PlannedVariant(plan_overlaid(program, board), board)
+def _overlays(program: KernelGraph, board: Board, options: PlanOptions) -> PlannedVariant:
+    return PlannedVariant(plan_overlaid(program, board, options), board)
 
 
-def _ideal(program: KernelGraph, board: Board) -> PlannedVariant:
+def _ideal(program: KernelGraph, board: Board, _: PlanOptions) -> PlannedVariant:
     """Weights lie beside the arena: loads of a Cortex-M4 overlap within one memory only."""
     ideal = ideal_board(board)
     return PlannedVariant(plan_execution(program, ideal, weights_in=RAM, arena_in=RAM), ideal)
 
 
-_PLANNERS: Mapping[Variant, Callable[[KernelGraph, Board], PlannedVariant]] = {
+_PLANNERS: Mapping[Variant, Callable[[KernelGraph, Board, PlanOptions], PlannedVariant]] = {
     Variant.INTERNAL: _internal,
     Variant.EXTERNAL: _external,
     Variant.PLACEMENT: _placement,

@@ -34,6 +34,7 @@ class Space:
         capacity_bytes: what slots and resident tensors may take.
         alignment_bytes: of a slot, so that no cache line is shared.
         channel_count: copies that may run at once.
+        prefetches: whether copies start a tile early.
         tight_bytes: room in memory that is tightly coupled to the core, besides; 0 for none.
     """
 
@@ -42,6 +43,7 @@ class Space:
     alignment_bytes: int
     channel_count: int
     tight_bytes: int = 0
+    prefetches: bool = True
 
     def align(self, size_bytes: int) -> int:
         """Return the size rounded up to whole slots."""

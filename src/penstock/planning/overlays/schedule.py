@@ -55,6 +55,7 @@ class Schedule:
         self._program = program
         self.parted = parted
         self._space = space
+        self._early = int(space.prefetches)
         self.tiles: list[DraftTile] = []
         self.slots: list[Slot] = []
         self.packs: list[Pack] = []
@@ -177,7 +178,7 @@ class Schedule:
         stores = [slot for slot in self.slots if not slot.is_load]
         recent = 0
         for slot in (slot for slot in self.slots if slot.is_load):
-            slot.start = max(slot.first - 1, 0)
+            slot.start = max(slot.first - self._early, 0)
             if slot.home.block is not Block.FAR:
                 continue
             while recent < len(stores) and stores[recent].end <= slot.start:
