@@ -93,6 +93,14 @@ def row_count(call: KernelCall) -> int:
     return fields["output_height"]
 
 
+def run_positions(call: KernelCall) -> frozenset[int]:
+    """Return the arguments of which each run of elements needs its own; a constant may be one."""
+    if not _run_elements(call):
+        return frozenset()
+    fields = _all_fields(call)
+    return frozenset(n for strides, n in _run_strides(call).items() if _last(fields, strides))
+
+
 def filter_count(call: KernelCall) -> int:
     """Return into how many channels of output a call can be parted; 1 for one that cannot.
 

@@ -12,7 +12,14 @@ from penstock.errors import CapacityError
 from penstock.kernels.kernel_graph import ConstantArgument, KernelCall, KernelGraph, TensorArgument
 from penstock.planning.lifetimes import Buffer, plan_buffers
 from penstock.planning.overlaps import stretches
-from penstock.planning.tiles import Tile, filter_count, row_count, tile_part, tile_whole
+from penstock.planning.tiles import (
+    Tile,
+    filter_count,
+    row_count,
+    run_positions,
+    tile_part,
+    tile_whole,
+)
 from penstock.units import format_bytes
 
 PACK_BYTES = 16 * 1024
@@ -159,7 +166,9 @@ def _evicted(
     ]
     if not candidates:
         call = program.calls[step]
-        need = _smallest_bytes(program, call, frozenset(), space)
+        names = frozenset(name for index in far for name in buffers[index].tensors)
+        need = int(_smallest_bytes(program, call, names, space) / _CROWDED_SHARE)
+        need += space.capacity_bytes - _free_bytes(program, space, buffers, far)[step]
         raise CapacityError(
             f"step {step} ({call.kernel.name}) needs {need} B ({format_bytes(need)}) of fast "
             f"memory for its smallest tile, and {space.name} offers {space.capacity_bytes} B",
@@ -271,10 +280,12 @@ def _copied(call: KernelCall, far: frozenset[str]) -> frozenset[int]:
 
 
 def _constants(call: KernelCall) -> tuple[int, ...]:
+    """Return the constants that packs hold: those of which each row needs the same."""
+    own = run_positions(call)
     return tuple(
         n
         for n, argument in enumerate(call.arguments)
-        if isinstance(argument, ConstantArgument) and argument.constant is not None
+        if isinstance(argument, ConstantArgument) and argument.constant is not None and n not in own
     )
 
 

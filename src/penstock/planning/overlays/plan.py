@@ -59,10 +59,15 @@ def overlay(program: KernelGraph, space: Space) -> Overlaid:
     Raises:
         CapacityError: it cannot be parted finely enough.
     """
-    sizes = []
+    sizes: list[int] = []
     for share in _SHARES:
         less = replace(space, capacity_bytes=int(space.capacity_bytes * share))
-        parted = choose_far(program, less)
+        try:
+            parted = choose_far(program, less)
+        except CapacityError:
+            if sizes:
+                break  # even less memory is too little
+            raise
         schedule = _fit(program, parted, less)
         layout = _lay_out(program, schedule.parted, schedule, space)
         if layout.arena.size_bytes <= space.capacity_bytes:
@@ -199,13 +204,12 @@ def _lay_out(program: KernelGraph, parted: Partition, schedule: Schedule, space:
 
 
 def _in_tiles(buffer: Buffer, first_tile: Sequence[int], space: Space) -> Buffer:
-    segments = tuple(
-        Segment(
-            Lifetime(first_tile[life.lifetime.first_step], first_tile[life.lifetime.end_step]),
-            space.align(life.size_bytes),
-        )
-        for life in buffer.segments
-    )
+    def tiles(life: Lifetime) -> Lifetime:
+        if len(first_tile) == 1:  # no call, no tile: inputs are outputs
+            return life
+        return Lifetime(first_tile[life.first_step], first_tile[life.end_step])
+
+    segments = tuple(Segment(tiles(s.lifetime), space.align(s.size_bytes)) for s in buffer.segments)
     return Buffer(buffer.tensors, segments, buffer.scratch_step)
 
 

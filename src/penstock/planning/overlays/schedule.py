@@ -117,6 +117,8 @@ class Schedule:
             if not isinstance(argument, TensorArgument):
                 continue
             window = whole.windows[position]
+            if not window.size_bytes:
+                continue  # these rows see nothing but padding
             home = Address(Block.FAR, self.far[argument.tensor] + window.offset_bytes)
             slot = self._add_slot(window.size_bytes, home, is_load=not argument.is_written)
             found[position] = slot, window.offset_bytes
