@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from penstock.boards.board import Board, MemoryRegion
+from penstock.boards.board import Board, MemoryKind, MemoryRegion
 from penstock.errors import GraphError
 from penstock.kernels.kernel_graph import ConstantArgument, KernelCall
 from penstock.planning.execution_plan import ALIGNMENT_BYTES, ExecutionPlan, Placement
@@ -18,6 +18,7 @@ from penstock.planning.overlays.program import Block
 from penstock.planning.validate_overlays import validate_overlays
 
 _NOBODY = -1
+_NEVER_CACHED = (MemoryKind.TCM_DATA, MemoryKind.TCM_INSTRUCTION)
 _Span = tuple[int, int]
 
 
@@ -40,11 +41,33 @@ def validate_plan(plan: ExecutionPlan, board: Board | None = None) -> None:
     if plan.overlays is None:
         _ArenaReplay(plan).run()
     else:
-        validate_overlays(plan, plan.overlays)
+        validate_overlays(plan, plan.overlays, _line_bytes(board))
     if plan.arena.lower_bound_bytes > plan.arena.size_bytes:
         raise GraphError("the arena is smaller than the lower bound that it claims")
     if board is not None:
         _check_regions(plan, board)
+        _check_cached(plan, board)
+
+
+def _line_bytes(board: Board | None) -> int:
+    return 1 if board is None or board.data_cache is None else board.data_cache.line_bytes
+
+
+def _check_cached(plan: ExecutionPlan, board: Board) -> None:
+    """The plan knows which blocks the core writes through a data cache."""
+    if plan.overlays is None or plan.placement is None or board.data_cache is None:
+        return
+    homes = {
+        Block.ARENA: plan.placement.arena,
+        Block.FAR: plan.placement.far,
+        Block.FAR_PACKS: plan.placement.far_weights,
+    }
+    for block, name in homes.items():
+        region = None if name is None else board.region(name)
+        is_tight = region is None or region.kind in _NEVER_CACHED
+        is_cached = region is not None and region.is_writable and not is_tight
+        if is_cached is not (block in plan.overlays.cached):
+            raise GraphError(f"the plan is wrong about caching {block.value}, in {name!r}")
 
 
 def _check_addresses(plan: ExecutionPlan) -> None:
@@ -56,6 +79,14 @@ def _check_addresses(plan: ExecutionPlan) -> None:
     }
     for name, offset in plan.state_offset_bytes.items():
         spans[f"state {name!r}"] = (offset, tensors[name].size_bytes, plan.state_bytes)
+    if plan.overlays is not None:
+        blocks = (
+            ("tight", plan.overlays.tight_offset_bytes, plan.overlays.tight_bytes),
+            ("far", plan.overlays.far_offset_bytes, plan.overlays.far_bytes),
+        )
+        for block, offsets, limit in blocks:
+            for name, offset in offsets.items():
+                spans[f"{block} tensor {name!r}"] = (offset, tensors[name].size_bytes, limit)
     for step, offset in plan.arena.scratch_offset_bytes.items():
         size = plan.program.calls[step].scratch_bytes
         spans[f"scratch of step {step}"] = (offset, size, plan.arena.size_bytes)

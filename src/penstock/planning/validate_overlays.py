@@ -4,7 +4,6 @@ This shares no code with the planner. Copies are as bad as they may be: from its
 destination is anything, and what it brings is what its source holds when it is waited for.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from penstock.errors import GraphError
 from penstock.kernels.kernel_graph import (
+    Argument,
     ConstantArgument,
     KernelCall,
     ScratchArgument,
@@ -20,6 +20,8 @@ from penstock.kernels.kernel_graph import (
 )
 from penstock.planning.execution_plan import ExecutionPlan
 from penstock.planning.overlays.program import Address, Block, Copy, OverlayProgram, TileCall
+from penstock.planning.validate_tables import check_tables
+from penstock.planning.validate_tiles import check_call, touched
 
 _ANYTHING = -1
 _Bytes = npt.NDArray[np.int64]
@@ -41,20 +43,26 @@ class _Touch:
     contents: _Bytes
 
 
-def validate_overlays(plan: ExecutionPlan, overlays: OverlayProgram) -> None:
+def validate_overlays(plan: ExecutionPlan, overlays: OverlayProgram, line_bytes: int = 1) -> None:
     """Check that every tile finds what it reads, and that every output is there at the end.
+
+    Args:
+        plan: with tensors' homes.
+        overlays: tiles and copies.
+        line_bytes: of the data cache; 1 where there is none.
 
     Raises:
         GraphError: the overlays are wrong, which is a bug of ours; names tile and copy.
     """
-    _Replay(plan, overlays).run()
+    _Replay(plan, overlays, line_bytes).run()
 
 
 class _Replay:
     """All blocks as maps from byte to contents, on which the program is replayed."""
 
-    def __init__(self, plan: ExecutionPlan, overlays: OverlayProgram) -> None:
+    def __init__(self, plan: ExecutionPlan, overlays: OverlayProgram, line_bytes: int) -> None:
         self._plan = plan
+        self._line_bytes = line_bytes
         self._program = plan.program
         self._overlays = overlays
         sizes = {
@@ -66,22 +74,30 @@ class _Replay:
         }
         self._memory = {b: np.full(size, _ANYTHING, np.int64) for b, size in sizes.items()}
         self._base: dict[str, int] = {}
+        self._last_write = {
+            name: step for step, call in enumerate(plan.program.calls) for name in call.writes
+        }
         self._running: dict[int, tuple[Copy, _Bytes]] = {}
-        self._fill_packs()
+        self._starting: dict[tuple[int, bool], list[Copy]] = {}
+        self._awaited: dict[tuple[int, bool], list[Copy]] = {}
+        for copy in overlays.copies:
+            is_late = copy.is_load and copy.started_at == copy.waited_at
+            self._starting.setdefault((copy.started_at, copy.is_load), []).append(copy)
+            self._awaited.setdefault((copy.waited_at, is_late), []).append(copy)
 
     def run(self) -> None:
+        check_tables(self._program, self._overlays)
+        self._fill_packs()
         for name in self._program.graph.inputs:
             self._put(self._whole(name))
         count = len(self._overlays.tiles)
-        order = [tile.step for tile in self._overlays.tiles]
-        if sorted(order) != order or set(order) != set(range(len(self._program.calls))):
-            raise GraphError("tiles do not follow the order of the program's steps")
         for number in range(count):
             self._finish(number, late=False)
             self._start(number, loads=True)
             self._finish(number, late=True)
             self._execute(number, self._overlays.tiles[number])
             self._start(number, loads=False)
+            self._check_results(number)
         self._finish(count, late=False)
         if self._running:
             raise GraphError(f"channels {sorted(self._running)} are never waited for")
@@ -92,25 +108,32 @@ class _Replay:
     # Copies -----------------------------------------------------------------------------------
 
     def _start(self, tile: int, *, loads: bool) -> None:
-        for copy in self._overlays.copies:
-            if copy.started_at != tile or copy.is_load is not loads:
-                continue
+        for copy in self._starting.get((tile, loads), ()):
             if copy.channel in self._running:
                 raise GraphError(f"tile {tile} starts a copy on channel {copy.channel}, not idle")
-            source, destination = (
-                self._slice(copy.source, copy),
-                self._slice(copy.destination, copy),
-            )
+            source = self._slice(copy.source, copy)
+            destination = self._slice(copy.destination, copy)
             if copy.destination.block not in _WRITABLE:
                 raise GraphError(f"tile {tile} copies to {copy.destination.block.value}")
+            self._check_apart(tile, copy)
             self._running[copy.channel] = copy, source.copy()
             destination[:] = _ANYTHING
 
+    def _check_apart(self, tile: int, copy: Copy) -> None:
+        """What a copy writes is nothing that it reads, or that one beside it works on."""
+        is_apart = not _overlap(copy, copy.destination, copy, copy.source)
+        for other, _ in self._running.values():
+            is_apart &= not _overlap(copy, copy.destination, other, other.destination)
+            is_apart &= not _overlap(copy, copy.destination, other, other.source)
+            is_apart &= not _overlap(copy, copy.source, other, other.destination)
+        if not is_apart:
+            raise GraphError(
+                f"tile {tile} starts a copy on channel {copy.channel} that writes what it reads, "
+                f"or what another copy works on"
+            )
+
     def _finish(self, tile: int, *, late: bool) -> None:
-        for copy in self._overlays.copies:
-            is_late = copy.is_load and copy.started_at == copy.waited_at
-            if copy.waited_at != tile or is_late is not late:
-                continue
+        for copy in self._awaited.get((tile, late), ()):
             running = self._running.pop(copy.channel, None)
             if running is None or running[0] is not copy:
                 raise GraphError(
@@ -122,6 +145,8 @@ class _Replay:
             self._slice(copy.destination, copy)[:] = source
 
     def _slice(self, address: Address, copy: Copy) -> _Bytes:
+        if address.block not in self._memory:
+            raise GraphError(f"a copy goes to or from {address.block.value}")
         memory = self._memory[address.block]
         end = address.offset_bytes + copy.size_bytes
         if not 0 <= address.offset_bytes < end <= memory.size:
@@ -136,11 +161,11 @@ class _Replay:
     def _execute(self, number: int, tile: TileCall) -> None:
         who = f"tile {number} (step {tile.step})"
         call = self._program.calls[tile.step]
+        check_call(self._program, tile, who)
         touches = {
             position: touch
-            for position, argument in enumerate(call.arguments)
+            for position in range(len(call.arguments))
             if (touch := self._touch(who, call, tile, position)) is not None
-            and not isinstance(argument, StructArgument)
         }
         written = {p for p, a in enumerate(call.arguments) if _writes(a)}
         self._check_overlaps(who, call, touches, written)
@@ -150,6 +175,23 @@ class _Replay:
                 self._require(touch, f"argument {position} of {who}")
         for position in written & touches.keys():
             self._put(touches[position])
+
+    def _check_results(self, number: int) -> None:
+        """Once the copies are over that run after a step, its results are where they belong."""
+        step = self._overlays.tiles[number].step
+        if number + 1 < len(self._overlays.tiles) and self._overlays.tiles[number + 1].step == step:
+            return
+        for name in self._program.calls[step].writes:
+            if self._last_write[name] != step or self._program.graph.tensors[name].is_variable:
+                continue
+            touch = self._whole(name)
+            found = self._memory[touch.block][touch.places]
+            for copy, contents in self._running.values():
+                if copy.destination.block is touch.block and not copy.is_load:
+                    inside = touch.places - copy.destination.offset_bytes
+                    taken = (inside >= 0) & (inside < copy.size_bytes)
+                    found[taken] = contents[inside[taken]]
+            self._compare(found, touch, f"result {name!r} of step {step}")
 
     def _check_overlaps(
         self, who: str, call: KernelCall, touches: dict[int, _Touch], written: set[int]
@@ -169,94 +211,48 @@ class _Replay:
             for address in ends:
                 if address.block is not touch.block:
                     continue
-                end = address.offset_bytes + copy.size_bytes
-                if ((touch.places >= address.offset_bytes) & (touch.places < end)).any():
-                    raise GraphError(f"{who} works on what a copy on {copy.channel} works on")
+                start, end = address.offset_bytes, address.offset_bytes + copy.size_bytes
+                if is_written and touch.block in self._overlays.cached:
+                    # Lines that the core has written to are written back over what came beside.
+                    start -= start % self._line_bytes
+                    end += -end % self._line_bytes
+                if ((touch.places >= start) & (touch.places < end)).any():
+                    raise GraphError(
+                        f"{who} works on what a copy on channel {copy.channel} works on, "
+                        "or on a cache line of that"
+                    )
 
     def _touch(self, who: str, call: KernelCall, tile: TileCall, position: int) -> _Touch | None:
         argument = call.arguments[position]
-        if position not in tile.addresses:
+        if position not in tile.addresses or isinstance(argument, StructArgument):
             return None
         address = tile.addresses[position]
-        if address.block in (Block.STATE, Block.CONSTANT):
-            return None
         if isinstance(argument, ScratchArgument):
-            places = np.arange(address.offset_bytes, address.offset_bytes + call.scratch_bytes)
-            contents: _Bytes = np.full(places.size, _ANYTHING, np.int64)
-        elif isinstance(argument, TensorArgument):
-            part = self._tensor_part(call, tile, position, argument)
-            places = address.offset_bytes + part - part[:1].sum()
-            contents = self._identity(argument.tensor) + part
-        elif isinstance(argument, ConstantArgument) and argument.constant is not None:
-            part = self._constant_part(call, tile, argument.constant)
-            places = address.offset_bytes + part - part[:1].sum()
-            contents = self._constant(argument.constant) + part
+            part = np.arange(call.scratch_bytes, dtype=np.int64)
+            contents: _Bytes = np.full(part.size, _ANYTHING, np.int64)
         else:
+            part = touched(self._program, tile, position)
+            contents = self._first_byte(argument) + part
+        if address.block in (Block.STATE, Block.CONSTANT):
+            self._check_read_in_place(f"argument {position} of {who}", address, argument, part)
             return None
-        if places.size and not 0 <= places.min() <= places.max() < self._memory[address.block].size:
+        places = address.offset_bytes + part - part[:1].sum()
+        if not self._holds(address.block, places):
             raise GraphError(f"argument {position} of {who} leaves its block")
         return _Touch(address.block, places, contents)
 
-    def _tensor_part(
-        self, call: KernelCall, tile: TileCall, position: int, argument: TensorArgument
-    ) -> _Bytes:
-        """Return the offsets, in the whole tensor, of the bytes that a tile touches."""
-        tensor = self._program.graph.tensors[argument.tensor]
-        every = np.arange(tensor.size_bytes, dtype=np.int64)
-        if not tensor.size_bytes or (tile.rows is None and tile.filters is None):
-            return every
-        fields = _fields(call)
-        if "extents" in fields:
-            assert tile.rows is not None
-            element = tensor.dtype.size_bytes
-            names = ("left_strides", "right_strides", "output_strides")
-            if "input_strides" in fields:
-                names = ("input_strides", "", "output_strides")
-            if not fields[names[position - 1]][-1]:
-                return every
-            return every[64 * tile.rows.start * element : 64 * tile.rows.stop * element]
-        return self._plane_part(every, tensor.shape, fields, tile, is_output=argument.is_written)
-
-    def _plane_part(
-        self,
-        every: _Bytes,
-        shape: tuple[int, ...],
-        fields: dict[str, tuple[int, ...]],
-        tile: TileCall,
-        *,
-        is_output: bool,
-    ) -> _Bytes:
-        channels = shape[-1]
-        if is_output:
-            height = fields["output_height"][0] if "output_height" in fields else 1
-            cube = every.reshape(height, -1, channels, every.size // (int(np.prod(shape)) or 1))
-            rows = slice(None) if tile.rows is None else slice(tile.rows.start, tile.rows.stop)
-            taken = slice(None)
-            if tile.filters is not None:
-                taken = slice(tile.filters.start, tile.filters.stop)
-            return cube[rows, :, taken].reshape(-1)
-        if tile.rows is None:
-            return every
-        stride, top = fields["stride_height"][0], fields["padding_top"][0]
-        dilation = fields.get("dilation_height", (1,))[0]
-        height = fields["input_height"][0]
-        seen = [
-            row * stride + tap * dilation - top
-            for row in tile.rows
-            for tap in range(fields["filter_height"][0])
-        ]
-        inside = [row for row in seen if 0 <= row < height]
-        if not inside:
-            return every[:0]
-        return every.reshape(height, -1)[min(inside) : max(inside) + 1].reshape(-1)
-
-    def _constant_part(self, call: KernelCall, tile: TileCall, name: str) -> _Bytes:
-        array = self._program.constants[name]
-        every = np.arange(array.nbytes, dtype=np.int64)
-        if tile.filters is None or array.size == 1 or not _is_by_filter(call, name):
-            return every
-        count = _fields(call)["output_channels"][0]
-        return every.reshape(count, -1)[tile.filters.start : tile.filters.stop].reshape(-1)
+    def _check_read_in_place(
+        self, what: str, address: Address, argument: object, part: _Bytes
+    ) -> None:
+        """What is neither copied nor overwritten is where it always is."""
+        name = getattr(argument, "tensor", None) or getattr(argument, "constant", "")
+        if address.name != name or (part.size and address.offset_bytes != part[0]):
+            raise GraphError(
+                f"{what} is {name!r} from byte {part[:1].sum()} on, and its address that of "
+                f"{address.name!r}, byte {address.offset_bytes}"
+            )
+        if address.block is Block.CONSTANT and name not in self._plan.arrays:
+            raise GraphError(f"{what} reads constant {name!r} in place, which only packs hold")
 
     # Contents ---------------------------------------------------------------------------------
 
@@ -273,7 +269,19 @@ class _Replay:
         block, offset = self._plan.locate(name)
         size = self._program.graph.tensors[name].size_bytes
         part = np.arange(size, dtype=np.int64)
+        if not self._holds(block, offset + part):
+            raise GraphError(f"tensor {name!r} leaves its block")
         return _Touch(block, offset + part, self._identity(name) + part)
+
+    def _holds(self, block: Block, places: _Bytes) -> bool:
+        return not places.size or 0 <= places.min() <= places.max() < self._memory[block].size
+
+    def _first_byte(self, argument: Argument) -> int:
+        if isinstance(argument, TensorArgument):
+            return self._identity(argument.tensor)
+        assert isinstance(argument, ConstantArgument)
+        assert argument.constant is not None
+        return self._constant(argument.constant)
 
     def _identity(self, name: str) -> int:
         """Return the contents of a tensor's first byte; aliases are the same tensor."""
@@ -288,11 +296,12 @@ class _Replay:
         return self._base.setdefault(key, len(self._base) << 32)
 
     def _put(self, touch: _Touch) -> None:
-        if touch.block in _WRITABLE:
-            self._memory[touch.block][touch.places] = touch.contents
+        self._memory[touch.block][touch.places] = touch.contents
 
     def _require(self, touch: _Touch, what: str) -> None:
-        found = self._memory[touch.block][touch.places]
+        self._compare(self._memory[touch.block][touch.places], touch, what)
+
+    def _compare(self, found: _Bytes, touch: _Touch, what: str) -> None:
         if not np.array_equal(found, touch.contents):
             wrong = int(np.flatnonzero(found != touch.contents)[0])
             raise GraphError(
@@ -301,25 +310,10 @@ class _Replay:
             )
 
 
-def _fields(call: KernelCall) -> dict[str, tuple[int, ...]]:
-    return dict(_numbers(call))
-
-
-def _numbers(call: KernelCall) -> Iterator[tuple[str, tuple[int, ...]]]:
-    for argument in call.arguments:
-        if isinstance(argument, StructArgument):
-            for name, value in argument.fields:
-                if isinstance(value, tuple):
-                    yield name, value
-                elif isinstance(value, int):
-                    yield name, (value,)
-
-
-def _is_by_filter(call: KernelCall, name: str) -> bool:
-    """Return whether a constant has something for each output channel."""
-    fields = _fields(call)
-    positions = [n for n, a in enumerate(call.arguments) if getattr(a, "constant", "") == name]
-    return "output_channels" in fields and min(positions, default=0) >= 1
+def _overlap(left: Copy, left_end: Address, right: Copy, right_end: Address) -> bool:
+    start = max(left_end.offset_bytes, right_end.offset_bytes)
+    end = min(left_end.offset_bytes + left.size_bytes, right_end.offset_bytes + right.size_bytes)
+    return left_end.block is right_end.block and start < end
 
 
 def _writes(argument: object) -> bool:

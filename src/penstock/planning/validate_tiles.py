@@ -1,0 +1,195 @@
+"""What a tile of a call touches, and the parameters that make its kernel touch just that.
+
+It follows from the call as a whole, and from which rows and filters a tile says that it computes.
+This shares no code with the planner.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.errors import GraphError
+from penstock.ir.tensor import Tensor
+from penstock.kernels.kernel_graph import (
+    ConstantArgument,
+    FieldValue,
+    KernelCall,
+    KernelGraph,
+    ScratchArgument,
+    StructArgument,
+    TensorArgument,
+)
+from penstock.planning.overlays.program import Block, TileCall
+
+Offsets = npt.NDArray[np.int64]
+_RUN_ELEMENTS = 64
+_BY_FILTER = ("ps_conv_2d_", "ps_fully_connected_")
+_RUN_STRIDES = (
+    ("left_strides", "right_strides", "output_strides"),
+    ("input_strides", "", "output_strides"),
+)
+"""By position of the argument behind the parameters, what says how its elements follow."""
+
+
+def check_call(program: KernelGraph, tile: TileCall, who: str) -> None:
+    """Check that a tile has every argument of its call, where such a thing can be, and no other.
+
+    Raises:
+        GraphError: the tile is wrong, which is a bug of ours.
+    """
+    call = program.calls[tile.step]
+    _check_ranges(call, tile, who)
+    for position, argument in enumerate(call.arguments):
+        what = f"argument {position} of {who}"
+        address = tile.addresses.get(position)
+        if isinstance(argument, StructArgument):
+            wanted = _expected_params(call, tile) if position == 0 else argument
+            if address is not None or tile.params.get(position) != wanted:
+                raise GraphError(f"{what} are not the parameters of what it computes")
+            continue
+        if position in tile.params:
+            raise GraphError(f"{what} is no parameters")
+        if (address is not None) != _is_needed(call, argument) and not _is_empty(program, argument):
+            raise GraphError(f"{what} " + ("has no address" if address is None else "is nothing"))
+        if address is not None and address.block not in _homes(program, argument):
+            raise GraphError(f"{what} cannot be in {address.block.value}")
+    if not {*tile.params, *tile.addresses} <= set(range(len(call.arguments))):
+        raise GraphError(f"{who} has more arguments than its kernel")
+
+
+def _check_ranges(call: KernelCall, tile: TileCall, who: str) -> None:
+    numbers = _numbers(call)
+    is_one_image = numbers.get("batches", (1,)) == (1,)
+    lines = numbers.get("output_height", (0,))[0] if is_one_image else 0
+    if "extents" in numbers:
+        lines = -(-numbers["extents"][-1] // _RUN_ELEMENTS)
+    is_by_filter = call.kernel.name.startswith(_BY_FILTER) and is_one_image
+    channels = numbers.get("output_channels", (0,))[0] if is_by_filter else 0
+    for what, part, count in (("rows", tile.rows, lines), ("filters", tile.filters, channels)):
+        if part is not None and not 0 <= part.start < part.stop <= count:
+            raise GraphError(f"{who} computes {what} {part} of {count}")
+
+
+def _is_needed(call: KernelCall, argument: object) -> bool:
+    if isinstance(argument, ConstantArgument):
+        return argument.constant is not None
+    return call.scratch_bytes > 0 if isinstance(argument, ScratchArgument) else True
+
+
+def _is_empty(program: KernelGraph, argument: object) -> bool:
+    """Return whether nobody minds if there is an address."""
+    return isinstance(argument, TensorArgument) and not _tensor(program, argument).size_bytes
+
+
+def _homes(program: KernelGraph, argument: object) -> frozenset[Block]:
+    if isinstance(argument, ConstantArgument):
+        return frozenset(Block) - {Block.STATE}
+    if isinstance(argument, TensorArgument) and _tensor(program, argument).is_variable:
+        return frozenset({Block.STATE})
+    return frozenset({Block.ARENA, Block.TIGHT, Block.FAR})
+
+
+def _expected_params(call: KernelCall, tile: TileCall) -> StructArgument:
+    """Return the parameters of a tile."""
+    struct = call.arguments[0]
+    assert isinstance(struct, StructArgument)
+    fields: dict[str, FieldValue] = dict(struct.fields)
+    numbers = _numbers(call)
+    if tile.rows is not None and "extents" in numbers:
+        last = numbers["extents"][-1]
+        taken = min(tile.rows.stop * _RUN_ELEMENTS, last) - tile.rows.start * _RUN_ELEMENTS
+        fields["extents"] = (*numbers["extents"][:-1], taken)
+    elif tile.rows is not None:
+        top = _first_row(numbers, tile.rows)
+        fields["output_height"] = len(tile.rows)
+        fields["input_height"] = len(_seen_rows(numbers, tile.rows))
+        fields["padding_top"] = max(-top, 0)
+    if tile.filters is not None:
+        fields["output_channels"] = len(tile.filters)
+    return StructArgument(struct.ctype, tuple(fields.items()))
+
+
+def touched(program: KernelGraph, tile: TileCall, position: int) -> Offsets:
+    """Return the offsets, in a whole tensor or constant, of the bytes that a tile touches."""
+    call = program.calls[tile.step]
+    argument = call.arguments[position]
+    if isinstance(argument, ConstantArgument):
+        assert argument.constant is not None
+        array = program.constants[argument.constant]
+        every, element = np.arange(array.nbytes, dtype=np.int64), array.itemsize
+    else:
+        assert isinstance(argument, TensorArgument)
+        tensor = _tensor(program, argument)
+        every, element = np.arange(tensor.size_bytes, dtype=np.int64), tensor.dtype.size_bytes
+    if not every.size or (tile.rows is None and tile.filters is None):
+        return every
+    numbers = _numbers(call)
+    if "extents" in numbers:
+        return _part_of_run(every, element, numbers, tile, position)
+    if isinstance(argument, ConstantArgument):
+        if tile.filters is None or every.size == element:
+            return every
+        return _split(every, numbers["output_channels"][0])[_slice(tile.filters)].reshape(-1)
+    if argument.is_written:
+        height = numbers.get("output_height", (1,))[0]
+        channels = _tensor(program, argument).shape[-1]
+        cube = every.reshape(height, -1, channels, element)
+        return cube[_slice(tile.rows), :, _slice(tile.filters)].reshape(-1)
+    if tile.rows is None:
+        return every
+    rows = _seen_rows(numbers, tile.rows)
+    return _split(every, numbers["input_height"][0])[_slice(rows)].reshape(-1)
+
+
+def _part_of_run(
+    every: Offsets,
+    element: int,
+    numbers: Mapping[str, tuple[int, ...]],
+    tile: TileCall,
+    position: int,
+) -> Offsets:
+    assert tile.rows is not None
+    names = next(names for names in _RUN_STRIDES if names[0] in numbers)
+    name = names[position - 1]
+    if not name or not numbers[name][-1]:
+        return every
+    unit = _RUN_ELEMENTS * element
+    return every[unit * tile.rows.start : unit * tile.rows.stop]
+
+
+def _first_row(numbers: Mapping[str, tuple[int, ...]], rows: range) -> int:
+    """Return the input row that the first tap of the first row is on; it may be padding."""
+    return rows.start * numbers["stride_height"][0] - numbers["padding_top"][0]
+
+
+def _seen_rows(numbers: Mapping[str, tuple[int, ...]], rows: range) -> range:
+    """Return the input rows from the first that output rows may see to the last."""
+    reach = (numbers["filter_height"][0] - 1) * numbers.get("dilation_height", (1,))[0]
+    first = _first_row(numbers, rows)
+    last = first + (len(rows) - 1) * numbers["stride_height"][0] + reach
+    start, stop = max(first, 0), min(last + 1, numbers["input_height"][0])
+    return range(start, stop) if start < stop else range(0)
+
+
+def _split(every: Offsets, count: int) -> Offsets:
+    return every.reshape(count, -1)
+
+
+def _slice(part: range | None) -> slice:
+    return slice(None) if part is None else slice(part.start, part.stop)
+
+
+def _tensor(program: KernelGraph, argument: TensorArgument) -> Tensor:
+    return program.graph.tensors[argument.tensor]
+
+
+def _numbers(call: KernelCall) -> dict[str, tuple[int, ...]]:
+    """Return the whole numbers among a call's parameters."""
+    struct = call.arguments[0] if call.arguments else None
+    fields = struct.fields if isinstance(struct, StructArgument) else ()
+    return {
+        name: value if isinstance(value, tuple) else (value,)
+        for name, value in fields
+        if isinstance(value, int | tuple)
+    }
