@@ -60,6 +60,22 @@ class Placement:
         """Flash that holds the weights until start-up copies them."""
         return self.weights_image or self.code
 
+    def region(self, block: Block) -> str:
+        """Return the memory region of a block; raises KeyError where there is no such block."""
+        homes = {
+            Block.ARENA: self.arena,
+            Block.TIGHT: self.tight,
+            Block.FAR: self.far,
+            Block.STATE: self.arena,
+            Block.PACKS: self.weights,
+            Block.FAR_PACKS: self.far_weights,
+            Block.CONSTANT: self.weights,
+        }
+        name = homes[block]
+        if name is None:
+            raise KeyError(block)
+        return name
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExecutionPlan:
@@ -74,6 +90,7 @@ class ExecutionPlan:
         placement: regions of the board; None when the integrator decides (board ``host``).
         board: name of the board planned for, or ``host``.
         overlays: tiles and copies; None runs each call as a whole, where its tensors are.
+        without_overlays: why there are none although they were asked for; empty otherwise.
     """
 
     program: KernelGraph
@@ -83,6 +100,7 @@ class ExecutionPlan:
     placement: Placement | None
     board: str
     overlays: OverlayProgram | None = None
+    without_overlays: str = ""
 
     @property
     def weights_bytes(self) -> int:

@@ -73,9 +73,10 @@ def plan_model(
         return plan_overlaid(program, less, options)
     except (CapacityError, UnsupportedError) as error:
         try:
-            return _plan_whole(program, less, options)
+            whole = _plan_whole(program, less, options)
         except CapacityError:
             raise error from None
+        return replace(whole, without_overlays=error.what)
 
 
 def _plan_whole(program: KernelGraph, board: Board, options: PlanOptions) -> ExecutionPlan:

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from penstock.report.energy import Energy
+from penstock.report.overlays import OverlayTotals, OverlayUse
 from penstock.simulate.timing import CycleCounts, Traffic
 
 
@@ -51,6 +52,7 @@ class OperatorResult:
         instructions: executed on the virtual board; None elsewhere.
         cycles: that they took; None where they are not known.
         stalls: cycles among them that the core waited, by cause; None where not known.
+        overlay: where its tensors live and what was copied for it; None on the host.
     """
 
     index: int
@@ -62,6 +64,7 @@ class OperatorResult:
     instructions: int | None
     cycles: int | None
     stalls: Mapping[str, int] | None
+    overlay: OverlayUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,7 @@ class RunResult:
         input_origin: where the input came from, for people.
         compiler: what compiled the C, with its version.
         run_seconds: how long this computer needed for the inference: no time of the board.
+        overlays: what they did in all; None on the host.
     """
 
     model: str
@@ -167,6 +171,7 @@ class RunResult:
     input_origin: str
     compiler: str
     run_seconds: float
+    overlays: OverlayTotals | None = None
 
     @property
     def cycles_per_mac(self) -> float | None:
@@ -188,6 +193,7 @@ class RunResult:
             **self.energy.to_json(),
             "stack_bytes": self.stack_bytes,
             "memory_bytes": memory_to_json(self.memory),
+            "overlays": None if self.overlays is None else self.overlays.to_json(),
             "operators": [_operator_to_json(operator) for operator in self.operators],
             "outputs": [
                 {"name": output.name, "shape": list(output.shape), "dtype": output.dtype}
@@ -222,6 +228,7 @@ def _operator_to_json(operator: OperatorResult) -> dict[str, Any]:
         "instructions": operator.instructions,
         "cycles": operator.cycles,
         "stalls": None if operator.stalls is None else dict(operator.stalls),
+        "overlay": None if operator.overlay is None else operator.overlay.to_json(),
     }
 
 

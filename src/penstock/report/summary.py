@@ -7,7 +7,9 @@ from penstock.boards.board import Board
 from penstock.ir.graph import Graph
 from penstock.ir.macs import graph_macs
 from penstock.planning import ExecutionPlan
+from penstock.planning.overlays.program import Block
 from penstock.report.energy import Energy, spent_energy
+from penstock.report.overlays import OverlayReport, report_overlays
 from penstock.report.results import (
     CompileResult,
     MemoryUse,
@@ -46,19 +48,36 @@ def memory_use(
 
 
 def _planned_footprint(plan: ExecutionPlan, board: Board | None) -> dict[str, dict[str, int]]:
-    sizes = {
-        "weights": plan.weights_bytes,
-        "arena": plan.arena.size_bytes,
-        "state": plan.state_bytes,
-    }
-    used = {what: size_bytes for what, size_bytes in sizes.items() if size_bytes}
-    if board is None or plan.placement is None:
+    placement = plan.placement
+    sizes = _planned_sizes(plan)
+    if board is None or placement is None:
+        used: dict[str, int] = {}
+        for what, _, size_bytes in sizes:
+            used[what] = used.get(what, 0) + size_bytes
         return {"host": used}
     footprint: dict[str, dict[str, int]] = {}
-    for what, size_bytes in used.items():
-        home = plan.placement.weights if what == "weights" else plan.placement.arena
-        footprint.setdefault(home, {})[what] = size_bytes
+    for what, block, size_bytes in sizes:
+        contents = footprint.setdefault(placement.region(block), {})
+        contents[what] = contents.get(what, 0) + size_bytes
     return footprint
+
+
+def _planned_sizes(plan: ExecutionPlan) -> list[tuple[str, Block, int]]:
+    """Return what there is, in which block, and how many bytes of it."""
+    sizes = [
+        ("arena", Block.ARENA, plan.arena.size_bytes),
+        ("state", Block.STATE, plan.state_bytes),
+    ]
+    far_packs = 0
+    if plan.overlays is not None:
+        far_packs = plan.overlays.packs_bytes(Block.FAR_PACKS)
+        sizes += [
+            ("arena", Block.TIGHT, plan.overlays.tight_bytes),
+            ("arena", Block.FAR, plan.overlays.far_bytes),
+            ("weights", Block.FAR_PACKS, far_packs),
+        ]
+    sizes.append(("weights", Block.PACKS, plan.weights_bytes - far_packs))
+    return [entry for entry in sizes if entry[2]]
 
 
 def summarize_compile(
@@ -105,6 +124,7 @@ def summarize_run(
 ) -> RunResult:
     """Return what a run found; ``board`` and ``simulation`` are None on the host."""
     outputs = [original.tensors[name] for name in original.outputs]
+    overlays = None if board is None else report_overlays(plan, board, simulation)
     return RunResult(
         model=model_name,
         board=HOST if board is None else board.name,
@@ -120,11 +140,12 @@ def summarize_run(
         else spent_energy(board, simulation.time, simulation.traffic),
         stack_bytes=None if simulation is None else simulation.stack_bytes_peak,
         memory=memory,
-        operators=_operator_results(plan, simulation),
+        operators=_operator_results(plan, simulation, overlays),
         outputs=[OutputInfo(tensor.name, tensor.shape, tensor.dtype.value) for tensor in outputs],
         input_origin=input_origin,
         compiler=compiler,
         run_seconds=run_seconds,
+        overlays=None if overlays is None else overlays.totals,
     )
 
 
@@ -135,7 +156,9 @@ def run_time(
     return None if time is None else RunTime(time, board.clock_hz, traffic)
 
 
-def _operator_results(plan: ExecutionPlan, simulation: Simulation | None) -> list[OperatorResult]:
+def _operator_results(
+    plan: ExecutionPlan, simulation: Simulation | None, overlays: OverlayReport | None
+) -> list[OperatorResult]:
     graph = plan.program.graph
     results = []
     for step, call in enumerate(plan.program.calls):
@@ -154,6 +177,7 @@ def _operator_results(plan: ExecutionPlan, simulation: Simulation | None) -> lis
                 instructions=counted,
                 cycles=None if time is None else time.cycles,
                 stalls=None if time is None else time.stalls,
+                overlay=None if overlays is None else overlays.steps[step],
             )
         )
     return results
