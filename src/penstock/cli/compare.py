@@ -9,6 +9,7 @@ from rich.markup import escape
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
 from penstock.cli.options import board_option, input_option, json_option, plan_options, seed_option
+from penstock.cli.overlay_tables import format_totals
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,
@@ -96,6 +97,8 @@ def show_comparison(result: api.Comparison) -> None:
     for name, variant in result.variants.items():
         told = _MEANINGS[name] if variant.run is not None else f"not possible: {variant.reason}"
         stdout.print(f"{name}: {escape(told)}", soft_wrap=True)
+        if variant.run is not None and variant.run.overlays and variant.run.overlays.tiles:
+            stdout.print(f"  {escape(format_totals(variant.run.overlays))}", soft_wrap=True)
 
 
 def _row(run: RunResult, ideal: RunResult | None, external: Sequence[str]) -> tuple[str, ...]:

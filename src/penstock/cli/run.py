@@ -53,6 +53,12 @@ from penstock.report.trace import render_trace
 )
 @plan_options
 @click.option(
+    "--operators",
+    "every_operator",
+    is_flag=True,
+    help="List every operator: where its tensors live, how it was parted, what was hidden.",
+)
+@click.option(
     "--trace",
     "trace_path",
     callback=result_file,
@@ -69,6 +75,7 @@ def run(
     seed: int,
     verify: bool,
     plan: api.PlanOptions,
+    every_operator: bool,
     trace_path: Path | None,
     json_path: Path | None,
 ) -> None:
@@ -106,7 +113,7 @@ def run(
     _write_files(outcome, output_path, trace_path)
     write_json(outcome.result.to_json(), json_path)
     if json_path != STANDARD_OUTPUT:
-        show_run(outcome, labels)
+        show_run(outcome, labels, every_operator=every_operator)
 
 
 def _write_files(

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import stdout
+from penstock.cli.overlay_tables import show_overlays
 from penstock.cli.tables import (
     add_columns,
     format_shape,
@@ -38,8 +39,16 @@ _STATES = {"run": "running", "sleep": "asleep"}
 """Parts of the energy that are no memories."""
 
 
-def show_run(outcome: api.RunOutcome, labels: Sequence[str] | None) -> None:
-    """Print all that a run found; ``labels`` name the values of the outputs that they fit."""
+def show_run(
+    outcome: api.RunOutcome, labels: Sequence[str] | None, *, every_operator: bool = False
+) -> None:
+    """Print all that a run found.
+
+    Args:
+        outcome: of the run.
+        labels: names of the values of the outputs that they fit.
+        every_operator: list all operators, with where each one's tensors live.
+    """
     result = outcome.result
     where = "this computer" if result.truth is Truth.HOST else f"virtual {result.board}"
     stdout.print(
@@ -52,7 +61,7 @@ def show_run(outcome: api.RunOutcome, labels: Sequence[str] | None) -> None:
         _show_answer(tensor, values, labels if is_named else None)
     show_memory(result.memory)
     if result.truth is Truth.SIMULATE:
-        _show_cost(result)
+        _show_cost(result, every_operator=every_operator)
         reserved = sum(use.contents.get("stack", 0) for use in result.memory.values())
         stdout.print(
             f"stack: at most {format_bytes(result.stack_bytes or 0)} used "
@@ -90,7 +99,7 @@ def _selection(count: int) -> str:
     return "the only value" if count == 1 else f"all {count} values, the largest first"
 
 
-def _show_cost(result: RunResult) -> None:
+def _show_cost(result: RunResult, *, every_operator: bool) -> None:
     """Print what the virtual board counted, in all and by operator."""
     executed = sum(row.macs for row in result.operators)
     stdout.print(f"\n[bold]Simulated: {_headline(result)}[/]")
@@ -102,12 +111,13 @@ def _show_cost(result: RunResult) -> None:
         )
     if result.time is not None:
         show_spent(result.energy, result.time)
+    show_overlays(result, every_operator=every_operator)
     count = len(result.operators)
-    shown = min(count, OPERATORS_SHOWN)
+    shown = count if every_operator else min(count, OPERATORS_SHOWN)
     cut = f"{shown} of {count} operators" if shown < count else f"{count} operators"
     what = "instructions" if result.time is None else "cycles"
     stdout.print(f"\n{cut}, sorted by {what}:")
-    _show_operators(result)
+    _show_operators(result, shown)
 
 
 def _headline(result: RunResult) -> str:
@@ -184,7 +194,7 @@ def _show_traffic(time: RunTime) -> None:
     stdout.print(table)
 
 
-def _show_operators(result: RunResult) -> None:
+def _show_operators(result: RunResult, shown: int) -> None:
     timed = result.time is not None
     ranked = sorted(result.operators, key=lambda row: -_cost(row))
     table = plain_table(has_totals=True)
@@ -192,10 +202,10 @@ def _show_operators(result: RunResult) -> None:
     headings = ("step", "operator", "output", "MACs", *costs, "share")
     add_columns(table, ("operator", "output"), headings)
     total = sum(_cost(row) for row in ranked)
-    for row in ranked[:OPERATORS_SHOWN]:
+    for row in ranked[:shown]:
         shape = format_shape(row.shape)
         table.add_row(str(row.index), row.kind, shape, *_cells([row], total, timed))
-    if rest := ranked[OPERATORS_SHOWN:]:
+    if rest := ranked[shown:]:
         table.add_row("", f"{len(rest)} others", "", *_cells(rest, total, timed))
     footers = ("", "all operators", "", *_cells(ranked, total, timed))
     for column, footer in zip(table.columns, footers, strict=True):

@@ -1,0 +1,118 @@
+"""What overlays did, for people: in all, what waits, what works in far memory, each operator."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from rich.markup import escape
+
+from penstock.cli.console import stdout
+from penstock.cli.tables import add_columns, plain_table
+from penstock.report.overlays import OverlayTotals, OverlayUse
+from penstock.report.results import OperatorResult, RunResult
+from penstock.units import format_bytes, format_count
+
+LONGEST = 5
+"""Operators of which is shown that they wait."""
+
+
+def format_hidden(share: float | None) -> str:
+    """Return a share as a percentage, rounded down: 100 % is all of it. Empty where not known."""
+    return "" if share is None else f"{math.floor(1000 * share) / 10:.1f} %"
+
+
+def format_totals(totals: OverlayTotals) -> str:
+    """Return what was copied, and how much of that was hidden."""
+    parts = [
+        f"{format_count(totals.tiles)} tiles",
+        f"{format_bytes(totals.loaded_bytes)} brought and "
+        f"{format_bytes(totals.stored_bytes)} taken away in {format_count(totals.copies)} copies",
+    ]
+    if totals.hidden_share is not None:
+        parts.append(f"{format_hidden(totals.hidden_share)} of their time hidden")
+    if totals.waited_cycles is not None:
+        parts.append(f"{format_count(totals.waited_cycles)} cycles waited")
+    return ", ".join(parts) + (f"; {totals.reason}" if totals.reason else "")
+
+
+def show_overlays(result: RunResult, *, every_operator: bool = False) -> None:
+    """Print what overlays did; nothing on the host.
+
+    Args:
+        result: of a run.
+        every_operator: print each, not only those that waited.
+    """
+    totals = result.overlays
+    if totals is None:
+        return
+    told = format_totals(totals) if totals.tiles else f"none, {totals.reason}"
+    stdout.print(f"\n[bold]Overlays[/]: {escape(told)}", soft_wrap=True)
+    waiting = [row for row in result.operators if row.overlay and row.overlay.waited_cycles]
+    waiting.sort(key=lambda row: -_waited(row))
+    if every_operator:
+        _show_operators(result.operators)
+    elif waiting:
+        count = len(waiting)
+        what = f"the {LONGEST} of {count} operators" if count > LONGEST else "the operators"
+        stdout.print(f"{what} that wait longest for copies:")
+        _show_waiting(waiting[:LONGEST])
+    _show_in_place(result)
+
+
+def _show_waiting(rows: Iterable[OperatorResult]) -> None:
+    table = plain_table()
+    add_columns(table, ("operator",), ("step", "operator", "tiles", "copied", "waited", "hidden"))
+    table.add_column("why")
+    for row in rows:
+        use = _use(row)
+        why = ", ".join(reason.removeprefix("waits: ") for reason in use.reasons[-1:])
+        table.add_row(str(row.index), row.kind, *_figures(use), escape(why))
+    stdout.print(table)
+
+
+def _figures(use: OverlayUse) -> tuple[str, ...]:
+    copied = use.loaded_bytes + use.stored_bytes
+    waited = format_count(use.waited_cycles) if use.waited_cycles else ""
+    return (
+        f"{use.rows}×{use.filters}" if use.tiles > 1 else "1",
+        format_bytes(copied) if copied else "",
+        waited,
+        format_hidden(use.hidden_share) if copied else "",
+    )
+
+
+def _show_operators(rows: Sequence[OperatorResult]) -> None:
+    """Print a row for each operator, in the order in which they run."""
+    left = ("operator", "inputs in", "outputs in", "constants in")
+    table = plain_table()
+    add_columns(table, left, ("step", *left, "tiles", "copied", "waited", "hidden"))
+    for row in rows:
+        use = _use(row)
+        homes = (use.homes.inputs, use.homes.outputs, use.homes.constants)
+        cells = [escape(", ".join(dict.fromkeys(regions))) for regions in homes]
+        table.add_row(str(row.index), row.kind, *cells, *_figures(use))
+    stdout.print(table)
+    stdout.print("tiles: bands of rows × groups of output channels")
+    for row in rows:
+        if reason := _use(row).reason:
+            stdout.print(f"{row.kind} {row.index} {escape(reason)}", soft_wrap=True)
+
+
+def _show_in_place(result: RunResult) -> None:
+    """Print which operators work in external memory itself, those with one reason together."""
+    found: dict[str, list[str]] = {}
+    for row in result.operators:
+        if row.overlay is not None and row.overlay.in_place:
+            found.setdefault(row.overlay.reasons[0], []).append(f"{row.kind} {row.index}")
+    for reason, names in found.items():
+        if result.overlays is not None and not result.overlays.tiles:
+            names = [f"{len(names)} operators" if len(names) > 1 else names[0]]
+        stdout.print(f"{escape(reason)}: {', '.join(names)}", soft_wrap=True)
+
+
+def _use(row: OperatorResult) -> OverlayUse:
+    assert row.overlay is not None
+    return row.overlay
+
+
+def _waited(row: OperatorResult) -> int:
+    return _use(row).waited_cycles or 0
