@@ -28,7 +28,7 @@ from penstock.toolchain import HostModel, process
 from tests.codegen.overlaid_hosts import DMA, HOSTILE, MEMCPY, build_host
 from tests.litert import random_inputs
 from tests.planning.overlays.faults import removed_wait
-from tests.planning.overlays.networks import branches, chains, lower, mobile_blocks
+from tests.planning.overlays.networks import ChainBuilder, branches, chains, lower, mobile_blocks
 from tests.planning.overlays.plans import WISHES, Wish, plan_overlays
 from tests.strategies import networks
 
@@ -187,3 +187,10 @@ def test_sanitizers_find_nothing(tmp_path: Path, make: Callable[[], Graph]) -> N
     command = [gcc, *flags, f"-I{tmp_path / 'model'}", f"-I{DMA}", *map(str, sources)]
     process.run_tool([*command, "-o", str(tmp_path / "program")], {}, purpose="sanitizing")
     process.run_tool([str(tmp_path / "program")], {}, purpose="running with sanitizers")
+
+
+def test_a_model_without_operators_copies_nothing(tmp_path: Path) -> None:
+    network = ChainBuilder(1)
+    source = network.image(2, 3, 4)
+    graph = network.build([network.reshape(source, (6, 4))])
+    check_models([(graph, plan_overlays(lower(graph, "model"), Wish(2.0)))], tmp_path)
