@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from penstock.planning.execution_plan import ExecutionPlan
 from penstock.planning.lifetimes import Lifetime, tensor_lifetimes
-from penstock.planning.overlays.program import OverlayProgram
+from penstock.planning.overlays.program import Block, OverlayProgram
 
 _ROWS = 16
 _COLUMNS = 72
@@ -63,6 +63,8 @@ def _slots(overlays: OverlayProgram) -> list[_Block]:
     blocks = []
     for copy in overlays.copies:
         near = copy.destination if copy.is_load else copy.source
+        if near.block is not Block.ARENA:
+            continue
         step = overlays.tiles[copy.tile].step
         end = near.offset_bytes + copy.size_bytes
         blocks.append(_Block(_SLOT, near.offset_bytes, end, Lifetime(step, step + 1)))
