@@ -6,14 +6,18 @@ from importlib import metadata
 import jinja2
 
 from penstock.boards.board import Board
+from penstock.boards.copying import dma_controller, driver_channels
+from penstock.codegen.dma_files import CORE_SOURCE, dma_files, driver_sources
 from penstock.codegen.model_view import constant_views, port_views, state_views, step_views
-from penstock.codegen.overlay_view import overlay_view
+from penstock.codegen.overlay_view import OverlayView, overlay_view
 from penstock.codegen.runtime_files import license_text, runtime_files
 from penstock.planning.drawing import draw_arena
 from penstock.planning.execution_plan import ALIGNMENT_BYTES, ExecutionPlan
+from penstock.planning.overlays.program import Block
 from penstock.planning.text import format_plan
 from penstock.units import format_bytes, format_count
 
+_CACHE_LINE_BYTES = 32
 OVERLAY_SOURCE = "src/overlay.c"
 _TEMPLATES = {
     "{name}.h": "model.h.j2",
@@ -31,11 +35,13 @@ def emit_project(plan: ExecutionPlan, board: Board | None = None) -> dict[str, b
     """Return the files of a stand-alone C project by their relative path.
 
     The project holds the model, its weights, the kernels that it uses and no others, a CMake
-    library, a linker fragment, the plan as text, and a README for whoever integrates it.
+    library, a linker fragment, the plan as text, and a README for whoever integrates it; with
+    overlays also what makes their copies.
 
     Args:
         plan: what to print.
-        board: that of the plan; the README says which of its memories must be brought up.
+        board: that of the plan: the README says which of its memories must be brought up, and the
+            driver of copies is that of its DMA controller.
     """
     kernels = [call.kernel for call in plan.program.calls]
     runtime = runtime_files(
@@ -54,6 +60,8 @@ def emit_project(plan: ExecutionPlan, board: Board | None = None) -> dict[str, b
     }
     files["plan.txt"] = format_plan(plan).encode()
     files["LICENSE"] = license_text().encode()
+    if plan.overlays is not None:
+        files |= dma_files(board)
     return {**files, **runtime}
 
 
@@ -62,8 +70,9 @@ def _external_memories(plan: ExecutionPlan, board: Board | None) -> list[str]:
     if board is None or plan.placement is None:
         return []
     placement = plan.placement
-    homes = {placement.weights, placement.arena, placement.far, placement.far_weights}
-    names = {name for name in homes if name is not None}
+    homes = (placement.weights, placement.arena, placement.far, placement.far_weights)
+    images = (placement.weights_image, placement.far_weights_image)
+    names = {name for name in (*homes, *images) if name is not None}
     return sorted(name for name in names if board.region(name).is_external)
 
 
@@ -94,6 +103,7 @@ def _context(
         "version": metadata.version("penstock"),
         "plan": plan,
         "alignment": ALIGNMENT_BYTES,
+        "block_alignment": _block_alignment(plan),
         "weights_bytes": plan.weights_bytes,
         "arena_bytes": max(plan.arena.size_bytes, ALIGNMENT_BYTES),
         "macs": sum(call.macs for call in plan.program.calls),
@@ -110,4 +120,44 @@ def _context(
         "kernel_sources": kernel_sources,
         "arena_drawing": draw_arena(plan),
         "external": _external_memories(plan, board),
+        "dma_sources": driver_sources(board),
+        "core_source": CORE_SOURCE,
+        "further_sections": "" if overlays is None else _further_sections(overlays),
+        "dma_channels": _channels(plan, board),
+        **_weights_sizes(plan),
     }
+
+
+def _block_alignment(plan: ExecutionPlan) -> str:
+    """Return the alignment of what is written: whole cache lines where DMA writes too."""
+    if plan.overlays is not None:
+        return str(_CACHE_LINE_BYTES)
+    return f"{plan.program.graph.name.upper()}_ALIGNMENT_BYTES"
+
+
+def _further_sections(overlays: OverlayView) -> str:
+    """Return which sections there are besides, and what changes them, as part of a comment."""
+    names = [
+        *(name for name, _ in overlays.blocks),
+        *(["far_weights"] if overlays.far_packs else []),
+    ]
+    if not names:
+        return ""
+    macros = ", ".join(f"..._{name.upper()}_SECTION" for name in names)
+    return f"Likewise\n * {macros} for " + ", ".join(f".penstock_{name}" for name in names) + "."
+
+
+def _weights_sizes(plan: ExecutionPlan) -> dict[str, int]:
+    far = 0 if plan.overlays is None else plan.overlays.packs_bytes(Block.FAR_PACKS)
+    return {"far_weights_bytes": far, "near_weights_bytes": plan.weights_bytes - far}
+
+
+def _channels(plan: ExecutionPlan, board: Board | None) -> str:
+    """Return for people which DMA channels the copies take; empty where the core copies."""
+    controller = None if board is None else dma_controller(board)
+    if controller is None or plan.overlays is None or not plan.overlays.channel_count:
+        return ""
+    first = driver_channels(controller).start
+    last = first + plan.overlays.channel_count - 1
+    numbers = f"channel {first}" if first == last else f"channels {first} to {last}"
+    return f"{numbers} of {controller.name}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.boards.board import Board
-from penstock.codegen.dma_board import dma_sources, emit_dma_board
+from penstock.codegen.dma_files import DMA_FOLDER
 from penstock.codegen.linker_script import emit_linker_script
 from penstock.codegen.project import emit_project
 from penstock.codegen.project_files import MANIFEST, MODEL_COPY, ProjectManifest
@@ -14,7 +14,6 @@ from penstock.errors import InputError
 from penstock.planning.execution_plan import ExecutionPlan
 
 FIRMWARE_FOLDER = "firmware"
-DMA_FOLDER = "dma"
 LINKER_SCRIPT = f"{FIRMWARE_FOLDER}/board.ld"
 
 
@@ -36,8 +35,6 @@ def emit_complete_project(
     if board is not None and plan.placement is not None:
         files |= _firmware_files(board)
         files[LINKER_SCRIPT] = emit_linker_script(board, plan.placement).encode()
-    if plan.overlays is not None:
-        files |= _dma_files(board)
     files[MANIFEST] = manifest.to_json().encode()
     files[MODEL_COPY] = model_content
     return files
@@ -57,21 +54,6 @@ def _firmware_files(board: Board) -> dict[str, bytes]:
         for item in found
         if item.name.endswith((".c", ".h", ".S"))
     }
-
-
-def _dma_files(board: Board | None) -> dict[str, bytes]:
-    """Return the driver that makes the copies of overlays, beside its header.
-
-    Where there is no board the core makes them.
-    """
-    ports = runtime_directory() / "ports"
-    paths = ["dma/ps_dma.h", "dma/ps_dma_engine.h"]
-    paths += ["dma/memcpy/ps_dma.c"] if board is None else dma_sources(board)
-    found = [ports.joinpath(*path.split("/")) for path in paths]
-    files = {f"{DMA_FOLDER}/{item.name}": item.read_bytes() for item in found}
-    if board is not None:
-        files[f"{DMA_FOLDER}/ps_dma_board.h"] = emit_dma_board(board).encode()
-    return files
 
 
 @dataclass(frozen=True, slots=True)
