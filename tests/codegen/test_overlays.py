@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 
 from penstock.codegen import emit_project
 from penstock.codegen.project_files import write_project
+from penstock.codegen.project_layout import find_sources
 from penstock.errors import CapacityError
 from penstock.ir.graph import Graph
 from penstock.ir.interpreter import initial_state, run
@@ -181,8 +182,7 @@ def test_sanitizers_find_nothing(tmp_path: Path, make: Callable[[], Graph]) -> N
     (tmp_path / "main.c").write_text(SANITIZED_MAIN)
     gcc = shutil.which("gcc")
     assert gcc is not None
-    sources = [tmp_path / "main.c", HOSTILE, *(tmp_path / "model").rglob("*.c")]
-    sources = [path for path in sources if not path.name.endswith("_harness.c")]
+    sources = [tmp_path / "main.c", HOSTILE, *find_sources(tmp_path / "model", "model").model]
     flags = ["-std=c99", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     command = [gcc, *flags, f"-I{tmp_path / 'model'}", f"-I{DMA}", *map(str, sources)]
     process.run_tool([*command, "-o", str(tmp_path / "program")], {}, purpose="sanitizing")

@@ -122,6 +122,7 @@ def _context(
         "external": _external_memories(plan, board),
         "dma_sources": driver_sources(board),
         "core_source": CORE_SOURCE,
+        "far_weights_image": None if plan.placement is None else plan.placement.far_weights_image,
         "further_sections": "" if overlays is None else _further_sections(overlays),
         "dma_channels": _channels(plan, board),
         **_weights_sizes(plan),
