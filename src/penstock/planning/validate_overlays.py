@@ -74,6 +74,7 @@ class _Replay:
         }
         self._memory = {b: np.full(size, _ANYTHING, np.int64) for b, size in sizes.items()}
         self._base: dict[str, int] = {}
+        self._first_write: dict[int, int] = {}
         self._last_write = {
             name: step for step, call in enumerate(plan.program.calls) for name in call.writes
         }
@@ -174,7 +175,16 @@ class _Replay:
             if position not in written:
                 self._require(touch, f"argument {position} of {who}")
         for position in written & touches.keys():
+            if self._is_further_part(tile.step, call.arguments[position]):
+                what = f"argument {position} of {who}, which writes a further part of it,"
+                self._require(touches[position], what)
             self._put(touches[position])
+
+    def _is_further_part(self, step: int, argument: Argument) -> bool:
+        """Return whether an earlier step has written a part of a tensor: it must not be lost."""
+        if not isinstance(argument, TensorArgument):
+            return False
+        return self._first_write.setdefault(self._identity(argument.tensor), step) < step
 
     def _check_results(self, number: int) -> None:
         """Once the copies are over that run after a step, its results are where they belong."""
