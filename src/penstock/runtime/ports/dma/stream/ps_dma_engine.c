@@ -52,15 +52,16 @@ uint32_t ps_dma_engine_start(uint32_t channel, uint32_t destination, uint32_t so
   const uint32_t burst = source % PS_DMA_BURST_BYTES == 0u ? PS_CR_PBURST_INC4 : 0u;
   const uint32_t limit = (PS_DMA_ITEMS_MAX << width_log2) & ~(PS_DMA_ALIGNMENT_BYTES - 1u);
   const uint32_t bytes = size_bytes < limit ? size_bytes : limit;
+  const uint32_t control = PS_CR_DIR_MEMORY_TO_MEMORY | PS_CR_PINC | PS_CR_MINC |
+                           PS_CR_PSIZE(width_log2) | PS_CR_MSIZE_WORD | PS_CR_PL_HIGH | burst |
+                           PS_CR_MBURST_INC4 | PS_CR_TCIE | PS_CR_TEIE;
   clear_flags(channel);
   PS_REGISTER(stream + PS_SXNDTR) = bytes >> width_log2;
   PS_REGISTER(stream + PS_SXPAR) = source;
   PS_REGISTER(stream + PS_SXM0AR) = destination;
   PS_REGISTER(stream + PS_SXFCR) = PS_FCR_DMDIS | PS_FCR_FTH_FULL;
-  PS_REGISTER(stream + PS_SXCR) = PS_CR_DIR_MEMORY_TO_MEMORY | PS_CR_PINC | PS_CR_MINC |
-                                  PS_CR_PSIZE(width_log2) | PS_CR_MSIZE_WORD | PS_CR_PL_HIGH |
-                                  burst | PS_CR_MBURST_INC4 | PS_CR_TCIE | PS_CR_TEIE;
-  PS_REGISTER(stream + PS_SXCR) |= PS_CR_EN;
+  PS_REGISTER(stream + PS_SXCR) = control;
+  PS_REGISTER(stream + PS_SXCR) = control | PS_CR_EN;
   return bytes;
 }
 
