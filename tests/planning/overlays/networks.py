@@ -186,6 +186,9 @@ def _join(draw: st.DrawFn, network: ChainBuilder, source: str) -> str:
     other = draw(st.sampled_from(fitting))
     if draw(st.booleans()):
         other = network.conv(source, shape[3])
+    left, right = (network.tensors[name].quantization for name in (source, other))
+    if network.dtype is DType.INT16 and left != right:
+        return source
     return network.join(source, other, axis)
 
 
@@ -236,10 +239,10 @@ def chains(draw: st.DrawFn, *, blocks_max: int = 5) -> Graph:
     return network.build(outputs)
 
 
-def mobile_blocks(seed: int = 0) -> Graph:
-    """A fixed network of the kind that overlays are for."""
+def mobile_blocks(seed: int = 0, extent: int = 24) -> Graph:
+    """A fixed network of the kind that overlays are for, on square images."""
     network = ChainBuilder(seed)
-    source = network.conv(network.image(24, 24, 3), 8, (3, 3), (2, 2), SAME)
+    source = network.conv(network.image(extent, extent, 3), 8, (3, 3), (2, 2), SAME)
     for wide, count, stride in ((24, 8, 1), (32, 12, 2), (40, 12, 1), (40, 16, 1)):
         source = network.residual(source, wide, count, stride)
     shape = network.shape(source)
