@@ -217,7 +217,15 @@ def _place_far_packs(
 ) -> Placement:
     """Return the home of packs that are not in flash: where asked for, or in RAM, or in serial."""
     home = memories.weights
-    if home is not None and home.is_external and not home.is_writable:
+    if home is not None and not home.is_external:
+        raise CapacityError(
+            f"{size_bytes} B ({format_bytes(size_bytes)}) of weights do not fit {home.name} beside "
+            "what else is there",
+            help="leave out --weights-in, or choose external memory",
+        )
+    if home is not None and home is memories.ram and ram_left < size_bytes:
+        raise _lacks("weights", size_bytes, "RAM", home, board)
+    if home is not None and not home.is_writable:
         if home.size_bytes < size_bytes:
             raise _lacks("weights", size_bytes, "flash", home, board)
         return replace(placement, far_weights=home.name)
@@ -248,9 +256,9 @@ def _cached_blocks(placement: Placement, board: Board) -> frozenset[Block]:
 def _lacks(
     what: str, size_bytes: int, kind: str, region: MemoryRegion | None, board: Board
 ) -> CapacityError:
-    offers = "has none" if region is None else f"{region.name} has {region.size_bytes} B"
+    offers = "it has none" if region is None else f"{region.name} has {region.size_bytes} B"
     return CapacityError(
         f"{size_bytes} B ({format_bytes(size_bytes)}) of {what} do not fit the internal memory of "
-        f"board {board.name!r} and need external {kind}: it {offers}",
+        f"board {board.name!r} and need external {kind}: {offers}",
         help="take a board with more memory, a smaller input, or a narrower model",
     )
