@@ -7,11 +7,11 @@ EXTRAS ?= dev,simulate,zig
 FITTED := src/penstock/planning/estimate/data
 STAMP  := $(VENV)/.installed
 
-.PHONY: help setup demo test test-long lint format bench fit docs clean
+.PHONY: help setup demo test test-long lint format bench bench-overlays fit docs clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create the virtual environment (.venv) and install everything
 
@@ -44,6 +44,9 @@ format: $(STAMP) ## format the code
 
 bench: $(STAMP) ## time compiling and simulating MobileNetV2-1.0-224 (needs the shared models)
 	$(BIN)/python benchmarks/deploy.py
+
+bench-overlays: $(STAMP) ## write the tables of docs/overlays.md anew: an hour or two (needs the shared models)
+	$(BIN)/python benchmarks/overlays.py --write
 
 fit: $(STAMP) ## fit the estimate to the virtual boards anew
 	$(BIN)/penstock bench ops --board stm32f469i-disco --fit $(FITTED)/cortex-m4.toml
