@@ -45,7 +45,7 @@ from penstock.pipeline import (
     verify_machine,
     write_temporarily,
 )
-from penstock.planning import plan_execution
+from penstock.planning import plan_execution, plan_model
 from penstock.planning.estimate import estimate_plan
 from penstock.planning.estimate.coefficients import CoreCoefficients, format_coefficients
 from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions
@@ -143,18 +143,22 @@ def inspect(model: str | Path, *, optimized: bool = False, board: str | None = N
     """
     target = None if board is None else load_board(board)
     graph = load_model(Path(model))
-    plan, estimate, obstacle = None, None, ""
+    plan, placed, estimate, obstacle = None, None, None, ""
     shown = graph
     try:
         after_passes = run_passes(graph)
         shown = after_passes if optimized else graph
-        plan = plan_execution(select_kernels(after_passes), target)
+        program = select_kernels(after_passes)
+        plan = plan_execution(program, None)
+        placed = plan_model(program, target)
     except (UnsupportedError, CapacityError) as error:
         if optimized and shown is graph:
             raise
-        obstacle = error.what
-    if plan is not None and target is not None:
-        estimate = summarize_estimate(estimate_plan(plan, target), plan, by_source=not optimized)
+        plan, obstacle = None, error.what
+    if placed is not None and target is not None:
+        estimate = summarize_estimate(
+            estimate_plan(placed, target), placed, by_source=not optimized
+        )
     return Inspection(
         graph=shown,
         is_optimized=optimized,

@@ -36,12 +36,16 @@ _DIGITS = 4
 
 @dataclass(frozen=True)
 class Job:
-    """A model for a board, and where its data shall be; None lets the planner choose."""
+    """A model for a board, and where its data shall be; None lets the planner choose.
+
+    Without overlays, unless they are asked for.
+    """
 
     board: str
     model: str
     weights_in: str | None = None
     arena_in: str | None = None
+    overlays: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Comparison:
 
 def compare(job: Job, folder: Path) -> Comparison | None:
     """Estimate and simulate; None for what does not fit the board or the emulator."""
-    options = CompileOptions(PlanOptions(job.weights_in, job.arena_in, overlays=False))
+    options = CompileOptions(PlanOptions(job.weights_in, job.arena_in, overlays=job.overlays))
     try:
         lowered = pipeline.lower(folder / job.model, job.board, options)
     except CapacityError:

@@ -23,7 +23,9 @@ def with_tables(page: str, found: Sequence[Accuracy]) -> str:
     of_all = [entry for entry in found if entry.weights == ANY]
     collection = [entry for entry in of_all if entry.models == "collection"]
     by_kind = [entry for entry in found if entry.models == "placements" and entry.weights != ANY]
+    overlays = [entry for entry in of_all if entry.models == "overlays"]
     page = replace_table(page, "collection", _by_board(collection))
+    page = replace_table(page, "overlays", _by_board(overlays))
     return replace_table(page, "placements", _by_homes(by_kind))
 
 

@@ -117,7 +117,8 @@ def _show_estimate(estimate: api.EstimateResult) -> None:
     stdout.print(
         f"\n[bold]Estimate[/] for {escape(estimate.board)}: {latency} at "
         f"{estimate.clock_hz / 1e6:.0f} MHz, {format_count(estimate.cycles)} cycles, with the "
-        f"weights in {escape(estimate.weights_in)} and the arena in {escape(estimate.arena_in)}",
+        f"weights in {escape(estimate.weights_in)} and the arena in {escape(estimate.arena_in)}"
+        + ("; DMA brings what kernels work on, tile by tile" if estimate.overlays else ""),
         soft_wrap=True,
     )
     stdout.print(
@@ -129,6 +130,8 @@ def _show_estimate(estimate: api.EstimateResult) -> None:
 def _error_stated(estimate: api.EstimateResult) -> str:
     """Return how near to simulations such estimates were, and which those are."""
     homes = f"weights in {estimate.weights_kind} and the arena in {estimate.arena_kind}"
+    if estimate.overlays:
+        homes = f"overlays and the arena in {estimate.arena_kind}"
     if estimate.error_median is None or estimate.error_worst is None:
         return f"no estimate for this core with {homes} was ever compared with a simulation"
     where = "this board"

@@ -1,5 +1,6 @@
 """Plans with overlays: which memory is fast, which is far, and what goes where."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from penstock.boards.board import Board, MemoryKind, MemoryRegion
@@ -11,7 +12,7 @@ from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning.execution_plan import ALIGNMENT_BYTES, ExecutionPlan, Placement
 from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, reserve_memory
 from penstock.planning.overlays.partition import Space
-from penstock.planning.overlays.plan import house_packs, overlay
+from penstock.planning.overlays.plan import Overlaid, house_packs, overlay
 from penstock.planning.overlays.program import Block, OverlayProgram
 from penstock.planning.placement import (
     CODE_BASE_BYTES,
@@ -47,6 +48,48 @@ class _Memories:
     ram: MemoryRegion | None
     serial: MemoryRegion | None
     weights: MemoryRegion | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OverlaySite:
+    """What overlays of a program find on a board.
+
+    Attributes:
+        program: kernel calls in execution order.
+        board: whose memories there are.
+        options: where things go, and which tricks are used.
+        memories: by use.
+        stack: region of the stack.
+        state_offset_bytes: of variable tensors in the state block.
+        state_bytes: extent of that block.
+        space: fast memory.
+    """
+
+    program: KernelGraph
+    board: Board
+    options: PlanOptions
+    memories: _Memories
+    stack: str
+    state_offset_bytes: Mapping[str, int]
+    state_bytes: int
+    space: Space
+
+    def complete(self, overlaid: Overlaid) -> ExecutionPlan:
+        """Return the plan of tiles and copies; raises CapacityError where memories lack room."""
+        near_bytes = _flash_bytes(self.program, overlaid.program, self.memories)
+        if self.options.weights_in not in (None, self.memories.flash.name):
+            near_bytes = 0
+        housed = house_packs(self.program, overlaid.program, near_bytes)
+        placement = _place(housed, self.memories, self.stack, self.board)
+        return ExecutionPlan(
+            program=self.program,
+            arena=overlaid.arena,
+            state_offset_bytes=self.state_offset_bytes,
+            state_bytes=self.state_bytes,
+            placement=placement,
+            board=self.board.name,
+            overlays=replace(housed, cached=_cached_blocks(placement, self.board)),
+        )
 
 
 def plan_model(
@@ -98,6 +141,14 @@ def plan_overlaid(
         InputError: a region asked for does not exist or cannot hold such data.
         UnsupportedError: a DMA controller does not reach internal memory.
     """
+    site = find_site(program, board, options)
+    return site.complete(overlay(program, site.space))
+
+
+def find_site(
+    program: KernelGraph, board: Board, options: PlanOptions = DEFAULT_PLAN_OPTIONS
+) -> OverlaySite:
+    """Return what overlays of a program find on a board; raises as `plan_overlaid`."""
     controller = dma_controller(board)
     memories = _memories(board, controller, options)
     stack = place_stack(board, STACK_BYTES)
@@ -106,21 +157,7 @@ def plan_overlaid(
     if controller is not None:
         channels = len(controller.interrupts[driver_channels(controller)])
     space = _space(board, memories, stack, state_bytes, channels, options)
-    overlaid = overlay(program, space)
-    near_bytes = _flash_bytes(program, overlaid.program, memories)
-    if options.weights_in not in (None, memories.flash.name):
-        near_bytes = 0
-    housed = house_packs(program, overlaid.program, near_bytes)
-    placement = _place(housed, memories, stack, board)
-    return ExecutionPlan(
-        program=program,
-        arena=overlaid.arena,
-        state_offset_bytes=state,
-        state_bytes=state_bytes,
-        placement=placement,
-        board=board.name,
-        overlays=replace(housed, cached=_cached_blocks(placement, board)),
-    )
+    return OverlaySite(program, board, options, memories, stack, state, state_bytes, space)
 
 
 def _space(

@@ -29,6 +29,8 @@ class EstimateResult:
         weights_kind: of memory, which the comparisons have in common.
         arena_kind: the same of the activations.
         compiler: whose machine code was fitted.
+        overlays: whether DMA brings weights, and what does not fit the arena, tile by tile.
+        dma_wait_cycles: of ``cycles``, waiting for it; None without overlays.
         operator_cycles: by position among the operators listed; those that run no code are left
             out.
     """
@@ -47,6 +49,8 @@ class EstimateResult:
     weights_kind: str
     arena_kind: str
     compiler: str
+    overlays: bool
+    dma_wait_cycles: int | None
     operator_cycles: Mapping[int, int]
 
     def to_json(self) -> dict[str, Any]:
@@ -88,5 +92,7 @@ def summarize_estimate(
         weights_kind=estimate.error.homes.weights,
         arena_kind=estimate.error.homes.arena,
         compiler=estimate.compiler,
+        overlays=plan.overlays is not None,
+        dma_wait_cycles=estimate.dma_wait_cycles,
         operator_cycles={position: round(value) for position, value in cycles.items()},
     )

@@ -17,6 +17,9 @@ from penstock.planning.execution_plan import Placement
 ANY = "any"
 """Home of what a comparison put wherever the planner wanted."""
 
+OVERLAYS = "overlays"
+"""Home of weights that DMA brings tile by tile, from wherever they are."""
+
 _HOMES = {
     MemoryKind.TCM_INSTRUCTION: "internal RAM",
     MemoryKind.TCM_DATA: "internal RAM",
@@ -50,8 +53,8 @@ class Accuracy:
     Attributes:
         board: its name.
         core: its processor.
-        models: which networks: ``collection`` (all that are shared, as the planner places them)
-            or ``placements`` (a few, in every memory that they fit).
+        models: which networks: ``collection`` (all that are shared, as the planner places them),
+            ``placements`` (a few, in every memory that they fit) or ``overlays`` (a few, in tiles).
         weights: kind of the memory of the weights.
         arena: the same of the activations.
         count: how many estimates.
@@ -103,7 +106,11 @@ def find_homes(placement: Placement, board: Board) -> Homes:
 
 def stated_error(placement: Placement, board: Board) -> StatedError:
     """Return what comparisons with simulations say of estimates for a placement on a board."""
-    homes = find_homes(placement, board)
+    return error_of_homes(find_homes(placement, board), board)
+
+
+def error_of_homes(homes: Homes, board: Board) -> StatedError:
+    """Return what comparisons with simulations say of data in such memories on a board."""
     alike = [
         known
         for known in load_accuracy()

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from penstock.boards.board import Board
 from penstock.boards.paths import is_tightly_coupled
-from penstock.errors import InputError
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
 from penstock.planning.estimate.accesses import Access, Role, Sweep
 from penstock.planning.estimate.accuracy import StatedError, stated_error
 from penstock.planning.estimate.coefficients import (
     HARNESS,
     CoreCoefficients,
+    KernelCoefficients,
     load_coefficients,
 )
 from penstock.planning.estimate.features import call_features
@@ -23,7 +23,7 @@ from penstock.planning.estimate.loop_accesses import call_accesses
 from penstock.planning.estimate.memory import fetch_cycles, wait_cycles
 from penstock.planning.estimate.residue import Residue
 from penstock.planning.estimate.weighted import Features
-from penstock.planning.execution_plan import ExecutionPlan, Placement
+from penstock.planning.execution_plan import Placement
 
 _HARNESS_ACCESS = Access(Role.CODE, 1, (Sweep(3, 16, 64, None),), 1, element_bytes=4)
 
@@ -53,6 +53,7 @@ class Estimate:
         clock_hz: of the core.
         compiler: whose machine code the coefficients were fitted to.
         error: how far such estimates were from simulations.
+        dma_wait_cycles: waiting for copies; None without overlays.
     """
 
     cycles: int
@@ -60,22 +61,12 @@ class Estimate:
     clock_hz: int
     compiler: str
     error: StatedError
+    dma_wait_cycles: int | None = None
 
     @property
     def seconds(self) -> float:
         """How long that is."""
         return self.cycles / self.clock_hz
-
-
-def estimate_plan(plan: ExecutionPlan, board: Board) -> Estimate:
-    """Return what a planned network is expected to take; raises as `estimate_program`.
-
-    Raises:
-        InputError: the plan is for no board.
-    """
-    if plan.placement is None:
-        raise InputError("a plan for the host has no time", help="plan for a board")
-    return estimate_program(plan.program, plan.placement, board)
 
 
 def estimate_program(program: KernelGraph, placement: Placement, board: Board) -> Estimate:
@@ -101,7 +92,7 @@ def estimate_program(program: KernelGraph, placement: Placement, board: Board) -
         if is_first:
             waits += fetch_cycles(core.kernel(call.kernel.name).fetch_bytes, board)
         operators.append(_estimate_call(program, call, placement, board, core, waits))
-    harness = _harness_cycles(core, len(operators), placement, board)
+    harness = harness_cycles(core, len(operators), placement, board)
     return Estimate(
         cycles=round(harness + sum(operator.cycles for operator in operators)),
         operators=tuple(operators),
@@ -119,19 +110,43 @@ def _estimate_call(
     core: CoreCoefficients,
     waits: float,
 ) -> OperatorEstimate:
-    costs = core.kernel(call.kernel.name)
-    features = call_features(program, call)
+    cycles, waits = call_cycles(
+        core.kernel(call.kernel.name),
+        call_features(program, call),
+        waits,
+        shares_memory=placement.weights == placement.arena and bool(call.constants),
+        buffers_stores=_buffers_stores(placement, board),
+    )
+    return OperatorEstimate(call.kernel.name, cycles, waits)
+
+
+def call_cycles(
+    costs: KernelCoefficients,
+    features: Features,
+    waits: float,
+    *,
+    shares_memory: bool,
+    buffers_stores: bool,
+) -> tuple[float, float]:
+    """Return the cycles of a call, and those among them that it waits for memories.
+
+    Args:
+        costs: of its kernel.
+        features: how often the kernel's parts run.
+        waits: cycles that it waits for data.
+        shares_memory: whether its weights lie in the memory of its inputs.
+        buffers_stores: whether stores go to memory that answers at once.
+    """
     own = _weigh(costs.cycles, features)
-    if placement.weights == placement.arena and call.constants:
+    if shares_memory:
         own -= _weigh(costs.switches, features)
-    if _buffers_stores(placement, board):
+    if buffers_stores:
         waits += _weigh(costs.stores, features)
-    return OperatorEstimate(call.kernel.name, own + waits, waits)
+    return own + waits, waits
 
 
-def _harness_cycles(
-    core: CoreCoefficients, steps: int, placement: Placement, board: Board
-) -> float:
+def harness_cycles(core: CoreCoefficients, steps: int, placement: Placement, board: Board) -> float:
+    """Return the cycles of the loop over the steps, and of what surrounds it."""
     costs = core.kernel(HARNESS)
     waits = wait_cycles((_HARNESS_ACCESS,), placement, board, Residue())
     waits += fetch_cycles(costs.fetch_bytes, board)

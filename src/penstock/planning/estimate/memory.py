@@ -4,7 +4,7 @@ Nothing here is fitted: costs are those of `boards.costs`, and how often a line 
 from how many other lines were fetched since it was last used.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.boards.board import Board, MemoryKind, MemoryRegion
@@ -51,9 +51,16 @@ def wait_cycles(
         residue: what earlier calls left in the caches; takes notice of this one.
     """
     homes = {role: _region(role, placement, board) for role in Role}
+    return wait_cycles_at([(access, homes[access.role]) for access in accesses], board, residue)
+
+
+def wait_cycles_at(
+    accesses: Iterable[tuple[Access, MemoryRegion]], board: Board, residue: Residue
+) -> float:
+    """Return how long a call waits for data that it reads, each of them from its own memory."""
     users: dict[str, list[Access]] = {}
-    for access in accesses:
-        users.setdefault(homes[access.role].name, []).append(access)
+    for access, home in accesses:
+        users.setdefault(home.name, []).append(access)
     paths = {name: _path(board.region(name), board) for name in users}
     misses = _misses(users, paths, residue)
     ticks = sum(

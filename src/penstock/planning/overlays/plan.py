@@ -43,10 +43,12 @@ class Overlaid:
     Attributes:
         arena: resident tensors and scratch; slots are within its extent.
         program: tiles and copies.
+        parted: how the program is parted.
     """
 
     arena: Arena
     program: OverlayProgram
+    parted: Partition
 
 
 def overlay(program: KernelGraph, space: Space) -> Overlaid:
@@ -68,16 +70,28 @@ def overlay(program: KernelGraph, space: Space) -> Overlaid:
             if sizes:
                 break  # even less memory is too little
             raise
-        schedule = _fit(program, parted, less)
-        layout = _lay_out(program, schedule.parted, schedule, space)
-        if layout.arena.size_bytes <= space.capacity_bytes:
-            return Overlaid(layout.arena, _finish(program, schedule, layout))
-        sizes.append(layout.arena.size_bytes)
+        overlaid = _overlay_schedule(program, _fit(program, parted, less), space)
+        if overlaid.arena.size_bytes <= space.capacity_bytes:
+            return overlaid
+        sizes.append(overlaid.arena.size_bytes)
     raise CapacityError(
         f"slots and tensors of {program.graph.name} need {min(sizes)} B of {space.name}, "
         f"which offers {space.capacity_bytes} B",
         help="reserve less of it, or take a board with more internal memory",
     )
+
+
+def overlay_parted(program: KernelGraph, parted: Partition, space: Space) -> Overlaid:
+    """Return tiles, copies and arena of a program that is parted already.
+
+    The arena may be larger than fast memory.
+    """
+    return _overlay_schedule(program, Schedule(program, parted, space), space)
+
+
+def _overlay_schedule(program: KernelGraph, schedule: Schedule, space: Space) -> Overlaid:
+    layout = _lay_out(program, schedule.parted, schedule, space)
+    return Overlaid(layout.arena, _finish(program, schedule, layout), schedule.parted)
 
 
 def _fit(program: KernelGraph, parted: Partition, space: Space) -> Schedule:
