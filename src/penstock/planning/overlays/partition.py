@@ -6,7 +6,7 @@ filter by filter in packs, small enough to be there before they are needed.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from penstock.errors import CapacityError
 from penstock.kernels.kernel_graph import ConstantArgument, KernelCall, KernelGraph, TensorArgument
@@ -104,8 +104,9 @@ def choose_far(program: KernelGraph, space: Space) -> Partition:
     """
     buffers = tuple(plan_buffers(program))
     far: set[int] = set()
-    while (step := _crowded_step(program, space, buffers, far)) is not None:
-        far.add(_evicted(program, space, buffers, far, step))
+    smallest = _Smallest(program, space)
+    while (step := _crowded_step(program, space, buffers, far, smallest)) is not None:
+        far.add(_evicted(program, space, buffers, far, step, smallest))
     free = _free_bytes(program, space, buffers, far)
     drafted = Partition(buffers, frozenset(far), ())
     calls = (
@@ -137,15 +138,40 @@ def pack_bytes(call: KernelCall, tile: Tile, part: CallPart, space: Space) -> in
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Smallest:
+    """What slots take where calls are parted as finely as can be.
+
+    Attributes:
+        program, space: of the calls, and of the slots.
+        known: by step and by what is copied.
+    """
+
+    program: KernelGraph
+    space: Space
+    known: dict[tuple[int, frozenset[int]], int] = field(default_factory=dict)
+
+    def size_bytes(self, step: int, far: frozenset[str]) -> int:
+        call = self.program.calls[step]
+        key = step, _copied(call, far)
+        if key not in self.known:
+            self.known[key] = slot_bytes(self.program, call, _finest(call, far), self.space)
+        return self.known[key]
+
+
 def _crowded_step(
-    program: KernelGraph, space: Space, buffers: Sequence[Buffer], far: set[int]
+    program: KernelGraph,
+    space: Space,
+    buffers: Sequence[Buffer],
+    far: set[int],
+    smallest: _Smallest,
 ) -> int | None:
     """Return the step that lacks the most memory; None where all have enough."""
     names = frozenset(name for index in far for name in buffers[index].tensors)
     free = _free_bytes(program, space, buffers, far)
     lacking = [
-        int(_smallest_bytes(program, call, names, space) / _CROWDED_SHARE) - free[step]
-        for step, call in enumerate(program.calls)
+        int(smallest.size_bytes(step, names) / _CROWDED_SHARE) - free[step]
+        for step in range(len(program.calls))
     ]
     worst = max(range(len(lacking)), key=lacking.__getitem__, default=None)
     return worst if worst is not None and lacking[worst] > 0 else None
@@ -157,6 +183,7 @@ def _evicted(
     buffers: Sequence[Buffer],
     far: set[int],
     step: int,
+    smallest: _Smallest,
 ) -> int:
     """Return the buffer that goes to far memory to relieve a step: one that tiles can touch."""
     candidates = [
@@ -167,7 +194,7 @@ def _evicted(
     if not candidates:
         call = program.calls[step]
         names = frozenset(name for index in far for name in buffers[index].tensors)
-        need = int(_smallest_bytes(program, call, names, space) / _CROWDED_SHARE)
+        need = int(smallest.size_bytes(step, names) / _CROWDED_SHARE)
         need += space.capacity_bytes - _free_bytes(program, space, buffers, far)[step]
         raise CapacityError(
             f"step {step} ({call.kernel.name}) needs {need} B ({format_bytes(need)}) of fast "
@@ -208,13 +235,6 @@ def _free_bytes(
             for step in range(first, min(end, len(free))):
                 free[step] -= space.align(size)
     return free
-
-
-def _smallest_bytes(
-    program: KernelGraph, call: KernelCall, far: frozenset[str], space: Space
-) -> int:
-    """Return what slots take where a call is parted as finely as can be."""
-    return slot_bytes(program, call, _finest(call, far), space)
 
 
 def _finest(call: KernelCall, far: frozenset[str]) -> CallPart:
