@@ -94,7 +94,7 @@ def test_what_works_in_far_memory_itself_says_why() -> None:
     found = report(PlanOptions(overlays=False, arena_in="sdram", weights_in="qspi"))
     assert {use.in_place for use in found.steps if use.homes.constants} == {("qspi", "sdram")}
     assert {use.reason for use in found.steps if use.homes.constants} == {
-        "works in qspi and sdram itself: overlays are off"
+        "works in far memory itself (qspi, sdram): overlays are off"
     }
     assert (found.totals.tiles, found.totals.reason) == (0, "overlays are off")
 
@@ -118,7 +118,7 @@ def test_a_kernel_without_tiles_works_on_far_tensors_where_they_are() -> None:
     )
     found = report_overlays(far, load_board(BOARD), None)
     assert found is not None
-    reason = "works in sdram itself: is not parted, each output needs all rows"
+    reason = "works in far memory itself (sdram): is not parted, each output needs all rows"
     assert found.steps[step].reasons == (reason,)
     assert {use.in_place for n, use in enumerate(found.steps) if n != step} == {()}
 
@@ -178,4 +178,20 @@ def test_people_see_what_works_in_far_memory(capsys: pytest.CaptureFixture[str])
     assert run_command_line(command) == 0
     printed = capsys.readouterr().out
     assert "Overlays: none, overlays are off" in printed
-    assert "works in sdram itself: overlays are off: 34 operators" in printed
+    assert "works in far memory itself (sdram): overlays are off: 34 operators" in printed
+
+
+def test_compile_says_what_it_planned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result, project = tmp_path / "x.json", str(tmp_path / "project")
+    command = ["compile", str(MODEL), "--board", BOARD, "-o", project, "--no-check"]
+    assert run_command_line([*command, "--json", str(result)]) == 0
+    document = json.loads(result.read_text())["overlays"]
+    assert f"overlays: {document['tiles']} tiles, 127.8 KiB brought" in capsys.readouterr().out
+    assert document["hidden_share"] is None
+    assert sum(use["tiles"] for use in document["operators"]) == document["tiles"]
+    assert run_command_line([*command, "--weights-in", "sram1"]) == 0
+    assert "overlays: none, 130848 B (127.8 KiB) of weights do not fit" in capsys.readouterr().out
+    assert run_command_line([*command, "--no-overlays", "--weights-in", "qspi"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    [far] = [line.strip() for line in lines if "far memory" in line]
+    assert far.startswith("works in far memory itself (qspi): overlays are off: ")

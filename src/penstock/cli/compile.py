@@ -8,6 +8,7 @@ from rich.markup import escape
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
 from penstock.cli.options import json_option, plan_options
+from penstock.cli.overlay_tables import show_planned_overlays
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,
@@ -86,6 +87,8 @@ def _show(result: CompileResult) -> None:
         f"({arena_bound(result.arena_bytes, result.arena_bytes_lower_bound)})"
         + (f"; state {format_bytes(result.state_bytes)}" if result.state_bytes else "")
     )
+    if result.overlays is not None:
+        show_planned_overlays(result.overlays, result.kinds)
     checked = (
         "[green]checked[/]: the generated C gives the interpreter's bytes, operator by operator"
         if result.verified

@@ -1,13 +1,13 @@
 """What overlays did, for people: in all, what waits, what works in far memory, each operator."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.markup import escape
 
 from penstock.cli.console import stdout
 from penstock.cli.tables import add_columns, plain_table
-from penstock.report.overlays import OverlayTotals, OverlayUse
+from penstock.report.overlays import OverlayReport, OverlayTotals, OverlayUse
 from penstock.report.results import OperatorResult, RunResult
 from penstock.units import format_bytes, format_count
 
@@ -21,7 +21,9 @@ def format_hidden(share: float | None) -> str:
 
 
 def format_totals(totals: OverlayTotals) -> str:
-    """Return what was copied, and how much of that was hidden."""
+    """Return what is copied, and how much of that was hidden; or why there are no overlays."""
+    if not totals.tiles:
+        return f"none, {totals.reason}"
     parts = [
         f"{format_count(totals.tiles)} tiles",
         f"{format_bytes(totals.loaded_bytes)} brought and "
@@ -44,8 +46,7 @@ def show_overlays(result: RunResult, *, every_operator: bool = False) -> None:
     totals = result.overlays
     if totals is None:
         return
-    told = format_totals(totals) if totals.tiles else f"none, {totals.reason}"
-    stdout.print(f"\n[bold]Overlays[/]: {escape(told)}", soft_wrap=True)
+    stdout.print(f"\n[bold]Overlays[/]: {escape(format_totals(totals))}", soft_wrap=True)
     waiting = [row for row in result.operators if row.overlay and row.overlay.waited_cycles]
     waiting.sort(key=lambda row: -_waited(row))
     if every_operator:
@@ -55,7 +56,15 @@ def show_overlays(result: RunResult, *, every_operator: bool = False) -> None:
         what = f"the {LONGEST} of {count} operators" if count > LONGEST else "the operators"
         stdout.print(f"{what} that wait longest for copies:")
         _show_waiting(waiting[:LONGEST])
-    _show_in_place(result)
+    uses = {f"{row.kind} {row.index}": _use(row) for row in result.operators}
+    _show_in_place(uses, totals)
+
+
+def show_planned_overlays(report: OverlayReport, kinds: Sequence[str]) -> None:
+    """Print what overlays are planned, indented; ``kinds`` are those of the operators."""
+    stdout.print(f"  overlays: {escape(format_totals(report.totals))}", soft_wrap=True)
+    named = (f"{kind} {step}" for step, kind in enumerate(kinds))
+    _show_in_place(dict(zip(named, report.steps, strict=True)), report.totals, indent="  ")
 
 
 def _show_waiting(rows: Iterable[OperatorResult]) -> None:
@@ -97,16 +106,19 @@ def _show_operators(rows: Sequence[OperatorResult]) -> None:
             stdout.print(f"{row.kind} {row.index} {escape(reason)}", soft_wrap=True)
 
 
-def _show_in_place(result: RunResult) -> None:
-    """Print which operators work in external memory itself, those with one reason together."""
+def _show_in_place(
+    uses: Mapping[str, OverlayUse], totals: OverlayTotals, *, indent: str = ""
+) -> None:
+    """Print which operators work in far memory itself, those with one reason together."""
     found: dict[str, list[str]] = {}
-    for row in result.operators:
-        if row.overlay is not None and row.overlay.in_place:
-            found.setdefault(row.overlay.reasons[0], []).append(f"{row.kind} {row.index}")
+    for name, use in uses.items():
+        if use.in_place:
+            found.setdefault(use.reasons[0], []).append(name)
     for reason, names in found.items():
-        if result.overlays is not None and not result.overlays.tiles:
-            names = [f"{len(names)} operators" if len(names) > 1 else names[0]]
-        stdout.print(f"{escape(reason)}: {', '.join(names)}", soft_wrap=True)
+        listed = ", ".join(names)
+        if not totals.tiles and len(names) > 1:
+            listed = f"{len(names)} operators"
+        stdout.print(f"{indent}{escape(reason)}: {listed}", soft_wrap=True)
 
 
 def _use(row: OperatorResult) -> OverlayUse:

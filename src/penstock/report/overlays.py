@@ -122,6 +122,10 @@ class OverlayReport:
     totals: OverlayTotals
     steps: tuple[OverlayUse, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the totals, and under ``operators`` what each step does."""
+        return {**self.totals.to_json(), "operators": [use.to_json() for use in self.steps]}
+
 
 def report_overlays(
     plan: ExecutionPlan, board: Board, simulation: Simulation | None
@@ -249,7 +253,7 @@ class _Reporter:
         return [*found, *(Address(Block.CONSTANT, 0) for _ in call.constants)]
 
     def _why_in_place(self, call: KernelCall, regions: tuple[str, ...]) -> str:
-        where = f"works in {' and '.join(regions)} itself: "
+        where = f"works in far memory itself ({', '.join(regions)}): "
         if self._plan.overlays is None:
             return where + self._why_none()
         if self._region(Block.ARENA) in regions:

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from penstock.report.energy import Energy
-from penstock.report.overlays import OverlayTotals, OverlayUse
+from penstock.report.overlays import OverlayReport, OverlayTotals, OverlayUse
 from penstock.simulate.timing import CycleCounts, Traffic
 
 
@@ -249,6 +249,8 @@ class CompileResult:
         steps: kernel calls.
         memory: use by region.
         files: relative paths written.
+        kinds: of operators, by step.
+        overlays: what is planned; None for the host.
     """
 
     model: str
@@ -264,6 +266,8 @@ class CompileResult:
     steps: int
     memory: Mapping[str, MemoryUse]
     files: Sequence[str]
+    kinds: Sequence[str]
+    overlays: OverlayReport | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``penstock.compile/1`` form."""
@@ -282,6 +286,7 @@ class CompileResult:
             "steps": self.steps,
             "memory_bytes": memory_to_json(self.memory),
             "files": list(self.files),
+            "overlays": None if self.overlays is None else self.overlays.to_json(),
         }
 
 

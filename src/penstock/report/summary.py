@@ -106,6 +106,8 @@ def summarize_compile(
         steps=len(plan.program.calls),
         memory=memory_use(plan, board, footprint),
         files=sorted(files),
+        kinds=[plan.program.graph.operators[call.operator].kind for call in plan.program.calls],
+        overlays=None if board is None else report_overlays(plan, board, None),
     )
 
 
