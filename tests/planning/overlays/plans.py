@@ -21,6 +21,7 @@ class Wish:
         channel_count: of the DMA controller.
         tight_share: the same of tightly coupled memory.
         near_share: of the constants, those that lie near.
+        prefetches: whether copies start a tile early.
     """
 
     share: float
@@ -28,6 +29,7 @@ class Wish:
     channel_count: int = 8
     tight_share: float = 0.0
     near_share: float = 1.0
+    prefetches: bool = True
 
 
 WISHES = st.builds(
@@ -37,6 +39,7 @@ WISHES = st.builds(
     st.integers(3, 8),
     st.one_of(st.just(0.0), st.floats(0.02, 0.6)),
     st.sampled_from([0.0, 0.5, 1.0]),
+    st.sampled_from([True, True, True, False]),
 )
 
 
@@ -50,6 +53,7 @@ def space_for(program: KernelGraph, wish: Wish) -> Space:
         unit,
         wish.channel_count,
         int(wanted * wish.tight_share) // unit * unit,
+        wish.prefetches,
     )
 
 
