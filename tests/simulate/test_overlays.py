@@ -27,7 +27,7 @@ from penstock.simulate import VirtualBoard
 from penstock.simulate.verification import arrays_agree, as_array, verify_steps
 from penstock.toolchain import find_target_compiler
 from tests.litert import random_inputs
-from tests.planning.overlays.networks import mobile_blocks
+from tests.planning.overlays.networks import mobile_blocks, moves
 
 pytestmark = pytest.mark.board
 
@@ -90,12 +90,13 @@ def shrunken(board: Board) -> Board:
 
 @cache
 def built(model: str, name: str) -> Case:
-    """Compile a model for a board: the example, or a chain for a board that is too small for it."""
+    """Compile a model for a board: the example, or another for a board that is too small for it."""
     board = load_board(name)
     if model == "example":
         graph = replace(run_passes(load_model(EXAMPLE)), name=model)
     else:
-        board, graph = shrunken(board), replace(mobile_blocks(extent=48), name=model)
+        made = mobile_blocks(extent=48) if model == "chain" else moves()
+        board, graph = shrunken(board), replace(made, name=model)
     plan = plan_overlaid(select_kernels(graph), board)
     manifest = ProjectManifest(model, f"{model}.tflite", board.name)
     lowered = pipeline.lower_plan(graph, plan, board, manifest, b"")
@@ -107,7 +108,8 @@ def built(model: str, name: str) -> Case:
         return Case(graph, plan, board, elf.rename(folder / f"{model}.elf"))
 
 
-CASES = [("example", board) for board in BOARDS] + [("chain", board) for board in WITH_RAM]
+CASES = [("example", board) for board in BOARDS]
+CASES += [(model, board) for model in ("chain", "moves") for board in WITH_RAM]
 
 
 @pytest.mark.parametrize(("model", "board"), CASES)
@@ -115,7 +117,7 @@ def test_boards_compute_what_the_interpreter_does(model: str, board: str) -> Non
     case = built(model, board)
     assert case.plan.overlays is not None
     assert case.plan.overlays.copies
-    assert bool(case.plan.overlays.far_bytes) is (model == "chain")
+    assert bool(case.plan.overlays.far_bytes) is (model != "example")
     with case.open() as virtual:
         virtual.init()
         for seed in (1, 2):
@@ -136,7 +138,12 @@ def waits_of(plan: ExecutionPlan) -> list[tuple[Copy, int, int]]:
     return found
 
 
-SEEN_TOGETHER = {("chain", "stm32f469i-disco"), ("chain", "stm32f746g-disco")}
+FOUND = r"while .* channel \d|nobody has looked|a running stream is set up anew"
+SEEN_TOGETHER = {
+    (model, board)
+    for model in ("chain", "moves")
+    for board in ("stm32f469i-disco", "stm32f746g-disco")
+}
 """Streams: who looks at one channel's flags has read those of three others, and may have looked."""
 
 
@@ -162,6 +169,6 @@ def is_found(case: Case, copy: Copy, at: int, bit: int) -> bool:
         try:
             case.run(virtual, 1)
         except SimulationError as error:
-            assert re.search(r"while .* channel \d|nobody has looked", str(error)), copy
+            assert re.search(FOUND, str(error)), copy
             return True
     return False

@@ -266,6 +266,22 @@ def branches(seed: int = 0) -> Graph:
     return network.build([network.memory(network.dense(flat, 37), 5), deep])
 
 
+def moves(seed: int = 0) -> Graph:
+    """Operators that cannot be parted, between those that can, on tensors that are far away."""
+    network = ChainBuilder(seed)
+    source = network.conv(network.image(40, 40, 5), 14, (3, 3), (1, 1), SAME)
+    first = source
+    source = network.pad(source, ((0, 0), (2, 0), (1, 1), (0, 0)), None)
+    source = network.conv(source, 0, (3, 3))
+    shape = network.shape(source)
+    turned = network.fresh((1, shape[2], shape[1], shape[3]), network.tensors[source].quantization)
+    source = network.append(ops.Transpose(input=source, output=turned, permutation=(0, 2, 1, 3)))
+    source = network.conv(source, 9, (3, 3), (2, 2), SAME)
+    shrunken = network.conv(first, 9, (3, 3), (2, 2), SAME)
+    joined = network.join(source, shrunken, 3)
+    return network.build([network.conv(joined, 6, (1, 1))])
+
+
 def lower(graph: Graph, name: str, *, optimized: bool = False) -> KernelGraph:
     """Return the kernel calls of a graph under a name of its own, for its C."""
     return select_kernels(replace(run_passes(graph) if optimized else graph, name=name))
