@@ -8,6 +8,7 @@ from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning.overlays.program import Block, Copy, OverlayProgram, Pack
 
 CHANNELS_MAX = 8
+_FOR_PACKS = (Block.PACKS, Block.FAR_PACKS)
 _ROWS_MAX = 0xFFFF
 """Copies and tiles have numbers of 16 bits in C, and start at a tile in numbers of 8 bits."""
 _STARTS_MAX = 0xFF
@@ -21,11 +22,10 @@ def check_tables(program: KernelGraph, overlays: OverlayProgram) -> None:
     """
     _check_tiles(program, overlays)
     _check_copies(overlays)
-    for block in (Block.PACKS, Block.FAR_PACKS):
-        packs = [pack for pack in overlays.packs if pack.address.block is block]
-        _check_packs(program, packs)
-    if len(overlays.packs) != sum(_is_home(pack) for pack in overlays.packs):
+    if not all(pack.address.block in _FOR_PACKS for pack in overlays.packs):
         raise GraphError("a pack is in a block that is not for packs")
+    for block in _FOR_PACKS:
+        _check_packs(program, [pack for pack in overlays.packs if pack.address.block is block])
     for name in overlays.packed:
         if name not in program.constants:
             raise GraphError(f"constant {name!r}, read from packs alone, does not exist")
@@ -71,10 +71,6 @@ def _check_copy(overlays: OverlayProgram, copy: Copy, what: str) -> None:
 def _when(copy: Copy) -> tuple[int, bool]:
     """Return when a copy starts: loads before their tile, stores after it."""
     return copy.started_at, not copy.is_load
-
-
-def _is_home(pack: Pack) -> bool:
-    return pack.address.block in (Block.PACKS, Block.FAR_PACKS)
 
 
 def _check_packs(program: KernelGraph, packs: list[Pack]) -> None:
