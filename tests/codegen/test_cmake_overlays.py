@@ -84,7 +84,7 @@ SECTIONS
 
 @pytest.fixture(scope="module")
 def plan() -> ExecutionPlan:
-    options = PlanOptions(reserve=tuple(RESERVED.items()))
+    options = PlanOptions(fusion=False, reserve=tuple(RESERVED.items()))
     made = plan_model(select_kernels(run_passes(GRAPH)), BOARD, options)
     assert made.placement is not None
     assert (made.placement.tight, made.placement.far) == ("dtcm", "sdram")

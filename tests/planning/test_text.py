@@ -76,7 +76,9 @@ def test_the_picture_shows_who_has_which_bytes_when() -> None:
 def test_a_plan_with_overlays_says_what_is_copied_where_and_when() -> None:
     calls = select_kernels(run_passes(read_model(MODEL.read_bytes(), "cifar10")))
     reserve = (("dtcm", 52 * 1024), ("sram1", 204 * 1024), ("flash", 960 * 1024))
-    plan = plan_model(calls, load_board("stm32f746g-disco"), PlanOptions(reserve=reserve))
+    plan = plan_model(
+        calls, load_board("stm32f746g-disco"), PlanOptions(fusion=False, reserve=reserve)
+    )
     overlays = plan.overlays
     assert overlays is not None
     text = format_plan(plan)

@@ -20,7 +20,7 @@ from penstock.report.overlays import OverlayReport, report_overlays
 MODEL = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
 BOARD = "stm32f746g-disco"
 _RESERVED = {"dtcm": 52 * 1024, "sram1": 204 * 1024, "flash": 960 * 1024}
-CROWDED = PlanOptions(reserve=tuple(_RESERVED.items()), tight=False)
+CROWDED = PlanOptions(fusion=False, tight=False, reserve=tuple(_RESERVED.items()))
 """Too little room for the tensors inside, and for the weights: both are far."""
 
 
@@ -157,7 +157,7 @@ def test_json_has_it_for_each_operator(crowded: api.RunOutcome) -> None:
 
 
 def test_people_see_it(capsys: pytest.CaptureFixture[str], crowded: api.RunOutcome) -> None:
-    command = ["run", str(MODEL), "--board", BOARD, "--no-tight"]
+    command = ["run", str(MODEL), "--board", BOARD, "--no-fusion", "--no-tight"]
     reserved = [f"--reserve={name}={size}" for name, size in CROWDED.reserve]
     assert run_command_line([*command, *reserved]) == 0
     printed = capsys.readouterr().out

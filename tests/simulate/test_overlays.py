@@ -20,6 +20,7 @@ from penstock.ir.interpreter import run
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan
+from penstock.planning.options import PlanOptions
 from penstock.planning.overlaid import plan_overlaid
 from penstock.planning.overlays.program import Copy
 from penstock.planning.placement import STACK_BYTES
@@ -90,14 +91,17 @@ def shrunken(board: Board) -> Board:
 
 @cache
 def built(model: str, name: str) -> Case:
-    """Compile a model for a board: the example, or another for a board that is too small for it."""
+    """Compile a model for a board: the example, or another for a board that is too small for it.
+
+    Tensors are in far memory then; fused, they are never whole.
+    """
     board = load_board(name)
     if model == "example":
         graph = replace(run_passes(load_model(EXAMPLE)), name=model)
     else:
-        made = mobile_blocks(extent=48) if model == "chain" else moves()
+        made = moves() if model == "moves" else mobile_blocks(extent=48)
         board, graph = shrunken(board), replace(made, name=model)
-    plan = plan_overlaid(select_kernels(graph), board)
+    plan = plan_overlaid(select_kernels(graph), board, PlanOptions(fusion=model == "fused"))
     manifest = ProjectManifest(model, f"{model}.tflite", board.name)
     lowered = pipeline.lower_plan(graph, plan, board, manifest, b"")
     folder = Path(mkdtemp(prefix="penstock_overlays_"))
@@ -108,8 +112,11 @@ def built(model: str, name: str) -> Case:
         return Case(graph, plan, board, elf.rename(folder / f"{model}.elf"))
 
 
-CASES = [("example", board) for board in BOARDS]
-CASES += [(model, board) for model in ("chain", "moves") for board in WITH_RAM]
+CASES = [
+    *(("example", board) for board in BOARDS),
+    *((model, board) for model in ("chain", "moves") for board in WITH_RAM),
+    *(("fused", board) for board in BOARDS),
+]
 
 
 @pytest.mark.parametrize(("model", "board"), CASES)
@@ -117,7 +124,8 @@ def test_boards_compute_what_the_interpreter_does(model: str, board: str) -> Non
     case = built(model, board)
     assert case.plan.overlays is not None
     assert case.plan.overlays.copies
-    assert bool(case.plan.overlays.far_bytes) is (model != "example")
+    assert bool(case.plan.overlays.far_bytes) is (model in ("chain", "moves"))
+    assert any(len(steps) > 1 for steps in case.plan.overlays.stages) is (model == "fused")
     with case.open() as virtual:
         virtual.init()
         for seed in (1, 2):

@@ -94,6 +94,12 @@ _PLAN_OPTIONS = (
         help="Start each copy a tile early.",
     ),
     click.option(
+        "--fusion/--no-fusion",
+        default=True,
+        show_default=True,
+        help="Run chains of operators band by band where what lies between them would not fit.",
+    ),
+    click.option(
         "--tight/--no-tight",
         default=True,
         show_default=True,

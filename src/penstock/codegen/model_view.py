@@ -98,6 +98,7 @@ class StepView:
         call: the statement that calls the kernel, in lines.
         table: its tiles; None where it is one.
         tile: number of its one tile, where copies run beside it; None for none.
+        is_chained: whether it is called for some of its tiles at a time.
     """
 
     function: str
@@ -108,6 +109,7 @@ class StepView:
     call: str
     table: TileTable | None = None
     tile: int | None = None
+    is_chained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,17 +219,17 @@ def _step_view(plan: ExecutionPlan, step: int, call: KernelCall) -> StepView:
 def _overlaid_step(
     plan: ExecutionPlan, overlays: OverlayProgram, step: int, call: KernelCall, view: StepView
 ) -> StepView:
-    first, end = overlays.step_tiles[step : step + 2]
-    tiles = overlays.tiles[first:end]
-    if len(tiles) == 1:
+    numbered = overlays.tiles_of(step)
+    tiles = [tile for _, tile in numbered]
+    if len(tiles) == 1 and tiles[0].lines is None:
         places = tiles[0].addresses
         structs = tuple(
             replace(old, fields=fields_of(tiles[0].params[position]))
             for old, position in zip(view.structs, sorted(tiles[0].params), strict=True)
         )
         text = _call(call, structs, lambda n: c_address(plan, places[n]) if n in places else "NULL")
-        return replace(view, structs=structs, call=text, tile=first)
-    table = tile_table(plan, first, tiles)
+        return replace(view, structs=structs, call=text, tile=numbered[0][0])
+    table = tile_table(plan, numbered)
     structs = tuple(
         StructView(struct.ctype, "params", fields_of(struct)) for struct in tile_structs(tiles)
     )
@@ -237,7 +239,9 @@ def _overlaid_step(
         for n in range(1, len(call.arguments))
     ]
     text = _call_statement(call.kernel.name, arguments, indent="    ")
-    return replace(view, structs=structs, call=text, table=table)
+    return replace(
+        view, structs=structs, call=text, table=table, is_chained=tiles[0].lines is not None
+    )
 
 
 def _call(call: KernelCall, structs: Sequence[StructView], address: Callable[[int], str]) -> str:
@@ -307,5 +311,7 @@ def _expression(plan: ExecutionPlan, step: int, position: int) -> str:
 
 
 def _address(plan: ExecutionPlan, tensor: str) -> str:
+    if not plan.holds(tensor):
+        return "slots"
     block, offset_bytes = plan.locate(tensor)
     return f"{block.value.upper()}({offset_bytes})"

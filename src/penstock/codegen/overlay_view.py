@@ -1,5 +1,6 @@
 """Overlays in the words of the templates: tables of tiles and copies, and kernels on tiles."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,16 +20,29 @@ class TileTable:
     """The tiles of an operator function.
 
     Attributes:
-        first: number of the first one in the program.
+        numbers: of the tiles in the program: an expression of ``i``.
         count: how many.
         members: of a row: type and name of the parameters' index and of each address.
         rows: initializers.
     """
 
-    first: int
+    numbers: str
     count: int
     members: tuple[str, ...]
     rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainView:
+    """A chain of operators.
+
+    Attributes:
+        steps: of the chain.
+        runs: in order, a step and the range of its tiles that run then.
+    """
+
+    steps: tuple[int, ...]
+    runs: tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,7 @@ class OverlayView:
     Attributes:
         copies: initializers.
         tiles: initializers.
+        chains: of each chain, its operator functions as they are called.
         step_tiles: by step, number of its first tile; the number of all tiles at the end.
         blocks: further memory for tensors and slots: what macros and names of it are made of, and
             its extent.
@@ -48,6 +63,7 @@ class OverlayView:
 
     copies: tuple[str, ...]
     tiles: tuple[str, ...]
+    chains: tuple[ChainView, ...]
     step_tiles: tuple[int, ...]
     blocks: tuple[tuple[str, int], ...]
     packs: tuple[ConstantArray, ...]
@@ -64,6 +80,7 @@ def overlay_view(plan: ExecutionPlan, overlays: OverlayProgram) -> OverlayView:
     return OverlayView(
         copies=tuple(_copy(name, copy, overlays) for copy in overlays.copies),
         tiles=tuple(_tile_rows(overlays)),
+        chains=tuple(_chain(overlays, steps) for steps in overlays.stages if len(steps) > 1),
         step_tiles=overlays.step_tiles,
         blocks=tuple(
             (block.value, size)
@@ -77,6 +94,16 @@ def overlay_view(plan: ExecutionPlan, overlays: OverlayProgram) -> OverlayView:
         far_packs=far_packs,
         cleaned=tuple(array.symbol for array in far_packs) if is_cleaned else (),
     )
+
+
+def _chain(overlays: OverlayProgram, steps: range) -> ChainView:
+    runs: list[tuple[int, int, int]] = []
+    done = dict.fromkeys(steps, 0)
+    for step, tiles in itertools.groupby(t.step for t in overlays.tiles if t.step in steps):
+        count = len(list(tiles))
+        runs.append((step, done[step], done[step] + count))
+        done[step] += count
+    return ChainView(tuple(steps), tuple(runs))
 
 
 def c_address(plan: ExecutionPlan, address: Address) -> str:
@@ -99,20 +126,26 @@ def tile_structs(tiles: Sequence[TileCall]) -> tuple[StructArgument, ...]:
     return tuple(dict.fromkeys(tile.params[0] for tile in tiles))
 
 
-def tile_table(plan: ExecutionPlan, first: int, tiles: Sequence[TileCall]) -> TileTable:
-    """Return a step's tiles, whose parameters are the first argument."""
+def tile_table(plan: ExecutionPlan, numbered: Sequence[tuple[int, TileCall]]) -> TileTable:
+    """Return a step's tiles, whose parameters are the first argument, with their numbers."""
+    tiles = [tile for _, tile in numbered]
+    first = numbered[0][0]
+    is_chained = tiles[0].lines is not None
     structs = tile_structs(tiles)
     arguments = plan.program.calls[tiles[0].step].arguments
     positions = sorted(tiles[0].addresses)
     written = {n for n, a in enumerate(arguments) if isinstance(a, TensorArgument) and a.is_written}
-    members = ["uint32_t params"]
+    members = ["uint32_t number"] if is_chained else []
+    members += ["uint32_t params"]
     members += [f"{'' if n in written else 'const '}void *argument_{n}" for n in positions]
     rows = []
-    for tile in tiles:
-        cells = [str(structs.index(tile.params[0]))]
+    for number, tile in numbered:
+        cells = [str(number)] if is_chained else []
+        cells += [str(structs.index(tile.params[0]))]
         cells += [c_address(plan, tile.addresses[n]) for n in positions]
         rows.append("{" + ", ".join(cells) + "}")
-    return TileTable(first, len(tiles), tuple(members), tuple(rows))
+    numbers = "tiles[i].number" if is_chained else f"{first} + i"
+    return TileTable(numbers, len(tiles), tuple(members), tuple(rows))
 
 
 def fields_of(struct: StructArgument) -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,13 @@ import jinja2
 from penstock.boards.board import Board
 from penstock.boards.copying import dma_controller, driver_channels
 from penstock.codegen.dma_files import CORE_SOURCE, dma_files, driver_sources
-from penstock.codegen.model_view import constant_views, port_views, state_views, step_views
+from penstock.codegen.model_view import (
+    StepView,
+    constant_views,
+    port_views,
+    state_views,
+    step_views,
+)
 from penstock.codegen.overlay_view import OverlayView, overlay_view
 from penstock.codegen.runtime_files import license_text, runtime_files
 from penstock.planning.drawing import draw_arena
@@ -92,11 +98,22 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
+def _entries(name: str, steps: list[StepView], overlays: OverlayView | None) -> list[str]:
+    """Return the function of each step; the first one of a chain runs all of it."""
+    entries = [step.function for step in steps]
+    for chain in () if overlays is None else overlays.chains:
+        for step in chain.steps:
+            entries[step] = "run_in_chain"
+        entries[chain.steps[0]] = f"{name}_chain_{chain.steps[0]}"
+    return entries
+
+
 def _context(
     plan: ExecutionPlan, board: Board | None, kernel_sources: list[str]
 ) -> dict[str, object]:
     graph = plan.program.graph
     overlays = None if plan.overlays is None else overlay_view(plan, plan.overlays)
+    steps = step_views(plan)
     return {
         "name": graph.name,
         "macro": graph.name.upper(),
@@ -110,10 +127,12 @@ def _context(
         "inputs": port_views(plan, graph.inputs, "INPUT"),
         "outputs": port_views(plan, graph.outputs, "OUTPUT"),
         "states": state_views(plan),
-        "steps": step_views(plan),
+        "steps": steps,
+        "entries": _entries(graph.name, steps, overlays),
         "constants": constant_views(plan),
         "overlays": overlays,
         "blocks": () if overlays is None else overlays.blocks,
+        "chains": () if overlays is None else overlays.chains,
         "near_packs": () if overlays is None else overlays.packs,
         "far_packs": () if overlays is None else overlays.far_packs,
         "headers": sorted({call.kernel.header for call in plan.program.calls}),

@@ -110,6 +110,14 @@ class ExecutionPlan:
             -(-array.nbytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES for array in self.arrays.values()
         )
 
+    def holds(self, tensor: str) -> bool:
+        """Return whether a tensor is ever whole in memory: those inside a chain are not."""
+        try:
+            self.locate(tensor)
+        except KeyError:
+            return False
+        return True
+
     def locate(self, tensor: str) -> tuple[Block, int]:
         """Return the block of a computed tensor, and its offset there; raises KeyError."""
         homes = {Block.STATE: self.state_offset_bytes, Block.ARENA: self.arena.offset_bytes}

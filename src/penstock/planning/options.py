@@ -18,6 +18,7 @@ class PlanOptions:
         overlays: let DMA bring what kernels work on, tile by tile; otherwise everything is used
             where it lies.
         prefetch: start copies a tile early, so that they run while the core computes.
+        fusion: run chains of calls band by band where a tensor between them would not fit.
         tight: use memory that is tightly coupled to the core for what is read most.
         reserve: bytes that stay free, by memory region.
     """
@@ -26,6 +27,7 @@ class PlanOptions:
     arena_in: str | None = None
     overlays: bool = True
     prefetch: bool = True
+    fusion: bool = True
     tight: bool = True
     reserve: tuple[tuple[str, int], ...] = ()
 
@@ -44,7 +46,7 @@ def parse_plan_options(document: Mapping[str, Any]) -> PlanOptions:
     for name in ("weights_in", "arena_in"):
         if not isinstance(values[name], str | None):
             raise ValueError(f"{name} is {values[name]!r}, not a text")
-    for name in ("overlays", "prefetch", "tight"):
+    for name in ("overlays", "prefetch", "fusion", "tight"):
         if not isinstance(values[name], bool):
             raise ValueError(f"{name} is {values[name]!r}, not true or false")
     kept = values["reserve"]

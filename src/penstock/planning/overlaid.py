@@ -181,6 +181,8 @@ def _space(
         channel_count=channels,
         tight_bytes=room(memories.tight) if options.tight else 0,
         prefetches=options.prefetch,
+        fuses=options.fusion,
+        has_far=memories.ram is not None,
     )
 
 

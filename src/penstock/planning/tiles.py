@@ -5,6 +5,7 @@ may leave the windows where they are, or copy them elsewhere first: nothing outs
 of inputs that two tiles need are in both windows: halos are read twice, never computed twice.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ _RUNS: Mapping[str, Mapping[str, int]] = {
     "table": {"input_strides": 1, "output_strides": 3},
 }
 """Parameters by which kernels that work element by element are known, and arguments' positions."""
+_IMAGE_RANK = 4
 _RUN_ARGUMENTS = 4
 _RUN_ELEMENTS = 64
 """A row of an operator without rows: elements enough for whole bursts of DMA."""
@@ -101,6 +103,42 @@ def run_positions(call: KernelCall) -> frozenset[int]:
     return frozenset(n for strides, n in _run_strides(call).items() if _last(fields, strides))
 
 
+def line_count(program: KernelGraph, call: KernelCall) -> int:
+    """Return the rows of images that a call computes; 1 where it does not work row by row.
+
+    What works element by element has those of its output, if all its tensors have that shape.
+    """
+    elements = _run_elements(call)
+    if not elements:
+        return row_count(call)
+    tensors = [program.graph.tensors[name] for name in (*call.reads, *call.writes)]
+    shapes = {tensor.shape for tensor in tensors}
+    if (
+        len(shapes) != 1
+        or len(tensors) != len(call.reads) + 1
+        or len(tensors[0].shape) != _IMAGE_RANK
+    ):
+        return 1
+    (shape,) = shapes
+    return shape[1] if shape[0] == 1 and math.prod(shape) == elements else 1
+
+
+def input_rows(call: KernelCall, rows: range) -> range:
+    """Return the rows of an input that some rows of the output need."""
+    fields = _fields(call)
+    if _run_elements(call):
+        return rows
+    return _reach(fields, rows)
+
+
+def tile_lines(program: KernelGraph, call: KernelCall, rows: range) -> Tile:
+    """Return the part of a call that computes some rows, of those that `line_count` counts."""
+    if elements := _run_elements(call):
+        each = elements // line_count(program, call)
+        return _tile_runs(_view(program, call), call, rows.start * each, len(rows) * each)
+    return tile_rows(program, call, rows)
+
+
 def filter_count(call: KernelCall) -> int:
     """Return into how many channels of output a call can be parted; 1 for one that cannot.
 
@@ -123,28 +161,23 @@ def tile_rows(program: KernelGraph, call: KernelCall, rows: range) -> Tile:
     """
     view = _view(program, call)
     if elements := _run_elements(call):
-        return _tile_runs(view, call, rows, elements)
+        first = rows.start * _RUN_ELEMENTS
+        return _tile_runs(view, call, first, min(rows.stop * _RUN_ELEMENTS, elements) - first)
     fields = view.fields
-    stride, padding = fields["stride_height"], fields["padding_top"]
-    reach = (fields["filter_height"] - 1) * fields.get("dilation_height", 1) + 1
-    first = rows.start * stride - padding
-    # Rows that see nothing but padding have an empty window.
-    end = max(min((rows.stop - 1) * stride - padding + reach, fields["input_height"]), 0)
-    start = min(max(first, 0), end)
+    seen = _reach(fields, rows)
+    first = rows.start * fields["stride_height"] - fields["padding_top"]
     changes = {
-        "input_height": end - start,
+        "input_height": len(seen),
         "output_height": len(rows),
         "padding_top": max(-first, 0),
     }
     windows = view.whole()
-    windows[_INPUT] = _rows(view, _INPUT, "input", range(start, end))
+    windows[_INPUT] = _rows(view, _INPUT, "input", seen)
     windows[view.output] = _rows(view, view.output, "output", rows)
     return Tile(view.params(changes), windows)
 
 
-def _tile_runs(view: _Call, call: KernelCall, runs: range, elements: int) -> Tile:
-    first = runs.start * _RUN_ELEMENTS
-    taken = min(runs.stop * _RUN_ELEMENTS, elements) - first
+def _tile_runs(view: _Call, call: KernelCall, first: int, taken: int) -> Tile:
     fields = _all_fields(call)
     windows = view.whole()
     for strides, position in _run_strides(call).items():
@@ -206,6 +239,14 @@ def tile_part(program: KernelGraph, call: KernelCall, rows: range, filters: rang
     windows = {**part.windows, _INPUT: band.windows[_INPUT], output: window}
     fields = {**_all_fields(call), **_changes(call, band), **_changes(call, part)}
     return Tile(StructArgument(band.params.ctype, tuple(fields.items())), windows)
+
+
+def _reach(fields: Mapping[str, int], rows: range) -> range:
+    stride, padding = fields["stride_height"], fields["padding_top"]
+    reach = (fields["filter_height"] - 1) * fields.get("dilation_height", 1) + 1
+    # Rows that see nothing but padding have an empty window.
+    end = max(min((rows.stop - 1) * stride - padding + reach, fields["input_height"]), 0)
+    return range(min(max(rows.start * stride - padding, 0), end), end)
 
 
 def _changes(call: KernelCall, tile: Tile) -> dict[str, FieldValue]:

@@ -117,6 +117,7 @@ class _Replay:
             if copy.destination.block not in _WRITABLE:
                 raise GraphError(f"tile {tile} copies to {copy.destination.block.value}")
             self._check_apart(tile, copy)
+            self._check_line(tile, copy)
             self._running[copy.channel] = copy, source.copy()
             destination[:] = _ANYTHING
 
@@ -131,6 +132,20 @@ class _Replay:
             raise GraphError(
                 f"tile {tile} starts a copy on channel {copy.channel} that writes what it reads, "
                 f"or what another copy works on"
+            )
+
+    def _check_line(self, tile: int, copy: Copy) -> None:
+        """A slot that a controller fills begins with a cache line.
+
+        Where it ends within one, the driver lets the core copy what is in it, so that what the
+        core writes behind it is safe.
+        """
+        address = copy.destination
+        is_slot = copy.is_load and address.block in self._overlays.cached
+        if is_slot and address.offset_bytes % self._line_bytes:
+            raise GraphError(
+                f"tile {tile} starts a copy to {address.block.value}({address.offset_bytes}), "
+                f"within a cache line of {self._line_bytes} bytes"
             )
 
     def _finish(self, tile: int, *, late: bool) -> None:
@@ -187,11 +202,16 @@ class _Replay:
         return self._first_write.setdefault(self._identity(argument.tensor), step) < step
 
     def _check_results(self, number: int) -> None:
-        """Once the copies are over that run after a step, its results are where they belong."""
-        step = self._overlays.tiles[number].step
-        if number + 1 < len(self._overlays.tiles) and self._overlays.tiles[number + 1].step == step:
+        """Once the copies are over that run after a stage, its results are where they belong."""
+        stage = self._overlays.stage_of(self._overlays.tiles[number].step)
+        following = self._overlays.tiles[number + 1 : number + 2]
+        if following and following[0].step in stage:
             return
-        for name in self._program.calls[step].writes:
+        for step in stage:
+            self._check_step_results(step)
+
+    def _check_step_results(self, step: int) -> None:
+        for name in filter(self._plan.holds, self._program.calls[step].writes):
             if self._last_write[name] != step or self._program.graph.tensors[name].is_variable:
                 continue
             touch = self._whole(name)
@@ -222,14 +242,9 @@ class _Replay:
                 if address.block is not touch.block:
                     continue
                 start, end = address.offset_bytes, address.offset_bytes + copy.size_bytes
-                if is_written and touch.block in self._overlays.cached:
-                    # Lines that the core has written to are written back over what came beside.
-                    start -= start % self._line_bytes
-                    end += -end % self._line_bytes
                 if ((touch.places >= start) & (touch.places < end)).any():
                     raise GraphError(
-                        f"{who} works on what a copy on channel {copy.channel} works on, "
-                        "or on a cache line of that"
+                        f"{who} works on what a copy on channel {copy.channel} works on"
                     )
 
     def _touch(self, who: str, call: KernelCall, tile: TileCall, position: int) -> _Touch | None:

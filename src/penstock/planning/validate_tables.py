@@ -32,9 +32,14 @@ def check_tables(program: KernelGraph, overlays: OverlayProgram) -> None:
 
 
 def _check_tiles(program: KernelGraph, overlays: OverlayProgram) -> None:
-    order = [tile.step for tile in overlays.tiles]
-    if sorted(order) != order or set(order) != set(range(len(program.calls))):
-        raise GraphError("tiles do not follow the order of the program's steps")
+    steps = [step for stage in overlays.stages for step in stage]
+    if steps != list(range(len(program.calls))):
+        raise GraphError("stages do not follow the order of the program's steps")
+    if {tile.step for tile in overlays.tiles} != set(steps):
+        raise GraphError("a step has no tile, or a tile no step")
+    order = [overlays.stage_of(tile.step).start for tile in overlays.tiles]
+    if sorted(order) != order:
+        raise GraphError("tiles do not follow the order of the program's stages")
     if len(order) > _ROWS_MAX:
         raise GraphError(f"there are {len(order)} tiles: allowed are {_ROWS_MAX}")
     if not 0 <= overlays.channel_count <= CHANNELS_MAX:
@@ -63,9 +68,13 @@ def _check_copy(overlays: OverlayProgram, copy: Copy, what: str) -> None:
     if copy.size_bytes <= 0:
         raise GraphError(f"{what} has {copy.size_bytes} bytes")
     is_awaited = copy.is_load and copy.waited_at < len(tiles)
-    if is_awaited and tiles[copy.tile].step > tiles[copy.waited_at].step:
+    if is_awaited and _stage(overlays, copy.tile) > _stage(overlays, copy.waited_at):
         # A run of the later step alone would start it when nobody waits for it any more.
         raise GraphError(f"{what} is for tile {copy.tile}, and waited for at an earlier step")
+
+
+def _stage(overlays: OverlayProgram, tile: int) -> int:
+    return overlays.stage_of(overlays.tiles[tile].step).start
 
 
 def _when(copy: Copy) -> tuple[int, bool]:

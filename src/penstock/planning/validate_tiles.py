@@ -39,12 +39,12 @@ def check_call(program: KernelGraph, tile: TileCall, who: str) -> None:
         GraphError: the tile is wrong, which is a bug of ours.
     """
     call = program.calls[tile.step]
-    _check_ranges(call, tile, who)
+    _check_ranges(program, tile, who)
     for position, argument in enumerate(call.arguments):
         what = f"argument {position} of {who}"
         address = tile.addresses.get(position)
         if isinstance(argument, StructArgument):
-            wanted = _expected_params(call, tile) if position == 0 else argument
+            wanted = _expected_params(program, tile) if position == 0 else argument
             if address is not None or tile.params.get(position) != wanted:
                 raise GraphError(f"{what} are not the parameters of what it computes")
             continue
@@ -58,15 +58,19 @@ def check_call(program: KernelGraph, tile: TileCall, who: str) -> None:
         raise GraphError(f"{who} has more arguments than its kernel")
 
 
-def _check_ranges(call: KernelCall, tile: TileCall, who: str) -> None:
+def _check_ranges(program: KernelGraph, tile: TileCall, who: str) -> None:
+    call = program.calls[tile.step]
     numbers = _numbers(call)
     is_one_image = numbers.get("batches", (1,)) == (1,)
     lines = numbers.get("output_height", (0,))[0] if is_one_image else 0
     if "extents" in numbers:
-        lines = -(-numbers["extents"][-1] // _RUN_ELEMENTS)
+        last, unit = numbers["extents"][-1], _run_elements(program, tile)
+        lines = -(-last // unit)
     is_by_filter = call.kernel.name.startswith(_BY_FILTER) and is_one_image
     channels = numbers.get("output_channels", (0,))[0] if is_by_filter else 0
-    for what, part, count in (("rows", tile.rows, lines), ("filters", tile.filters, channels)):
+    if tile.rows is not None and tile.lines is not None:
+        raise GraphError(f"{who} has rows of two kinds")
+    for what, part, count in (("rows", tile.band, lines), ("filters", tile.filters, channels)):
         if part is not None and not 0 <= part.start < part.stop <= count:
             raise GraphError(f"{who} computes {what} {part} of {count}")
 
@@ -90,20 +94,22 @@ def _homes(program: KernelGraph, argument: object) -> frozenset[Block]:
     return frozenset({Block.ARENA, Block.TIGHT, Block.FAR})
 
 
-def _expected_params(call: KernelCall, tile: TileCall) -> StructArgument:
+def _expected_params(program: KernelGraph, tile: TileCall) -> StructArgument:
     """Return the parameters of a tile."""
+    call = program.calls[tile.step]
     struct = call.arguments[0]
     assert isinstance(struct, StructArgument)
     fields: dict[str, FieldValue] = dict(struct.fields)
     numbers = _numbers(call)
-    if tile.rows is not None and "extents" in numbers:
-        last = numbers["extents"][-1]
-        taken = min(tile.rows.stop * _RUN_ELEMENTS, last) - tile.rows.start * _RUN_ELEMENTS
+    rows = tile.band
+    if rows is not None and "extents" in numbers:
+        last, unit = numbers["extents"][-1], _run_elements(program, tile)
+        taken = min(rows.stop * unit, last) - rows.start * unit
         fields["extents"] = (*numbers["extents"][:-1], taken)
-    elif tile.rows is not None:
-        top = _first_row(numbers, tile.rows)
-        fields["output_height"] = len(tile.rows)
-        fields["input_height"] = len(_seen_rows(numbers, tile.rows))
+    elif rows is not None:
+        top = _first_row(numbers, rows)
+        fields["output_height"] = len(rows)
+        fields["input_height"] = len(_seen_rows(numbers, rows))
         fields["padding_top"] = max(-top, 0)
     if tile.filters is not None:
         fields["output_channels"] = len(tile.filters)
@@ -122,11 +128,13 @@ def touched(program: KernelGraph, tile: TileCall, position: int) -> Offsets:
         assert isinstance(argument, TensorArgument)
         tensor = _tensor(program, argument)
         every, element = np.arange(tensor.size_bytes, dtype=np.int64), tensor.dtype.size_bytes
-    if not every.size or (tile.rows is None and tile.filters is None):
+    lines = tile.band
+    if not every.size or (lines is None and tile.filters is None):
         return every
     numbers = _numbers(call)
     if "extents" in numbers:
-        return _part_of_run(every, element, numbers, tile, position)
+        unit = _run_elements(program, tile) * element
+        return _part_of_run(every, unit, numbers, lines, position)
     if isinstance(argument, ConstantArgument):
         if tile.filters is None or every.size == element:
             return every
@@ -135,27 +143,35 @@ def touched(program: KernelGraph, tile: TileCall, position: int) -> Offsets:
         height = numbers.get("output_height", (1,))[0]
         channels = _tensor(program, argument).shape[-1]
         cube = every.reshape(height, -1, channels, element)
-        return cube[_slice(tile.rows), :, _slice(tile.filters)].reshape(-1)
-    if tile.rows is None:
+        return cube[_slice(lines), :, _slice(tile.filters)].reshape(-1)
+    if lines is None:
         return every
-    rows = _seen_rows(numbers, tile.rows)
+    rows = _seen_rows(numbers, lines)
     return _split(every, numbers["input_height"][0])[_slice(rows)].reshape(-1)
 
 
 def _part_of_run(
     every: Offsets,
-    element: int,
+    unit_bytes: int,
     numbers: Mapping[str, tuple[int, ...]],
-    tile: TileCall,
+    lines: range | None,
     position: int,
 ) -> Offsets:
-    assert tile.rows is not None
+    assert lines is not None
     names = next(names for names in _RUN_STRIDES if names[0] in numbers)
     name = names[position - 1]
     if not name or not numbers[name][-1]:
         return every
-    unit = _RUN_ELEMENTS * element
-    return every[unit * tile.rows.start : unit * tile.rows.stop]
+    return every[unit_bytes * lines.start : unit_bytes * lines.stop]
+
+
+def _run_elements(program: KernelGraph, tile: TileCall) -> int:
+    """Return the elements of a row of what has none: of the image, in a chain."""
+    if tile.lines is None:
+        return _RUN_ELEMENTS
+    call = program.calls[tile.step]
+    shape = program.graph.tensors[call.writes[0]].shape
+    return _numbers(call)["extents"][-1] // shape[1]
 
 
 def _first_row(numbers: Mapping[str, tuple[int, ...]], rows: range) -> int:

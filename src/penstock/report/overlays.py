@@ -200,7 +200,7 @@ class _Reporter:
         reasons += [self._why_waited(copies)] if waited else []
         return OverlayUse(
             tiles=max(len(tiles), 1),
-            rows=max(len({tile.rows for tile in tiles}), 1),
+            rows=max(len({tile.band for tile in tiles}), 1),
             filters=max(len({tile.filters for tile in tiles}), 1),
             homes=self._homes_of(step, copies),
             in_place=in_place,

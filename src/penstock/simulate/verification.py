@@ -56,7 +56,7 @@ def verify_steps(
         machine.run_range(step, step + 1)
         for name in call.writes:
             tensor = program.graph.tensors[name]
-            if not tensor.is_variable and last_write[name] == step:
+            if not tensor.is_variable and last_write[name] == step and plan.holds(name):
                 found = _read_tensor(plan, machine, tensor)
                 _compare(found, expected, tensor, _describe_step(plan, step))
         progress("comparing operator by operator", (step + 1) / len(program.calls))

@@ -113,9 +113,7 @@ def uneven() -> Graph:
 
 
 @pytest.mark.parametrize(("alignment_bytes", "shares"), [(16, True), (32, False)])
-def test_the_core_does_not_write_into_a_cache_line_that_a_copy_writes_to(
-    alignment_bytes: int, shares: bool
-) -> None:
+def test_slots_begin_with_cache_lines(alignment_bytes: int, shares: bool) -> None:
     found = [
         shares_lines(plan_overlays(lower(uneven(), "model"), Wish(share / 100, alignment_bytes)))
         for share in range(75, 150, 5)
@@ -130,7 +128,7 @@ def shares_lines(plan: ExecutionPlan) -> bool:
     try:
         validate_overlays(plan, cached, line_bytes=32)
     except GraphError as error:
-        return "or on a cache line of that" in str(error)
+        return "within a cache line of 32 bytes" in str(error)
     return False
 
 

@@ -13,9 +13,11 @@ class Slot:
     Attributes:
         size_bytes: its extent.
         first, last: tiles that use it.
+        needed: the tile before which a load is over.
+        halo: what of it comes from another slot; None for nothing.
         start: the tile before which its load starts.
         end: the tile before which its store is over.
-        home: where its contents come from or go to.
+        home: where its contents come from or go to; None for rows of a tensor inside a chain.
         is_load: whether they come.
         channel: of the DMA controller.
         block: what it is in.
@@ -25,8 +27,10 @@ class Slot:
     size_bytes: int
     first: int
     last: int
-    home: Address
+    home: Address | None
     is_load: bool
+    needed: int = 0
+    halo: "Halo | None" = None
     start: int = 0
     end: int = 0
     channel: int = 0
@@ -36,7 +40,7 @@ class Slot:
     @property
     def is_pack(self) -> bool:
         """Whether it holds constants."""
-        return self.home.block in (Block.PACKS, Block.FAR_PACKS)
+        return self.home is not None and self.home.block in (Block.PACKS, Block.FAR_PACKS)
 
     @property
     def address(self) -> Address:
@@ -46,7 +50,29 @@ class Slot:
     @property
     def wait(self) -> int:
         """The tile before which its copy is over."""
-        return self.first if self.is_load else self.end
+        return self.needed if self.is_load else self.end
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether anything is copied to it or from it."""
+        return self.home is not None or self.halo is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Halo:
+    """Rows that move on from one band's slot to the next one's.
+
+    Attributes:
+        slot: where they are.
+        offset_bytes: from that slot's start.
+        size_bytes: how much; it goes to the start of the other slot.
+        ready: the tile before which they are all there.
+    """
+
+    slot: Slot
+    offset_bytes: int
+    size_bytes: int
+    ready: int
 
 
 @dataclass(slots=True)
@@ -57,6 +83,7 @@ class DraftTile:
         step: position of the whole call.
         tile: parameters and windows.
         rows, filters: what the tile computes; None for all.
+        lines: rows of the image that a tile of a chain computes; None outside chains.
         slots: by position of the argument, its slot and the bytes from the slot's start.
     """
 
@@ -64,4 +91,5 @@ class DraftTile:
     tile: Tile
     rows: range | None
     filters: range | None
+    lines: range | None = None
     slots: dict[int, tuple[Slot, int]] = field(default_factory=dict)

@@ -12,11 +12,14 @@ from penstock.errors import CapacityError
 from penstock.kernels.kernel_graph import ConstantArgument, KernelCall, KernelGraph, TensorArgument
 from penstock.planning.lifetimes import Buffer, plan_buffers
 from penstock.planning.overlaps import stretches
+from penstock.planning.overlays.fusion import can_chain, inner_tensors, line_bytes, plan_bands
 from penstock.planning.tiles import (
     Tile,
     filter_count,
+    line_count,
     row_count,
     run_positions,
+    tile_lines,
     tile_part,
     tile_whole,
 )
@@ -28,6 +31,8 @@ FILTERS_MULTIPLE = 4
 """Kernels compute this many output channels together."""
 FAR_PARTS_MIN = 4
 """Tiles of a call that works on far tensors: the next call's first waits for none of the last."""
+_PACKS_SHARE = 0.3
+"""Of fast memory, how much the constants of a chain may take: they stay there while it runs."""
 _CROWDED_SHARE = 0.8
 """Of fast memory, how much tensors may take together with the smallest slots of a call."""
 
@@ -42,6 +47,8 @@ class Space:
         alignment_bytes: of a slot, so that no cache line is shared.
         channel_count: copies that may run at once.
         prefetches: whether copies start a tile early.
+        fuses: whether calls may be fused into chains.
+        has_far: whether there is far memory for tensors.
         tight_bytes: room in memory that is tightly coupled to the core, besides; 0 for none.
     """
 
@@ -51,6 +58,8 @@ class Space:
     channel_count: int
     tight_bytes: int = 0
     prefetches: bool = True
+    fuses: bool = True
+    has_far: bool = True
 
     def align(self, size_bytes: int) -> int:
         """Return the size rounded up to whole slots."""
@@ -72,19 +81,34 @@ class CallPart:
     copied: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Consecutive calls that run one after the other in each band; mostly a single call.
+
+    Attributes:
+        steps: positions of the calls.
+        parts: of each call, in order; those of a chain are not parted but by its bands.
+        bands: rows of the last call's output that a chain computes at a time; empty for one call.
+    """
+
+    steps: range
+    parts: tuple[CallPart, ...]
+    bands: tuple[range, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Partition:
     """How a program is parted.
 
     Attributes:
-        buffers: tensors that share memory, and scratch.
+        buffers: tensors that share memory, and scratch; none for tensors inside a chain.
         far: positions of the buffers that live in far memory.
-        calls: by step.
+        stages: in order of execution.
     """
 
     buffers: tuple[Buffer, ...]
     far: frozenset[int]
-    calls: tuple[CallPart, ...]
+    stages: tuple[Stage, ...]
 
     @property
     def far_tensors(self) -> frozenset[str]:
@@ -92,8 +116,32 @@ class Partition:
         return frozenset(name for index in self.far for name in self.buffers[index].tensors)
 
 
+@dataclass(slots=True)
+class _Draft:
+    """Decisions so far.
+
+    Attributes:
+        stages: steps of each stage.
+        far: names of tensors in far memory.
+        buffers: with those chains.
+        tight: first steps of stages that just fit: nothing more can be done for them.
+        smallest: bytes of the smallest slots of stages, by steps and by what is copied.
+    """
+
+    stages: list[range]
+    far: set[str]
+    buffers: tuple[Buffer, ...]
+    tight: set[int] = field(default_factory=set)
+    smallest: dict[tuple[range, tuple[frozenset[int], ...]], int] = field(default_factory=dict)
+
+    def is_far(self, buffer: Buffer) -> bool:
+        return not self.far.isdisjoint(buffer.tensors)
+
+
 def choose_far(program: KernelGraph, space: Space) -> Partition:
-    """Return which tensors go to far memory; calls are parted as if each were alone.
+    """Return which tensors go to far memory, and which calls are fused into chains.
+
+    Each stage is parted as if it were alone.
 
     Args:
         program: kernel calls.
@@ -102,18 +150,63 @@ def choose_far(program: KernelGraph, space: Space) -> Partition:
     Raises:
         CapacityError: a call does not fit however it is parted.
     """
-    buffers = tuple(plan_buffers(program))
-    far: set[int] = set()
-    smallest = _Smallest(program, space)
-    while (step := _crowded_step(program, space, buffers, far, smallest)) is not None:
-        far.add(_evicted(program, space, buffers, far, step, smallest))
-    free = _free_bytes(program, space, buffers, far)
-    drafted = Partition(buffers, frozenset(far), ())
-    calls = (
-        part_call(program, call, drafted.far_tensors, space, free[step])
-        for step, call in enumerate(program.calls)
+    singles = [range(step, step + 1) for step in range(len(program.calls))]
+    draft = _Draft(singles, set(), tuple(plan_buffers(program)))
+    while (stage := _crowded_stage(program, space, draft)) is not None:
+        _relieve(program, space, draft, stage)
+    far = frozenset(n for n, buffer in enumerate(draft.buffers) if draft.is_far(buffer))
+    names = frozenset(draft.far)
+    stages = tuple(
+        part_stage(program, steps, names, space, _free_bytes(space, draft, steps))
+        for steps in draft.stages
     )
-    return replace(drafted, calls=tuple(calls))
+    return Partition(draft.buffers, far, stages)
+
+
+def stage_bytes(program: KernelGraph, stage: Stage, space: Space) -> int:
+    """Return the bytes of all slots of a stage, two for what comes or is computed bit by bit."""
+    if not stage.bands:
+        return slot_bytes(program, program.calls[stage.steps[0]], stage.parts[0], space)
+    bands = plan_bands(program, stage.steps, stage.bands)
+    total = 0
+    for step, part in zip(stage.steps, stage.parts, strict=True):
+        call = program.calls[step]
+        total += pack_bytes(call, tile_whole(program, call), part, space)
+        lines = max((band.rows[step] for band in bands), key=len)
+        tile = tile_lines(program, call, lines)
+        for n in part.copied & _tensors(call):
+            total += 2 * space.align(tile.windows[n].size_bytes)
+        held = max(len(band.held.get(call.writes[0], ())) for band in bands)
+        output = len(call.arguments) - 1
+        total += 2 * space.align(held * line_bytes(program, call, output))
+    return total
+
+
+def part_stage(
+    program: KernelGraph, steps: range, far: frozenset[str], space: Space, budget_bytes: int
+) -> Stage:
+    """Return the coarsest parts of a stage whose slots are within a budget, else the finest."""
+    if len(steps) == 1:
+        call = program.calls[steps[0]]
+        return Stage(steps, (part_call(program, call, far, space, budget_bytes),))
+    finest = None
+    lines = line_count(program, program.calls[steps[-1]])
+    for count in range(min(FAR_PARTS_MIN, lines), lines + 1):
+        finest = _chain(program, steps, far, count)
+        if stage_bytes(program, finest, space) <= budget_bytes:
+            break
+    assert finest is not None
+    return finest
+
+
+def _chain(program: KernelGraph, steps: range, far: frozenset[str], band_count: int) -> Stage:
+    calls = [program.calls[step] for step in steps]
+    parts = tuple(
+        CallPart((range(row_count(call)),), (_all_filters(call),), _copied(call, far))
+        for call in calls
+    )
+    lines = line_count(program, calls[-1])
+    return Stage(steps, parts, _cut(band_count, lines, 1))
 
 
 def slot_bytes(program: KernelGraph, call: KernelCall, part: CallPart, space: Space) -> int:
@@ -138,76 +231,102 @@ def pack_bytes(call: KernelCall, tile: Tile, part: CallPart, space: Space) -> in
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Smallest:
-    """What slots take where calls are parted as finely as can be.
-
-    Attributes:
-        program, space: of the calls, and of the slots.
-        known: by step and by what is copied.
-    """
-
-    program: KernelGraph
-    space: Space
-    known: dict[tuple[int, frozenset[int]], int] = field(default_factory=dict)
-
-    def size_bytes(self, step: int, far: frozenset[str]) -> int:
-        call = self.program.calls[step]
-        key = step, _copied(call, far)
-        if key not in self.known:
-            self.known[key] = slot_bytes(self.program, call, _finest(call, far), self.space)
-        return self.known[key]
-
-
-def _crowded_step(
-    program: KernelGraph,
-    space: Space,
-    buffers: Sequence[Buffer],
-    far: set[int],
-    smallest: _Smallest,
-) -> int | None:
-    """Return the step that lacks the most memory; None where all have enough."""
-    names = frozenset(name for index in far for name in buffers[index].tensors)
-    free = _free_bytes(program, space, buffers, far)
+def _crowded_stage(program: KernelGraph, space: Space, draft: _Draft) -> range | None:
+    """Return the stage that lacks the most memory; None where all have enough."""
     lacking = [
-        int(smallest.size_bytes(step, names) / _CROWDED_SHARE) - free[step]
-        for step in range(len(program.calls))
+        int(_smallest_bytes(program, space, draft, steps) / _CROWDED_SHARE)
+        - _free_bytes(space, draft, steps)
+        if steps.start not in draft.tight
+        else 0
+        for steps in draft.stages
     ]
     worst = max(range(len(lacking)), key=lacking.__getitem__, default=None)
-    return worst if worst is not None and lacking[worst] > 0 else None
+    return draft.stages[worst] if worst is not None and lacking[worst] > 0 else None
 
 
-def _evicted(
-    program: KernelGraph,
-    space: Space,
-    buffers: Sequence[Buffer],
-    far: set[int],
-    step: int,
-    smallest: _Smallest,
-) -> int:
-    """Return the buffer that goes to far memory to relieve a step: one that tiles can touch."""
+def _relieve(program: KernelGraph, space: Space, draft: _Draft, steps: range) -> None:
+    """Fuse calls so that a tensor never exists, or send one to far memory.
+
+    The largest one that tiles can touch.
+    """
     candidates = [
-        index
-        for index, buffer in enumerate(buffers)
-        if index not in far and buffer.scratch_step is None and _size_at(buffer, step)
+        buffer
+        for buffer in draft.buffers
+        if not draft.is_far(buffer) and buffer.scratch_step is None and _size_at(buffer, steps)
     ]
+    chains = {id(b): c for b in candidates if (c := _chain_over(program, space, draft, b))}
+    if not space.has_far:
+        candidates = [buffer for buffer in candidates if id(buffer) in chains]
     if not candidates:
-        call = program.calls[step]
-        names = frozenset(name for index in far for name in buffers[index].tensors)
-        need = int(smallest.size_bytes(step, names) / _CROWDED_SHARE)
-        need += space.capacity_bytes - _free_bytes(program, space, buffers, far)[step]
-        raise CapacityError(
-            f"step {step} ({call.kernel.name}) needs {need} B ({format_bytes(need)}) of fast "
-            f"memory for its smallest tile, and {space.name} offers {space.capacity_bytes} B",
-            help="reserve less of it, or take a board with more internal memory",
-        )
-    return max(
-        candidates,
-        key=lambda index: (
-            -_whole_users(program, buffers[index]),
-            _size_at(buffers[index], step),
-            -index,
+        _settle(program, space, draft, steps)
+        return
+    chosen = max(
+        enumerate(candidates),
+        key=lambda item: (
+            -_whole_users(program, item[1]),
+            _size_at(item[1], steps),
+            -item[0],
         ),
+    )[1]
+    if id(chosen) not in chains:
+        draft.far.update(chosen.tensors)
+        return
+    chain = chains[id(chosen)]
+    draft.stages = [
+        steps
+        for steps in (chain if s.start == chain.start else s for s in draft.stages)
+        if steps == chain or steps.stop <= chain.start or steps.start >= chain.stop
+    ]
+    draft.buffers = _buffers(program, draft.stages)
+
+
+def _chain_over(program: KernelGraph, space: Space, draft: _Draft, buffer: Buffer) -> range | None:
+    """Return the chain that would have a buffer's tensor inside; None where there is none."""
+    if not space.fuses or len(buffer.tensors) != 1:
+        return None
+    (name,) = buffer.tensors
+    users = [
+        step for step, call in enumerate(program.calls) if name in call.writes or name in call.reads
+    ]
+    stages = [s for s in draft.stages if s.start <= users[-1] and s.stop > users[0]]
+    steps = range(stages[0].start, stages[-1].stop)
+    if len(stages) < 2 or not can_chain(program, steps):
+        return None
+    packs = sum(
+        space.align(program.constants[name].nbytes)
+        for step in steps
+        for name in program.calls[step].constants
+    )
+    return steps if packs <= space.capacity_bytes * _PACKS_SHARE else None
+
+
+def _buffers(program: KernelGraph, stages: Sequence[range]) -> tuple[Buffer, ...]:
+    """Return buffers of what lives outside chains, whose calls never compute in place."""
+    chains = [steps for steps in stages if len(steps) > 1]
+    inner = frozenset(name for steps in chains for name in inner_tensors(program, steps))
+    calls = list(program.calls)
+    for steps in chains:
+        for step in steps:
+            calls[step] = replace(calls[step], in_place=())
+    buffers = plan_buffers(replace(program, calls=tuple(calls)))
+    return tuple(buffer for buffer in buffers if inner.isdisjoint(buffer.tensors))
+
+
+def _settle(program: KernelGraph, space: Space, draft: _Draft, steps: range) -> None:
+    """Take a stage as it is if it just fits; raises CapacityError."""
+    call = program.calls[steps[0]]
+    need = _smallest_bytes(program, space, draft, steps)
+    need += space.capacity_bytes - _free_bytes(space, draft, steps)
+    lacking = need - space.capacity_bytes
+    if lacking <= 0:
+        draft.tight.add(steps.start)
+        return
+    raise CapacityError(
+        f"step {steps[0]} ({call.kernel.name}) needs {need} B ({format_bytes(need)}) of fast "
+        f"memory with its smallest tiles, {lacking} B more than there is: {space.name} offers "
+        f"{space.capacity_bytes} B",
+        help="reserve less of it, or take a board with more internal memory"
+        + ("" if space.has_far else " or with external RAM"),
     )
 
 
@@ -219,22 +338,35 @@ def _whole_users(program: KernelGraph, buffer: Buffer) -> int:
     )
 
 
-def _size_at(buffer: Buffer, step: int) -> int:
-    return max((size for first, end, size in stretches(buffer) if first <= step < end), default=0)
+def _size_at(buffer: Buffer, steps: range) -> int:
+    return max(
+        (
+            size
+            for first, end, size in stretches(buffer)
+            if first < steps.stop and end > steps.start
+        ),
+        default=0,
+    )
 
 
-def _free_bytes(
-    program: KernelGraph, space: Space, buffers: Sequence[Buffer], far: set[int]
-) -> list[int]:
-    """Return by step what tensors and scratch leave of fast memory."""
-    free = [space.capacity_bytes] * len(program.calls)
-    for index, buffer in enumerate(buffers):
-        if index in far:
-            continue
-        for first, end, size in stretches(buffer):
-            for step in range(first, min(end, len(free))):
-                free[step] -= space.align(size)
-    return free
+def _free_bytes(space: Space, draft: _Draft, steps: range) -> int:
+    """Return what tensors and scratch leave of fast memory while a stage runs."""
+    near = (buffer for buffer in draft.buffers if not draft.is_far(buffer))
+    return space.capacity_bytes - sum(space.align(_size_at(buffer, steps)) for buffer in near)
+
+
+def _smallest_bytes(program: KernelGraph, space: Space, draft: _Draft, steps: range) -> int:
+    """Return what slots take where a stage is parted as finely as can be."""
+    far = frozenset(draft.far)
+    calls = [program.calls[step] for step in steps]
+    key = steps, tuple(_copied(call, far) for call in calls)
+    if key not in draft.smallest:
+        if len(steps) > 1:
+            stage = _chain(program, steps, far, line_count(program, calls[-1]))
+        else:
+            stage = Stage(steps, (_finest(calls[0], far),))
+        draft.smallest[key] = stage_bytes(program, stage, space)
+    return draft.smallest[key]
 
 
 def _finest(call: KernelCall, far: frozenset[str]) -> CallPart:

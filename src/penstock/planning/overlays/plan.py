@@ -1,6 +1,6 @@
 """From a program and its fast memory to tiles, copies and addresses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,8 +22,8 @@ from penstock.planning.overlays.partition import (
     Partition,
     Space,
     choose_far,
-    part_call,
-    slot_bytes,
+    part_stage,
+    stage_bytes,
 )
 from penstock.planning.overlays.program import Address, Block, Copy, OverlayProgram, Pack, TileCall
 from penstock.planning.overlays.schedule import Schedule
@@ -95,45 +95,49 @@ def _overlay_schedule(program: KernelGraph, schedule: Schedule, space: Space) ->
 
 
 def _fit(program: KernelGraph, parted: Partition, space: Space) -> Schedule:
-    """Part calls more finely until slots and tensors fit at every tile, or nothing helps."""
+    """Part stages more finely until slots and tensors fit at every tile, or nothing helps."""
     schedule = Schedule(program, parted, space)
     stuck: set[int] = set()
     for _ in range(_ROUNDS):
         owners = _owners_where_full(schedule, space) - stuck
         if not owners:
             break
-        calls = list(schedule.parted.calls)
-        for step in owners:
-            call = program.calls[step]
-            size = slot_bytes(program, call, calls[step], space)
+        stages = list(schedule.parted.stages)
+        for number in owners:
+            size = stage_bytes(program, stages[number], space)
             far = schedule.parted.far_tensors
-            finer = part_call(program, call, far, space, int(size * _SHRINK))
-            if slot_bytes(program, call, finer, space) >= size:
-                stuck.add(step)
-            calls[step] = finer
-        schedule = Schedule(program, replace(schedule.parted, calls=tuple(calls)), space)
+            finer = part_stage(program, stages[number].steps, far, space, int(size * _SHRINK))
+            if stage_bytes(program, finer, space) >= size:
+                stuck.add(number)
+            stages[number] = finer
+        schedule = Schedule(program, replace(schedule.parted, stages=tuple(stages)), space)
     return schedule
 
 
 def _owners_where_full(schedule: Schedule, space: Space) -> set[int]:
-    """Return the step with the largest slots at each tile where there are too many bytes."""
+    """Return the stage with the largest slots at each tile where there are too many bytes."""
+    stage_of = {
+        step: number for number, stage in enumerate(schedule.parted.stages) for step in stage.steps
+    }
     count = len(schedule.tiles)
     alive = np.zeros(count + 1, np.int64)
     for index, buffer in enumerate(schedule.parted.buffers):
         if index not in schedule.parted.far:
-            for first, end, size in stretches(_in_tiles(buffer, schedule.first_tile, space)):
+            for first, end, size in stretches(_in_tiles(buffer, schedule, space)):
                 alive[first:end] += size
     owned: dict[int, dict[int, int]] = {}
     for slot in schedule.slots:
         buffer = _slot_buffer(slot, space)
         life, size = buffer.lifetime, buffer.size_bytes
         alive[life.first_step : life.end_step] += size
-        step = schedule.tiles[slot.first].step
+        number = stage_of[schedule.tiles[slot.first].step]
         for tile in range(life.first_step, life.end_step):
-            steps = owned.setdefault(tile, {})
-            steps[step] = steps.get(step, 0) + size
+            stages = owned.setdefault(tile, {})
+            stages[number] = stages.get(number, 0) + size
     full = np.flatnonzero(alive > space.capacity_bytes).tolist()
-    return {max(owned[tile], key=lambda step: owned[tile][step]) for tile in full if tile in owned}
+    return {
+        max(owned[tile], key=lambda number: owned[tile][number]) for tile in full if tile in owned
+    }
 
 
 def house_packs(program: KernelGraph, overlaid: OverlayProgram, near_bytes: int) -> OverlayProgram:
@@ -189,7 +193,7 @@ def _lay_out(program: KernelGraph, parted: Partition, schedule: Schedule, space:
     """Place resident tensors, scratch and slots; slots learn their offsets."""
     resident = [b for index, b in enumerate(parted.buffers) if index not in parted.far]
     buffers = [
-        *(_in_tiles(buffer, schedule.first_tile, space) for buffer in resident),
+        *(_in_tiles(buffer, schedule, space) for buffer in resident),
         *(_slot_buffer(slot, space) for slot in schedule.slots),
     ]
     urgent = [len(resident) + n for n, slot in enumerate(schedule.slots) if slot.is_pack]
@@ -203,8 +207,9 @@ def _lay_out(program: KernelGraph, parted: Partition, schedule: Schedule, space:
     names = (*program.graph.inputs, *(n for call in program.calls for n in call.writes))
     homes: dict[bool, dict[str, int]] = {True: {}, False: {}}
     tensors = program.graph.tensors
+    inner = schedule.inner
     empty = [name for name in (*names, *program.aliases) if not tensors[name].is_variable]
-    homes[False] = {name: 0 for name in empty if name not in schedule.far}
+    homes[False] = {name: 0 for name in empty if name not in schedule.far and name not in inner}
     scratch: dict[int, int] = {}
     for index, buffer in enumerate(resident):
         for name in buffer.tensors:
@@ -217,29 +222,31 @@ def _lay_out(program: KernelGraph, parted: Partition, schedule: Schedule, space:
     return _Layout(arena, homes[True], tight.size_bytes)
 
 
-def _in_tiles(buffer: Buffer, first_tile: Sequence[int], space: Space) -> Buffer:
+def _in_tiles(buffer: Buffer, schedule: Schedule, space: Space) -> Buffer:
     def tiles(life: Lifetime) -> Lifetime:
-        if len(first_tile) == 1:  # no call, no tile: inputs are outputs
+        if not schedule.begins:  # no call, no tile: inputs are outputs
             return life
-        return Lifetime(first_tile[life.first_step], first_tile[life.end_step])
+        return Lifetime(schedule.begins[life.first_step], schedule.ends[life.end_step - 1])
 
     segments = tuple(Segment(tiles(s.lifetime), space.align(s.size_bytes)) for s in buffer.segments)
     return Buffer(buffer.tensors, segments, buffer.scratch_step)
 
 
 def _slot_buffer(slot: Slot, space: Space) -> Buffer:
-    first = slot.start if slot.is_load else slot.first
-    end = slot.last + 1 if slot.is_load else max(slot.end, slot.last + 1)
+    first = min(slot.start, slot.first) if slot.is_load and slot.is_copied else slot.first
+    end = max(slot.end, slot.last + 1)
     return Buffer((), (Segment(Lifetime(first, end), space.align(slot.size_bytes)),))
 
 
 def _finish(program: KernelGraph, schedule: Schedule, layout: _Layout) -> OverlayProgram:
     tiles = tuple(_tile_call(program, draft, layout, schedule.far) for draft in schedule.tiles)
-    ordered = sorted(schedule.slots, key=lambda slot: (slot.start, not slot.is_load))
+    copied = [slot for slot in schedule.slots if slot.is_copied]
+    ordered = sorted(copied, key=lambda slot: (slot.start, not slot.is_load))
     packed = {part.constant for pack in schedule.packs for part in pack.parts}
     in_place = {a.name for tile in tiles for a in tile.addresses.values()}
     return OverlayProgram(
         tiles=tiles,
+        stages=tuple(stage.steps for stage in schedule.parted.stages),
         copies=tuple(_copy(slot) for slot in ordered),
         packs=tuple(schedule.packs),
         packed=frozenset(packed - in_place),
@@ -252,15 +259,21 @@ def _finish(program: KernelGraph, schedule: Schedule, layout: _Layout) -> Overla
 
 
 def _copy(slot: Slot) -> Copy:
+    home, size_bytes = slot.home, slot.size_bytes
+    if slot.halo is not None:
+        before = slot.halo.slot
+        home = Address(before.block, before.offset_bytes + slot.halo.offset_bytes)
+        size_bytes = slot.halo.size_bytes
+    assert home is not None
     return Copy(
-        destination=slot.address if slot.is_load else slot.home,
-        source=slot.home if slot.is_load else slot.address,
-        size_bytes=slot.size_bytes,
+        destination=slot.address if slot.is_load else home,
+        source=home if slot.is_load else slot.address,
+        size_bytes=size_bytes,
         channel=slot.channel,
         is_load=slot.is_load,
         started_at=slot.start,
         waited_at=slot.wait,
-        tile=slot.first if slot.is_load else slot.last,
+        tile=slot.needed if slot.is_load else slot.last,
     )
 
 
@@ -284,7 +297,7 @@ def _tile_call(
                 addresses[position] = Address(Block.ARENA, scratch)
         elif isinstance(argument, ConstantArgument) and argument.constant is not None:
             addresses[position] = Address(Block.CONSTANT, start, argument.constant)
-    return TileCall(draft.step, params, addresses, draft.rows, draft.filters)
+    return TileCall(draft.step, params, addresses, draft.rows, draft.filters, draft.lines)
 
 
 def _tensor_address(

@@ -5,6 +5,7 @@ after it, it starts the copies that write results back. A copy owns a channel of
 from its start to its wait.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -76,6 +77,7 @@ class TileCall:
         addresses: of the first byte of each other argument, by position; null pointers have none.
         rows: of the output; None for all of them.
         filters: output channels; None for all of them.
+        lines: rows of the image that a tile of a chain computes; None outside chains.
     """
 
     step: int
@@ -83,6 +85,12 @@ class TileCall:
     addresses: Mapping[int, Address]
     rows: range | None = None
     filters: range | None = None
+    lines: range | None = None
+
+    @property
+    def band(self) -> range | None:
+        """Rows of either kind."""
+        return self.rows if self.lines is None else self.lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,8 @@ class OverlayProgram:
     """Everything that runs, and what it is copied from.
 
     Attributes:
-        tiles: in order of execution; those of one step are adjacent.
+        tiles: in order of execution; those of one stage are adjacent.
+        stages: steps that run together: one, or those of a chain.
         copies: in the order in which they start.
         packs: of all constants that are copied.
         packed: names of the constants that are only ever read from packs.
@@ -133,6 +142,7 @@ class OverlayProgram:
     """
 
     tiles: tuple[TileCall, ...]
+    stages: tuple[range, ...]
     copies: tuple[Copy, ...]
     packs: tuple[Pack, ...]
     packed: frozenset[str]
@@ -145,12 +155,25 @@ class OverlayProgram:
 
     @property
     def step_tiles(self) -> tuple[int, ...]:
-        """By step, the number of its first tile; the number of all tiles at the end."""
-        starts: list[int] = []
-        for number, tile in enumerate(self.tiles):
-            if tile.step == len(starts):
-                starts.append(number)
-        return (*starts, len(self.tiles))
+        """By step, the number of its first tile; the number of all tiles at the end.
+
+        The first step of a chain has all tiles of the chain, and the others have none.
+        """
+        sizes: dict[int, int] = {}
+        stage_of = {step: steps for steps in self.stages for step in steps}
+        for tile in self.tiles:
+            first = stage_of[tile.step].start
+            sizes[first] = sizes.get(first, 0) + 1
+        counts = (sizes.get(step, 0) for step in range(len(stage_of)))
+        return (0, *itertools.accumulate(counts))
+
+    def stage_of(self, step: int) -> range:
+        """Return the steps that a step runs together with."""
+        return next(stage for stage in self.stages if step in stage)
+
+    def tiles_of(self, step: int) -> tuple[tuple[int, TileCall], ...]:
+        """Return the tiles of a step with their numbers."""
+        return tuple((n, tile) for n, tile in enumerate(self.tiles) if tile.step == step)
 
     def packs_bytes(self, block: Block) -> int:
         """Return the extent of a block of packs."""

@@ -11,10 +11,11 @@ from penstock.errors import CapacityError
 from penstock.kernels.kernel_graph import ConstantArgument, KernelCall, KernelGraph, TensorArgument
 from penstock.planning.arena import pack_buffers
 from penstock.planning.lifetimes import Buffer, Segment
-from penstock.planning.overlays.draft import DraftTile, Slot
-from penstock.planning.overlays.partition import CallPart, Partition, Space
+from penstock.planning.overlays.draft import DraftTile, Halo, Slot
+from penstock.planning.overlays.fusion import Band, inner_tensors, line_bytes, plan_bands
+from penstock.planning.overlays.partition import CallPart, Partition, Space, Stage
 from penstock.planning.overlays.program import Address, Block, Pack, PackPart
-from penstock.planning.tiles import filter_count, tile_part
+from penstock.planning.tiles import Window, filter_count, tile_lines, tile_part
 
 _STORE_TILES = 2
 """Tiles after which a store has to be over."""
@@ -32,10 +33,35 @@ class _Direct:
     def meets(self, slot: Slot) -> bool:
         home = slot.home
         return (
-            home.block is Block.FAR
+            home is not None
+            and home.block is Block.FAR
             and home.offset_bytes < self.end
             and self.start < home.offset_bytes + slot.size_bytes
         )
+
+
+@dataclass(slots=True)
+class HeldRows:
+    """Rows of a tensor inside a chain.
+
+    Attributes:
+        slot: where they are.
+        rows: which.
+        line_bytes: of each.
+        written: the tile that computed the last of them.
+    """
+
+    slot: Slot
+    rows: range
+    line_bytes: int
+    written: int
+
+    def use(self, window: Window, tile: int, *, is_read: bool) -> tuple[Slot, int]:
+        """Let a tile work on some of them; return the slot and the offset in it."""
+        self.slot.last = tile
+        if is_read and not self.slot.needed:
+            self.slot.needed = tile
+        return self.slot, window.offset_bytes - self.rows.start * self.line_bytes
 
 
 class Schedule:
@@ -46,8 +72,9 @@ class Schedule:
         tiles: in order of execution.
         slots: in order of first use.
         packs: constants of tiles, one after the other.
-        first_tile: by step, and one beyond the last tile at the end.
+        begins, ends: by step, the first tile of its stage, and one beyond the last.
         far, far_bytes: offsets of tensors in far memory, and its extent.
+        inner: tensors inside chains, which have no memory of their own.
         channel_count: channels that the copies take.
     """
 
@@ -61,16 +88,24 @@ class Schedule:
         self.packs: list[Pack] = []
         self._packs_end = 0
         self._direct: list[_Direct] = []
-        self.first_tile: list[int] = []
+        self.begins: list[int] = []
+        self.ends: list[int] = []
         self.far, self.far_bytes = lay_out_far(parted, space)
+        chains = [stage.steps for stage in parted.stages if stage.bands]
+        self.inner = frozenset(n for steps in chains for n in inner_tensors(program, steps))
 
-        for step, (call, part) in enumerate(zip(program.calls, parted.calls, strict=True)):
-            self.first_tile.append(len(self.tiles))
-            self._add_call(step, call, part)
-        self.first_tile.append(len(self.tiles))
+        for stage in parted.stages:
+            self.begins.extend([len(self.tiles)] * len(stage.steps))
+            if stage.bands:
+                self._add_chain(stage)
+            else:
+                step = stage.steps[0]
+                self._add_call(step, program.calls[step], stage.parts[0])
+            self.ends.extend([len(self.tiles)] * len(stage.steps))
         self._time_stores()
         self._time_loads()
         self._time_direct()
+        self._time_halos()
         self.channel_count = self._assign_channels()
 
     def _add_call(self, step: int, call: KernelCall, part: CallPart) -> None:
@@ -92,9 +127,65 @@ class Schedule:
                     draft.slots[position] = slot, offset
                     slot.first, slot.last = min(slot.first, now), now
                 if packs[number] is not None:
-                    self._use_pack(draft, packs[number], pack_slots, number, len(part.filters))
+                    self._use_pack(draft, part, packs[number], pack_slots, number)
                 self._note_direct(call, part, now)
                 self.tiles.append(draft)
+
+    def _add_chain(self, stage: Stage) -> None:
+        """Add the tiles of fused calls, band by band."""
+        inner = inner_tensors(self._program, stage.steps)
+        packs = {
+            step: self._add_pack(self._program.calls[step], part, part.filters[0])
+            for step, part in zip(stage.steps, stage.parts, strict=True)
+        }
+        pack_slots: dict[int, Slot] = {}
+        held: dict[str, HeldRows] = {}
+        for band in plan_bands(self._program, stage.steps, stage.bands):
+            for step, part in zip(stage.steps, stage.parts, strict=True):
+                if not band.rows[step]:
+                    continue
+                call = self._program.calls[step]
+                tile = tile_lines(self._program, call, band.rows[step])
+                draft = DraftTile(step, tile, None, None, band.rows[step])
+                now = len(self.tiles)
+                if call.writes[0] in inner:
+                    self._hold(call, band, held)
+                self._add_windows(draft, call, part)
+                for position, argument in enumerate(call.arguments):
+                    if isinstance(argument, TensorArgument) and argument.tensor in inner:
+                        draft.slots[position] = held[argument.tensor].use(
+                            tile.windows[position], now, is_read=not argument.is_written
+                        )
+                if packs[step] is not None:
+                    self._use_pack(draft, part, packs[step], pack_slots, step)
+                self._note_direct(call, part, now)
+                self.tiles.append(draft)
+
+    def _add_windows(self, draft: DraftTile, call: KernelCall, part: CallPart) -> None:
+        """Give a chained tile slots for its windows of far tensors."""
+        for position in sorted(part.copied):
+            argument = call.arguments[position]
+            window = draft.tile.windows.get(position)
+            if isinstance(argument, TensorArgument) and window is not None and window.size_bytes:
+                home = Address(Block.FAR, self.far[argument.tensor] + window.offset_bytes)
+                slot = self._add_slot(window.size_bytes, home, is_load=not argument.is_written)
+                draft.slots[position] = slot, 0
+
+    def _hold(self, call: KernelCall, band: Band, held: dict[str, HeldRows]) -> None:
+        """Make room for the rows of a tensor inside a chain; those kept come from the last room."""
+        name = call.writes[0]
+        rows = band.held[name]
+        each = line_bytes(self._program, call, len(call.arguments) - 1)
+        now = len(self.tiles)
+        slot = Slot(len(rows) * each, now, now, None, is_load=True)
+        before = held.get(name)
+        if before is not None:
+            kept = range(rows.start, min(before.rows.stop, rows.stop))
+            if kept:
+                start = (kept.start - before.rows.start) * each
+                slot.halo = Halo(before.slot, start, len(kept) * each, before.written + 1)
+        self.slots.append(slot)
+        held[name] = HeldRows(slot, rows, each, now)
 
     def _note_direct(self, call: KernelCall, part: CallPart, tile: int) -> None:
         """Remember what a tile touches in far memory itself."""
@@ -151,23 +242,37 @@ class Schedule:
     def _use_pack(
         self,
         draft: DraftTile,
+        part: CallPart,
         pack: Pack | None,
         slots: dict[int, Slot],
         number: int,
-        parts: int,
     ) -> None:
         """Point a tile at its constants: brought once for all rows, or again for each."""
         assert pack is not None
         now = len(self.tiles)
-        if parts > 1 or number not in slots:
+        if len(part.filters) > 1 or number not in slots:
             slots[number] = self._add_slot(pack.size_bytes, pack.address, is_load=True)
         slot = slots[number]
         slot.last = now
         call = self._program.calls[draft.step]
         parts_left = iter(pack.parts)
-        for position in sorted(self.parted.calls[draft.step].copied):
+        for position in sorted(part.copied):
             if isinstance(call.arguments[position], ConstantArgument):
                 draft.slots[position] = slot, next(parts_left).offset_bytes
+
+    def _time_halos(self) -> None:
+        """Let kept rows move on once they are all there, and stay until they have moved."""
+        for slot in self.slots:
+            if slot.halo is None:
+                continue
+            before = slot.halo.slot
+            ready = slot.halo.ready
+            if before.halo is not None:
+                ready = max(ready, before.needed + int(before.start == before.needed))
+            slot.needed = slot.needed or ready  # rows that only a later band reads
+            slot.start = min(max(slot.needed - self._early, ready), slot.needed)
+            late = int(slot.start == slot.needed)
+            before.end = max(before.end, slot.needed + late)
 
     def _time_stores(self) -> None:
         for slot in self.slots:
@@ -177,11 +282,12 @@ class Schedule:
 
     def _time_loads(self) -> None:
         """Start each load one tile early, but not before what it brings has been stored."""
-        stores = [slot for slot in self.slots if not slot.is_load]
+        stores = sorted((s for s in self.slots if not s.is_load), key=lambda slot: slot.last)
         recent = 0
-        for slot in (slot for slot in self.slots if slot.is_load):
+        for slot in (slot for slot in self.slots if slot.is_load and slot.home is not None):
+            slot.needed = slot.first
             slot.start = max(slot.first - self._early, 0)
-            if slot.home.block is not Block.FAR:
+            if slot.home is None or slot.home.block is not Block.FAR:
                 continue
             while recent < len(stores) and stores[recent].end <= slot.start:
                 recent += 1
@@ -206,7 +312,8 @@ class Schedule:
     def _assign_channels(self) -> int:
         """Give each copy a channel from its start to its wait; return how many are in use."""
         starting: dict[int, list[Slot]] = {}
-        for slot in sorted(self.slots, key=lambda slot: not slot.is_load):
+        copied = (slot for slot in self.slots if slot.is_copied)
+        for slot in sorted(copied, key=lambda slot: not slot.is_load):
             starting.setdefault(slot.start, []).append(slot)
         busy: dict[int, Slot] = {}
         count = 0
@@ -214,7 +321,7 @@ class Schedule:
             busy = {number: slot for number, slot in busy.items() if slot.wait > now}
             for slot in starting.get(now, ()):
                 if not slot.is_load:  # after the tile, when what came at the last moment is there
-                    busy = {n: s for n, s in busy.items() if not (s.is_load and s.first == now)}
+                    busy = {n: s for n, s in busy.items() if not (s.is_load and s.needed == now)}
                 slot.channel = self._free_channel(busy, now)
                 busy[slot.channel] = slot
                 count = max(count, slot.channel + 1)
@@ -237,6 +344,8 @@ class Schedule:
 
 
 def _meet(left: Slot, right: Slot) -> bool:
+    if left.home is None or right.home is None or left.home.block is not right.home.block:
+        return False
     start = max(left.home.offset_bytes, right.home.offset_bytes)
     return start < min(
         left.home.offset_bytes + left.size_bytes, right.home.offset_bytes + right.size_bytes

@@ -11,7 +11,7 @@ def describe_tiles(overlays: OverlayProgram) -> dict[int, list[str]]:
     counts: dict[int, int] = {}
     for tile in overlays.tiles:
         counts[tile.step] = counts.get(tile.step, 0) + 1
-        rows.setdefault(tile.step, set()).add(tile.rows)
+        rows.setdefault(tile.step, set()).add(tile.band)
         filters.setdefault(tile.step, set()).add(tile.filters)
     moved = {step: {True: 0, False: 0} for step in counts}
     for copy in overlays.copies:
