@@ -67,7 +67,12 @@ CHANGES: list[tuple[Change, str]] = [
     (many_starts, r"tile 0 starts \d+ copies: allowed are 255"),
     (lambda o: replace(o, channel_count=9), "9 channels: allowed are 8"),
     (lambda o: replace(o, packed=o.packed | {"nothing"}), "'nothing', read from packs alone, does"),
-    (lambda o: replace(o, tiles=o.tiles[:-1]), "tiles do not follow the order of the program's"),
+    (lambda o: replace(o, tiles=o.tiles[:-1]), "a step has no tile, or a tile no step"),
+    (lambda o: replace(o, tiles=o.tiles[::-1]), "tiles do not follow the order of the program's"),
+    (
+        lambda o: replace(o, stages=o.stages[::-1]),
+        "stages do not follow the order of the program's",
+    ),
     (first_copy(started_at=-1), "copy 0 starts with no tile, or is for none"),
     (first_copy(tile=10_000), "copy 0 starts with no tile, or is for none"),
     (first_copy(size_bytes=0), "copy 0 has 0 bytes"),
