@@ -228,7 +228,7 @@ def compile(  # noqa: A001 - the verb that the field uses
     source, directory = Path(model), Path(output)
     check_replaceable(directory)
     progress("reading and planning", None)
-    lowered = lower(source, board, options)
+    lowered = lower(source, board, options, progress=progress)
     built = _build_and_check(lowered, progress) if options.check else Built({}, None)
     progress("writing", None)
     lowered = _name_built(lowered, built)
@@ -296,7 +296,7 @@ def run(
     """
     progress("reading and planning", None)
     with ExitStack() as stack:
-        lowered, project = open_project(Path(model), board, options, stack)
+        lowered, project = open_project(Path(model), board, options, stack, progress)
         values = resolve_inputs(lowered.original, inputs, seed)
         progress("compiling the C", None)
         if board == HOST or lowered.board is None:

@@ -36,7 +36,7 @@ from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_model, validate_plan
 from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions
 from penstock.planning.variants import PlannedVariant
-from penstock.progress import Progress
+from penstock.progress import Progress, silent
 from penstock.report.results import RunResult
 from penstock.report.summary import HOST, memory_use, summarize_run
 from penstock.report.trace import trace_document
@@ -98,7 +98,12 @@ class Lowered:
 
 
 def lower(
-    model: Path, board: str, options: CompileOptions = DEFAULT_OPTIONS, *, model_name: str = ""
+    model: Path,
+    board: str,
+    options: CompileOptions = DEFAULT_OPTIONS,
+    *,
+    model_name: str = "",
+    progress: Progress = silent,
 ) -> Lowered:
     """Read a model, plan it for a board and print the C; nothing is written.
 
@@ -107,6 +112,7 @@ def lower(
         board: a board's name, the path of a board's .toml file, or ``host``.
         options: placement.
         model_name: file name that the C identifiers are made from; empty takes the file's own.
+        progress: told what is going on.
 
     Raises:
         PenstockError: unknown board, unreadable or unsupported model, or not enough memory.
@@ -121,7 +127,7 @@ def lower(
     named = model_name or model.name
     original = load_named(model, named)
     program = select_kernels(run_passes(original))
-    plan = plan_model(program, target, wishes)
+    plan = plan_model(program, target, wishes, progress)
     manifest = ProjectManifest(original.name, named, plan.board, wishes)
     lowered = lower_plan(original, plan, target, manifest, model.read_bytes())
     if not board.endswith(BOARD_SUFFIX):
@@ -174,7 +180,11 @@ def write_temporarily(lowered: Lowered, stack: ExitStack) -> Path:
 
 
 def open_project(
-    model: Path, board: str | None, options: CompileOptions, stack: ExitStack
+    model: Path,
+    board: str | None,
+    options: CompileOptions,
+    stack: ExitStack,
+    progress: Progress = silent,
 ) -> tuple[Lowered, Path]:
     """Return a project on disk and what it is made from, compiling a model file first.
 
@@ -183,6 +193,7 @@ def open_project(
         board: as for `lower`; None takes the folder's own.
         options: placement; used for a .tflite file only.
         stack: takes away what is compiled here, when it unwinds.
+        progress: told what is going on.
 
     Raises:
         PenstockError: no board given, or the folder is for another, or not as it was generated.
@@ -193,12 +204,14 @@ def open_project(
                 f"no board given to run {model.name!r} on",
                 help=f"add --board with one of: {', '.join([*board_names(), HOST])}",
             )
-        lowered = lower(model, board, options)
+        lowered = lower(model, board, options, progress=progress)
         return lowered, write_temporarily(lowered, stack)
-    return _open_folder(model, board, options), model
+    return _open_folder(model, board, options, progress), model
 
 
-def _open_folder(model: Path, board: str | None, options: CompileOptions) -> Lowered:
+def _open_folder(
+    model: Path, board: str | None, options: CompileOptions, progress: Progress
+) -> Lowered:
     """Return what a project is made from; it must be what is generated from that."""
     manifest = read_manifest(model)
     if board not in (None, HOST, manifest.board):
@@ -215,7 +228,7 @@ def _open_folder(model: Path, board: str | None, options: CompileOptions) -> Low
     described = model / board_path(manifest.board)
     target = str(described) if described.is_file() else manifest.board
     lowered = name_firmware(
-        lower(model / MODEL_COPY, target, placed, model_name=manifest.model),
+        lower(model / MODEL_COPY, target, placed, model_name=manifest.model, progress=progress),
         manifest.firmware_sha256,
     )
     if changed := differing_files(model, lowered.files):

@@ -117,7 +117,7 @@ def summarize_by_homes(models: str, compared: Sequence[Comparison]) -> list[Accu
     ]
 
 
-def check_accuracy(found: Sequence[Accuracy]) -> None:
+def check_accuracy(found: Sequence[Accuracy], stale: float = STALE) -> None:
     """Fail where the package states other errors, unless another compiler made the code."""
     core = found[0].core
     if find_target_compiler(load_board(found[0].board).core).version != (
@@ -129,7 +129,7 @@ def check_accuracy(found: Sequence[Accuracy]) -> None:
     assert {_key(entry) for entry in found} == set(stated), "stale: run `make docs`"
     for entry in found:
         for name in ("median", "ninety", "worst"):
-            wanted = pytest.approx(abs(getattr(entry, name)), abs=STALE)
+            wanted = pytest.approx(abs(getattr(entry, name)), abs=stale)
             assert abs(getattr(stated[_key(entry)], name)) == wanted, f"stale: {name} of {entry}"
 
 

@@ -27,6 +27,9 @@ SHARED = (
     "mlperf_tiny/pretrainedResnet_quant.tflite",
     "mcunet/mcunet-in3_320kb-1mb_imagenet.tflite",
 )
+STALE = 0.01
+"""How far stated errors may be from those found: kernels that lie elsewhere in a Cortex-M4's flash
+memory, behind other generated code, are half a percent faster or slower."""
 BUILT = "mbv3, width 0.5, 112 × 112"
 
 
@@ -62,4 +65,4 @@ def test_estimates_of_overlays_are_near_simulations(
         assert abs(accuracy.worst) <= ERROR_WORST, accuracy
     record_property("accuracy", format_accuracy(found))
     if not update_docs:
-        check_accuracy(found)
+        check_accuracy(found, STALE)

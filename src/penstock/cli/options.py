@@ -14,7 +14,7 @@ from penstock.cli.parameters import (
     result_file_or_stdout,
     virtual_board,
 )
-from penstock.planning.options import PlanOptions
+from penstock.planning.options import Effort, PlanOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -104,6 +104,14 @@ _PLAN_OPTIONS = (
         default=True,
         show_default=True,
         help="Keep what is read most in memory tightly coupled to the core.",
+    ),
+    click.option(
+        "--effort",
+        type=click.Choice([effort.value for effort in Effort]),
+        default=Effort.FAST.value,
+        show_default=True,
+        callback=lambda _context, _parameter, value: Effort(value),
+        help="Look for tiles that fit, or compare all by their estimated time (up to a minute).",
     ),
 )
 

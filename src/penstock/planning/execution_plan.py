@@ -77,6 +77,24 @@ class Placement:
         return name
 
 
+@dataclass(frozen=True, slots=True)
+class PlanSearch:
+    """How a plan was searched for, in estimated cycles.
+
+    Attributes:
+        cycles: of the plan.
+        greedy_cycles: of the plan that was there before.
+        bound_cycles: fewer no plan takes that parts the same stages in one of the ways that were
+            compared, with memory that has no gaps and data that are never waited for.
+        is_complete: whether all ways were compared.
+    """
+
+    cycles: int
+    greedy_cycles: int
+    bound_cycles: int
+    is_complete: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ExecutionPlan:
     """Everything code generation needs: same plan, same bytes.
@@ -91,6 +109,7 @@ class ExecutionPlan:
         board: name of the board planned for, or ``host``.
         overlays: tiles and copies; None runs each call as a whole, where its tensors are.
         without_overlays: why there are none although they were asked for; empty otherwise.
+        search: how tiles were chosen; None where nothing was compared.
     """
 
     program: KernelGraph
@@ -101,6 +120,7 @@ class ExecutionPlan:
     board: str
     overlays: OverlayProgram | None = None
     without_overlays: str = ""
+    search: PlanSearch | None = None
 
     @property
     def weights_bytes(self) -> int:

@@ -2,10 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from enum import Enum
 from typing import Any
 
 from penstock.boards.board import Board
 from penstock.errors import InputError
+
+
+class Effort(Enum):
+    """How long to look for a plan."""
+
+    FAST = "fast"  # tensors go to far memory, and calls are parted, as far as they have to
+    FULL = "full"  # all ways of that are compared by their estimated time
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,7 @@ class PlanOptions:
         fusion: run chains of calls band by band where a tensor between them would not fit.
         tight: use memory that is tightly coupled to the core for what is read most.
         reserve: bytes that stay free, by memory region.
+        effort: how long to look for the best tiles.
     """
 
     weights_in: str | None = None
@@ -30,11 +39,12 @@ class PlanOptions:
     fusion: bool = True
     tight: bool = True
     reserve: tuple[tuple[str, int], ...] = ()
+    effort: Effort = Effort.FAST
 
     def to_json(self) -> dict[str, Any]:
         """Return the choices by name."""
         document = {field.name: getattr(self, field.name) for field in fields(PlanOptions)}
-        return {**document, "reserve": dict(self.reserve)}
+        return {**document, "reserve": dict(self.reserve), "effort": self.effort.value}
 
 
 DEFAULT_PLAN_OPTIONS = PlanOptions()
@@ -52,7 +62,8 @@ def parse_plan_options(document: Mapping[str, Any]) -> PlanOptions:
     kept = values["reserve"]
     if not isinstance(kept, dict) or not all(type(size) is int for size in kept.values()):
         raise ValueError(f"reserve is {kept!r}, not bytes by memory region")
-    return PlanOptions(**{**values, "reserve": tuple(kept.items())})
+    effort = Effort(values["effort"])
+    return PlanOptions(**{**values, "reserve": tuple(kept.items()), "effort": effort})
 
 
 def reserve_memory(board: Board, options: PlanOptions) -> Board:

@@ -10,7 +10,14 @@ from penstock.boards.timing import DmaController
 from penstock.errors import CapacityError, InputError, UnsupportedError
 from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning.execution_plan import ALIGNMENT_BYTES, ExecutionPlan, Placement
-from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, reserve_memory
+from penstock.planning.options import (
+    DEFAULT_PLAN_OPTIONS,
+    Effort,
+    PlanOptions,
+    reserve_memory,
+)
+from penstock.planning.overlays.choices import Ground
+from penstock.planning.overlays.improve import improve_plan
 from penstock.planning.overlays.partition import Space
 from penstock.planning.overlays.plan import Overlaid, house_packs, overlay
 from penstock.planning.overlays.program import Block, OverlayProgram
@@ -21,6 +28,7 @@ from penstock.planning.placement import (
     place_stack,
 )
 from penstock.planning.plan import plan_execution, plan_state
+from penstock.progress import Progress, silent
 from penstock.units import format_bytes
 
 _CORE_CHANNELS = 8
@@ -74,6 +82,18 @@ class OverlaySite:
     state_bytes: int
     space: Space
 
+    @property
+    def ground(self) -> Ground:
+        """What ways of parting the program are compared for."""
+        return Ground(
+            program=self.program,
+            board=self.board,
+            space=self.space,
+            fast=self.memories.fast,
+            far=self.memories.ram,
+            packs=self.memories.flash,
+        )
+
     def complete(self, overlaid: Overlaid) -> ExecutionPlan:
         """Return the plan of tiles and copies; raises CapacityError where memories lack room."""
         near_bytes = _flash_bytes(self.program, overlaid.program, self.memories)
@@ -93,7 +113,10 @@ class OverlaySite:
 
 
 def plan_model(
-    program: KernelGraph, board: Board | None, options: PlanOptions = DEFAULT_PLAN_OPTIONS
+    program: KernelGraph,
+    board: Board | None,
+    options: PlanOptions = DEFAULT_PLAN_OPTIONS,
+    progress: Progress = silent,
 ) -> ExecutionPlan:
     """Return a plan as a user asks for it.
 
@@ -102,6 +125,7 @@ def plan_model(
         board: None plans for the host, which has no regions and no overlays.
         options: where things go, what stays free, and whether there are overlays. Where these need
             more memory than there is, but a plan without them does not, that is what is returned.
+        progress: told what is going on, where the effort is full.
 
     Raises:
         CapacityError: something does not fit the board.
@@ -113,7 +137,7 @@ def plan_model(
     if not options.overlays or not program.calls:
         return _plan_whole(program, less, options)
     try:
-        return plan_overlaid(program, less, options)
+        return plan_overlaid(program, less, options, progress)
     except (CapacityError, UnsupportedError) as error:
         try:
             whole = _plan_whole(program, less, options)
@@ -127,7 +151,10 @@ def _plan_whole(program: KernelGraph, board: Board, options: PlanOptions) -> Exe
 
 
 def plan_overlaid(
-    program: KernelGraph, board: Board, options: PlanOptions = DEFAULT_PLAN_OPTIONS
+    program: KernelGraph,
+    board: Board,
+    options: PlanOptions = DEFAULT_PLAN_OPTIONS,
+    progress: Progress = silent,
 ) -> ExecutionPlan:
     """Return a plan in which DMA brings constants, and tensors that do not fit, tile by tile.
 
@@ -135,6 +162,7 @@ def plan_overlaid(
         program: kernel calls in execution order.
         board: whose memories there are.
         options: where things go, and which tricks are used.
+        progress: told what is going on, where the effort is full.
 
     Raises:
         CapacityError: something does not fit, however finely it is parted.
@@ -142,7 +170,10 @@ def plan_overlaid(
         UnsupportedError: a DMA controller does not reach internal memory.
     """
     site = find_site(program, board, options)
-    return site.complete(overlay(program, site.space))
+    overlaid = overlay(program, site.space)
+    if options.effort is Effort.FAST:
+        return site.complete(overlaid)
+    return improve_plan(site.ground, overlaid, site.complete, progress)
 
 
 def find_site(

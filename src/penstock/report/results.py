@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
+from penstock.planning.execution_plan import PlanSearch
 from penstock.report.energy import Energy
 from penstock.report.overlays import OverlayReport, OverlayTotals, OverlayUse
 from penstock.simulate.timing import CycleCounts, Traffic
@@ -251,6 +252,7 @@ class CompileResult:
         files: relative paths written.
         kinds: of operators, by step.
         overlays: what is planned; None for the host.
+        search: how that was searched for; None where nothing was compared.
     """
 
     model: str
@@ -268,6 +270,7 @@ class CompileResult:
     files: Sequence[str]
     kinds: Sequence[str]
     overlays: OverlayReport | None
+    search: PlanSearch | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``penstock.compile/1`` form."""
@@ -287,7 +290,12 @@ class CompileResult:
             "memory_bytes": memory_to_json(self.memory),
             "files": list(self.files),
             "overlays": None if self.overlays is None else self.overlays.to_json(),
+            "search": None if self.search is None else _search_to_json(self.search),
         }
+
+
+def _search_to_json(search: PlanSearch) -> dict[str, Any]:
+    return {"truth": Truth.ESTIMATE.value, **asdict(search)}
 
 
 def render_json(document: Mapping[str, Any]) -> str:

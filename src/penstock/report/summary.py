@@ -108,6 +108,7 @@ def summarize_compile(
         files=sorted(files),
         kinds=[plan.program.graph.operators[call.operator].kind for call in plan.program.calls],
         overlays=None if board is None else report_overlays(plan, board, None),
+        search=plan.search,
     )
 
 

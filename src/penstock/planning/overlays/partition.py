@@ -447,3 +447,13 @@ def _tensors(call: KernelCall) -> frozenset[int]:
 
 def _all_filters(call: KernelCall) -> range:
     return range(filter_count(call))
+
+
+def cut(parts: int, count: int, multiple: int) -> tuple[range, ...]:
+    """Return at most so many ranges of equal length, a multiple of something, but for the last."""
+    return _cut(parts, count, multiple)
+
+
+def copied_arguments(call: KernelCall, far: frozenset[str]) -> frozenset[int]:
+    """Return the arguments that slots are for: far tensors, if parted, and constants in packs."""
+    return _copied(call, far)

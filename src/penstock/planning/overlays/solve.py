@@ -1,0 +1,243 @@
+"""Which tensors are far and how each stage is parted, so that the least time is lost: exactly.
+
+What a stage needs of fast memory depends on the tensors alive beside it, on its own parts and on
+those of its neighbours, and so does its time. So the best of everything up to a stage depends only
+on which of the tensors that live on are far, and on the parts of that stage: a dynamic program over
+stages, whose states are few because few tensors live at a time. Nothing is random, and no time
+limit decides: where there are more states than a limit, the cheapest are kept, and the bound is
+then what stages would take if memory were plentiful.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from penstock.planning.overlays.partition import CallPart
+from penstock.progress import Progress, silent
+
+_STATES_MAX = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A way of parting a call.
+
+    Attributes:
+        part: how.
+        cycles: of the core, and of waiting for copies between the call's own tiles.
+        peak_bytes: of slots, at the most.
+        entry_bytes: of slots at the first tile, where no result but its own waits to be stored.
+        first_bytes: of the slots that come while the call before still works.
+        last_bytes: of slots at the last tile, which brings nothing more for its own call.
+        store_bytes: of a slot whose results still go to far memory when the next call works.
+        first_load_cycles: of the copies for the first tile.
+        last_tile_cycles: of the last tile, beside which the next call's first copies come.
+    """
+
+    part: CallPart
+    cycles: float
+    peak_bytes: int
+    entry_bytes: int
+    first_bytes: int
+    last_bytes: int
+    store_bytes: int
+    first_load_cycles: float
+    last_tile_cycles: float
+
+    def is_no_worse(self, other: "Choice") -> bool:
+        """Return whether nothing speaks for the other one."""
+        return (
+            self.cycles <= other.cycles
+            and self.peak_bytes <= other.peak_bytes
+            and self.entry_bytes <= other.entry_bytes
+            and self.first_bytes <= other.first_bytes
+            and self.last_bytes <= other.last_bytes
+            and self.store_bytes <= other.store_bytes
+            and self.first_load_cycles <= other.first_load_cycles
+            and self.last_tile_cycles >= other.last_tile_cycles
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """Something that takes fast memory for several stages unless it is far.
+
+    Attributes:
+        sizes: bytes by stage; 0 where it does not live.
+        may_be_far: whether it may.
+    """
+
+    sizes: tuple[int, ...]
+    may_be_far: bool
+
+    def lives_at(self, stage: int) -> bool:
+        """Return whether it takes memory at a stage."""
+        return 0 <= stage < len(self.sizes) and self.sizes[stage] > 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """What is decided.
+
+    Attributes:
+        capacity_bytes: of fast memory.
+        residents: tensors and scratch.
+        choices: of a stage, by its position and the residents that are far.
+        stage_count: how many stages there are.
+    """
+
+    capacity_bytes: int
+    residents: tuple[Resident, ...]
+    choices: Callable[[int, frozenset[int]], Sequence[Choice]]
+    stage_count: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution:
+    """The best of what a problem allows.
+
+    Attributes:
+        far: positions of the residents that are.
+        chosen: by stage.
+        cycles: what it takes in the problem's terms.
+        bound_cycles: no solution takes less.
+        is_optimal: whether all states were kept.
+    """
+
+    far: frozenset[int]
+    chosen: tuple[Choice, ...]
+    cycles: float
+    bound_cycles: float
+    is_optimal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The cheapest way to a stage's parts.
+
+    Attributes:
+        cycles: up to the end of the stage.
+        far: residents that are far, of those that have lived so far.
+        choice: parts of the stage.
+        resident_bytes: beside its slots.
+        before: the state of the stage before; None at the first.
+    """
+
+    cycles: float
+    far: frozenset[int]
+    choice: Choice
+    resident_bytes: int
+    before: "_State | None"
+
+
+def solve(problem: Problem, progress: Progress = silent) -> Solution | None:
+    """Return the solution of least cycles; None where nothing fits.
+
+    Args:
+        problem: what is decided.
+        progress: told how far it is.
+    """
+    states: list[_State] = []
+    is_optimal = True
+    unlimited = 0.0
+    for stage in range(problem.stage_count):
+        progress("solving the plan", stage / problem.stage_count)
+        unlimited += _least_cycles(problem, stage)
+        states = list(_merge(problem, stage, _follow(problem, stage, states)))
+        if len(states) > _STATES_MAX:
+            is_optimal = False
+            states = sorted(states, key=lambda state: state.cycles)[:_STATES_MAX]
+        if not states:
+            return None
+    if not states:
+        return Solution(frozenset(), (), 0.0, 0.0, True)
+    best = min(states, key=lambda state: state.cycles)
+    bound = best.cycles if is_optimal else min(unlimited, best.cycles)
+    return Solution(best.far, tuple(_trace(best)), best.cycles, bound, is_optimal)
+
+
+def _trace(state: _State) -> list[Choice]:
+    chosen = []
+    current: _State | None = state
+    while current is not None:
+        chosen.append(current.choice)
+        current = current.before
+    return chosen[::-1]
+
+
+def _least_cycles(problem: Problem, stage: int) -> float:
+    """Return what a stage takes at least, whatever is far and however little memory there is."""
+    options = _far_options(problem, stage, None)
+    return min(
+        (c.cycles for far in options for c in problem.choices(stage, far)),
+        default=0.0,
+    )
+
+
+def _far_options(
+    problem: Problem, stage: int, before: frozenset[int] | None
+) -> list[frozenset[int]]:
+    """Return which residents may be far at a stage, going on from the stage before."""
+    born = [
+        n
+        for n, resident in enumerate(problem.residents)
+        if resident.may_be_far
+        and resident.lives_at(stage)
+        and (before is None or not resident.lives_at(stage - 1))
+    ]
+    options = [before or frozenset()]
+    for n in born:
+        options += [far | {n} for far in options]
+    return options
+
+
+def _follow(problem: Problem, stage: int, states: Sequence[_State]) -> list[_State]:
+    """Return all ways from the states of the stage before to the parts of this one."""
+    found: list[_State] = []
+    starts: Sequence[_State | None] = states if stage else [None]
+    for before in starts:
+        known = before.far if before is not None else None
+        for far in _far_options(problem, stage, known):
+            resident_bytes = sum(
+                resident.sizes[stage]
+                for n, resident in enumerate(problem.residents)
+                if n not in far
+            )
+            for choice in problem.choices(stage, far):
+                if _fits(problem.capacity_bytes, resident_bytes, choice, before):
+                    cycles = _cycles(choice, before)
+                    found.append(_State(cycles, far, choice, resident_bytes, before))
+    return found
+
+
+def _fits(capacity: int, resident_bytes: int, choice: Choice, before: _State | None) -> bool:
+    """Return whether there is room at a stage's most crowded tile, and at its first ones."""
+    if resident_bytes + choice.peak_bytes > capacity:
+        return False
+    if before is None:
+        return True
+    last = before.choice
+    return (
+        before.resident_bytes + last.last_bytes + choice.first_bytes <= capacity
+        and resident_bytes + choice.entry_bytes + last.store_bytes <= capacity
+    )
+
+
+def _cycles(choice: Choice, before: _State | None) -> float:
+    """Return the cycles up to the end of a stage, whose first copies come beside the last tile."""
+    if before is None:
+        return choice.first_load_cycles + choice.cycles
+    late = choice.first_load_cycles - before.choice.last_tile_cycles
+    return before.cycles + max(late, 0.0) + choice.cycles
+
+
+def _merge(problem: Problem, stage: int, states: Sequence[_State]) -> list[_State]:
+    """Return the cheapest of the states from which the same follows."""
+    living = frozenset(
+        n for n, resident in enumerate(problem.residents) if resident.lives_at(stage + 1)
+    )
+    best: dict[tuple[frozenset[int], int, int], _State] = {}
+    for state in states:
+        key = state.far & living, id(state.choice), state.resident_bytes
+        if key not in best or state.cycles < best[key].cycles:
+            best[key] = state
+    return list(best.values())
