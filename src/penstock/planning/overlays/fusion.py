@@ -86,7 +86,10 @@ def _hold(
     computed: Sequence[dict[int, range]],
     needed: Sequence[dict[str, range]],
 ) -> list[Band]:
-    """Add what is held: from the first row that this band or a later one needs."""
+    """Add what is held: from the first row that this band or a later one needs.
+
+    Rows before it, which strides pass over, are not computed.
+    """
     writers = {program.calls[step].writes[0]: step for step in steps[:-1]}
     first = {name: computed[-1][step].stop for name, step in writers.items()}
     found: list[Band] = []
@@ -96,6 +99,11 @@ def _hold(
         held = {
             name: range(min(first[name], rows[step].stop), rows[step].stop)
             for name, step in writers.items()
+        }
+        rows = {
+            step: range(max(taken.start, held[name].start), taken.stop) if name in held else taken
+            for step, taken in rows.items()
+            for name in program.calls[step].writes
         }
         found.append(Band(rows, held))
     return found[::-1]

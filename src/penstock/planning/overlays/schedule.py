@@ -5,12 +5,13 @@ computed is gone two tiles later. Slots and resident tensors share one arena, ea
 it is needed, so that nothing is reserved for an operator that does not run.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from penstock.errors import CapacityError
 from penstock.kernels.kernel_graph import ConstantArgument, KernelCall, KernelGraph, TensorArgument
 from penstock.planning.arena import pack_buffers
-from penstock.planning.lifetimes import Buffer, Segment
+from penstock.planning.lifetimes import Buffer, Lifetime, Segment
 from penstock.planning.overlays.draft import DraftTile, Halo, Slot
 from penstock.planning.overlays.fusion import Band, inner_tensors, line_bytes, plan_bands
 from penstock.planning.overlays.partition import CallPart, Partition, Space, Stage
@@ -354,7 +355,8 @@ def _meet(left: Slot, right: Slot) -> bool:
 
 def lay_out_far(parted: Partition, space: Space) -> tuple[dict[str, int], int]:
     """Return the offsets of tensors in far memory, and its extent."""
-    buffers = [_aligned(parted.buffers[index], space) for index in sorted(parted.far)]
+    stages = {step: stage.steps for stage in parted.stages for step in stage.steps}
+    buffers = [_by_stage(parted.buffers[index], stages, space) for index in sorted(parted.far)]
     packing = pack_buffers(buffers)
     offsets = {
         name: offset
@@ -364,6 +366,13 @@ def lay_out_far(parted: Partition, space: Space) -> tuple[dict[str, int], int]:
     return offsets, packing.size_bytes
 
 
-def _aligned(buffer: Buffer, space: Space) -> Buffer:
-    segments = (Segment(s.lifetime, space.align(s.size_bytes)) for s in buffer.segments)
+def _by_stage(buffer: Buffer, stages: Mapping[int, range], space: Space) -> Buffer:
+    """Let a buffer live for whole stages: a chain reads its first bands after it wrote others."""
+
+    def whole(life: Lifetime) -> Lifetime:
+        if not stages:
+            return life
+        return Lifetime(stages[life.first_step].start, stages[life.end_step - 1].stop)
+
+    segments = (Segment(whole(s.lifetime), space.align(s.size_bytes)) for s in buffer.segments)
     return Buffer(buffer.tensors, tuple(segments), buffer.scratch_step)
