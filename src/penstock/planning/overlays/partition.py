@@ -233,12 +233,12 @@ def pack_bytes(call: KernelCall, tile: Tile, part: CallPart, space: Space) -> in
 
 def _crowded_stage(program: KernelGraph, space: Space, draft: _Draft) -> range | None:
     """Return the stage that lacks the most memory; None where all have enough."""
+    free = _free_by_stage(space, draft)
     lacking = [
-        int(_smallest_bytes(program, space, draft, steps) / _CROWDED_SHARE)
-        - _free_bytes(space, draft, steps)
+        int(_smallest_bytes(program, space, draft, steps) / _CROWDED_SHARE) - left
         if steps.start not in draft.tight
         else 0
-        for steps in draft.stages
+        for steps, left in zip(draft.stages, free, strict=True)
     ]
     worst = max(range(len(lacking)), key=lacking.__getitem__, default=None)
     return draft.stages[worst] if worst is not None and lacking[worst] > 0 else None
@@ -347,6 +347,22 @@ def _size_at(buffer: Buffer, steps: range) -> int:
         ),
         default=0,
     )
+
+
+def _free_by_stage(space: Space, draft: _Draft) -> list[int]:
+    """Return what tensors and scratch leave of fast memory, by stage."""
+    stage_of = {step: number for number, steps in enumerate(draft.stages) for step in steps}
+    free = [space.capacity_bytes] * len(draft.stages)
+    for buffer in draft.buffers:
+        if draft.is_far(buffer):
+            continue
+        most: dict[int, int] = {}
+        for first, end, size in stretches(buffer):
+            for stage in {stage_of[step] for step in range(first, min(end, len(stage_of)))}:
+                most[stage] = max(most.get(stage, 0), size)
+        for stage, size in most.items():
+            free[stage] -= space.align(size)
+    return free
 
 
 def _free_bytes(space: Space, draft: _Draft, steps: range) -> int:

@@ -61,6 +61,19 @@ def overlay(program: KernelGraph, space: Space) -> Overlaid:
     Raises:
         CapacityError: it cannot be parted finely enough.
     """
+    try:
+        return _overlay(program, space)
+    except CapacityError as error:
+        # A chain needs the constants of all its calls at once.
+        if not (space.fuses and space.has_far):
+            raise
+        try:
+            return _overlay(program, replace(space, fuses=False))
+        except CapacityError:
+            raise error from None
+
+
+def _overlay(program: KernelGraph, space: Space) -> Overlaid:
     sizes: list[int] = []
     for share in _SHARES:
         less = replace(space, capacity_bytes=int(space.capacity_bytes * share))
