@@ -218,7 +218,8 @@ def _space(
 
 
 def _memories(board: Board, controller: DmaController | None, options: PlanOptions) -> _Memories:
-    reached = [r for r in board.regions if controller is None or r.name in controller.reaches]
+    left = [region for region in board.regions if region.size_bytes]  # not reserved as a whole
+    reached = [r for r in left if controller is None or r.name in controller.reaches]
 
     def largest(*kinds: MemoryKind, external: bool) -> MemoryRegion | None:
         found = [r for r in reached if r.kind in kinds and r.is_external is external]
