@@ -13,6 +13,7 @@ from penstock.simulate import verification
 from penstock.units import format_seconds
 from tests.frontends.writer_cases import CASES
 
+BOARD = "nucleo-h743zi"
 MODEL = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
 
 
@@ -58,6 +59,13 @@ def test_a_rule_that_cannot_be_kept_has_a_reason(
     reason = "board 'nucleo-l4r5zi' has no external memory that can be written"
     assert found["reasons"]["external"] == reason
     assert f"external: not possible: {reason}" in capsys.readouterr().out
+
+
+def test_some_rules_may_be_chosen(tmp_path: Path) -> None:
+    result = tmp_path / "x.json"
+    chosen = ["--variant", "overlays", "--variant", "placement", "--no-overlays"]
+    assert penstock("compare", MODEL, "--board", BOARD, *chosen, "--json", result) == 0
+    assert list(json.loads(result.read_text())["variants"]) == ["placement"]
 
 
 def test_this_computer_has_nothing_to_compare(capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,13 +68,19 @@ def compare_command(
             board=board,
             inputs=input_path,
             seed=seed,
-            variants=[v for v in api.Variant if not variants or v.value in variants],
+            variants=_chosen(variants, plan),
             options=plan,
             progress=progress,
         )
     write_json(result.to_json(), json_path)
     if json_path != STANDARD_OUTPUT:
         show_comparison(result)
+
+
+def _chosen(names: Sequence[str], plan: api.PlanOptions) -> list[api.Variant]:
+    """Return the rules that were named, or all; without overlays where they are switched off."""
+    chosen = [variant for variant in api.Variant if not names or variant.value in names]
+    return [v for v in chosen if plan.overlays or v is not api.Variant.OVERLAYS]
 
 
 def show_comparison(result: api.Comparison) -> None:
