@@ -15,7 +15,7 @@ from penstock.planning.estimate import estimate_overlaid, estimate_plan
 from penstock.planning.estimate.overlay_costs import load_overlay_costs
 from penstock.planning.lifetimes import plan_buffers
 from penstock.planning.overlaid import find_site
-from penstock.planning.overlays.partition import CallPart, Partition
+from penstock.planning.overlays.partition import CallPart, Partition, Stage
 from penstock.planning.overlays.plan import overlay, overlay_parted
 from penstock.planning.tiles import filter_count, row_count
 
@@ -70,7 +70,7 @@ def compare(board_name: str, case: str) -> tuple[float, int]:
         cut(filter_count(call), filters),
         copied(call, is_far=is_far, is_parted=is_parted),
     )
-    parted = Partition(buffers, far, (part,))
+    parted = Partition(buffers, far, (Stage(range(1), (part,)),))
     plan = site.complete(overlay_parted(program, parted, site.space))
     validate_plan(plan, board)
     simulation = run_network(graph, plan, board)
