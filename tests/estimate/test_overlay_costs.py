@@ -20,7 +20,7 @@ from penstock.planning.overlays.plan import overlay, overlay_parted
 from penstock.planning.tiles import filter_count, row_count
 
 Build = Callable[[NetworkBuilder], None]
-ERROR_MAX = 0.10
+ERROR_MAX = 0.15
 """Of layers so small that a tile computes for a few thousand cycles."""
 
 
