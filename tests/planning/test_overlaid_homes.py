@@ -1,5 +1,6 @@
 """Where overlays put weights that somebody wants in a certain memory."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from penstock.planning.overlays.program import Block
 MODEL = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
 BOARD = load_board("stm32f746g-disco")
 SMALL_FLASH = ("flash", 960 * 1024)
+CROWDED = (("sram1", 216 * 1024), ("dtcm", 64 * 1024), ("sram2", 16 * 1024))
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +60,20 @@ def test_weights_in_ram_inside_need_no_overlays(program: KernelGraph) -> None:
     validate_plan(plan, BOARD)
     assert plan.overlays is None
     assert "of weights do not fit sram1 beside" in plan.without_overlays
+
+
+def test_flash_that_code_alone_fills_is_an_error(program: KernelGraph) -> None:
+    options = PlanOptions(reserve=(("flash", 1000 * 1024),))
+    with pytest.raises(CapacityError, match=r"the code needs \d+ B .* left: flash 24576 of 24576"):
+        plan_model(program, BOARD, options)
+
+
+def test_inputs_that_nobody_reads_take_their_room(program: KernelGraph) -> None:
+    image = program.graph.tensors[program.graph.inputs[0]]
+    unread = replace(image, name="unread", shape=(1, 128, 128, 3))
+    tensors = {**program.graph.tensors, "unread": unread}
+    graph = replace(program.graph, tensors=tensors, inputs=(*program.graph.inputs, "unread"))
+    plan = plan_model(replace(program, graph=graph), BOARD, PlanOptions(reserve=CROWDED))
+    validate_plan(plan, BOARD)
+    assert plan.overlays is not None
+    assert "unread" in plan.overlays.far_offset_bytes

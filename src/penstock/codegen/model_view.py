@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from penstock.kernels.kernel_graph import (
     TensorArgument,
 )
 from penstock.planning.execution_plan import ExecutionPlan
-from penstock.planning.overlays.program import OverlayProgram
+from penstock.planning.overlays.program import TileCall
 
 _C_DTYPES: dict[DType, str] = {
     DType.INT8: "PS_INT8",
@@ -97,7 +98,9 @@ class StepView:
         structs: its parameters, or those of its different tiles where it has a table of tiles.
         call: the statement that calls the kernel, in lines.
         table: its tiles; None where it is one.
-        tile: number of its one tile, where copies run beside it; None for none.
+        tile: number of its one tile, or an expression of ``i`` for one of its tiles; empty where no
+            copies run beside it.
+        has_before, has_after: whether there are copies to see to before a tile, and after one.
         is_chained: whether it is called for some of its tiles at a time.
     """
 
@@ -108,7 +111,9 @@ class StepView:
     structs: tuple[StructView, ...]
     call: str
     table: TileTable | None = None
-    tile: int | None = None
+    tile: str = ""
+    has_before: bool = False
+    has_after: bool = False
     is_chained: bool = False
 
 
@@ -194,7 +199,23 @@ def state_views(plan: ExecutionPlan) -> list[StateView]:
 
 def step_views(plan: ExecutionPlan) -> list[StepView]:
     """Return the operator functions in order."""
-    return [_step_view(plan, step, call) for step, call in enumerate(plan.program.calls)]
+    views = [_step_view(plan, step, call) for step, call in enumerate(plan.program.calls)]
+    overlays = plan.overlays
+    if overlays is None:
+        return [
+            replace(view, call=_call(call, view.structs, partial(_expression, plan, step)))
+            for step, (view, call) in enumerate(zip(views, plan.program.calls, strict=True))
+        ]
+    before, after = overlays.busy_before, overlays.busy_after
+    tiles = overlays.tiles_by_step
+    return [
+        replace(
+            _overlaid_step(plan, tiles[step], call, view),
+            has_before=any(number in before for number, _ in tiles[step]),
+            has_after=any(number in after for number, _ in tiles[step]),
+        )
+        for step, (view, call) in enumerate(zip(views, plan.program.calls, strict=True))
+    ]
 
 
 def _step_view(plan: ExecutionPlan, step: int, call: KernelCall) -> StepView:
@@ -203,7 +224,7 @@ def _step_view(plan: ExecutionPlan, step: int, call: KernelCall) -> StepView:
     label = f"op_{step:03d}_{operator.kind.lower()}"
     source = "made by a pass" if operator.source is None else f"source operator {operator.source}"
     work = f", {call.macs} MACs" if call.macs else ""
-    view = StepView(
+    return StepView(
         function=f"{graph.name}_{label}",
         label=label,
         title=f"Step {step}: {operator.kind}, {source}{work}.",
@@ -211,15 +232,11 @@ def _step_view(plan: ExecutionPlan, step: int, call: KernelCall) -> StepView:
         structs=_struct_views(call),
         call="",
     )
-    if plan.overlays is not None:
-        return _overlaid_step(plan, plan.overlays, step, call, view)
-    return replace(view, call=_call(call, view.structs, lambda n: _expression(plan, step, n)))
 
 
 def _overlaid_step(
-    plan: ExecutionPlan, overlays: OverlayProgram, step: int, call: KernelCall, view: StepView
+    plan: ExecutionPlan, numbered: Sequence[tuple[int, TileCall]], call: KernelCall, view: StepView
 ) -> StepView:
-    numbered = overlays.tiles_of(step)
     tiles = [tile for _, tile in numbered]
     if len(tiles) == 1 and tiles[0].lines is None:
         places = tiles[0].addresses
@@ -228,19 +245,24 @@ def _overlaid_step(
             for old, position in zip(view.structs, sorted(tiles[0].params), strict=True)
         )
         text = _call(call, structs, lambda n: c_address(plan, places[n]) if n in places else "NULL")
-        return replace(view, structs=structs, call=text, tile=numbered[0][0])
+        return replace(view, structs=structs, call=text, tile=str(numbered[0][0]))
     table = tile_table(plan, numbered)
     structs = tuple(
         StructView(struct.ctype, "params", fields_of(struct)) for struct in tile_structs(tiles)
     )
-    arguments = ["&params[tile->params]"]
+    arguments = ["&params[tiles[i].params]"]
     arguments += [
-        f"tile->argument_{n}" if n in tiles[0].addresses else "NULL"
+        f"tiles[i].argument_{n}" if n in tiles[0].addresses else "NULL"
         for n in range(1, len(call.arguments))
     ]
     text = _call_statement(call.kernel.name, arguments, indent="    ")
     return replace(
-        view, structs=structs, call=text, table=table, is_chained=tiles[0].lines is not None
+        view,
+        structs=structs,
+        call=text,
+        table=table,
+        tile=table.numbers,
+        is_chained=tiles[0].lines is not None,
     )
 
 

@@ -1,6 +1,6 @@
 """When each byte is needed: lifetimes of tensors, and buffers of tensors that share memory."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.errors import GraphError, UnsupportedError
@@ -64,6 +64,29 @@ class Buffer:
             min(segment.lifetime.first_step for segment in self.segments),
             max(segment.lifetime.end_step for segment in self.segments),
         )
+
+
+def retime(
+    buffer: Buffer,
+    begins: Sequence[int],
+    ends: Sequence[int],
+    align_bytes: Callable[[int], int] = int,
+) -> Buffer:
+    """Return a buffer whose life is counted in something else than steps: tiles, or stages.
+
+    Args:
+        buffer: alive during steps.
+        begins: by step, when it begins in the other time; empty for a program without steps, of
+            which the buffer keeps its own time.
+        ends: by step, when it has ended.
+        align_bytes: rounds sizes up.
+    """
+
+    def other(life: Lifetime) -> Lifetime:
+        return Lifetime(begins[life.first_step], ends[life.end_step - 1]) if begins else life
+
+    segments = tuple(Segment(other(s.lifetime), align_bytes(s.size_bytes)) for s in buffer.segments)
+    return Buffer(buffer.tensors, segments, buffer.scratch_step)
 
 
 def align(size_bytes: int) -> int:

@@ -9,6 +9,7 @@ from penstock.boards.paths import is_tightly_coupled
 from penstock.boards.timing import DmaController
 from penstock.errors import CapacityError, InputError, UnsupportedError
 from penstock.kernels.kernel_graph import KernelGraph
+from penstock.planning.code_size import overlaid_code_bytes
 from penstock.planning.execution_plan import ALIGNMENT_BYTES, ExecutionPlan, Placement
 from penstock.planning.options import (
     DEFAULT_PLAN_OPTIONS,
@@ -18,23 +19,16 @@ from penstock.planning.options import (
 )
 from penstock.planning.overlays.choices import Ground
 from penstock.planning.overlays.improve import improve_plan
-from penstock.planning.overlays.partition import Space
+from penstock.planning.overlays.parts import Space
 from penstock.planning.overlays.plan import Overlaid, house_packs, overlay
 from penstock.planning.overlays.program import Block, OverlayProgram
-from penstock.planning.placement import (
-    CODE_BASE_BYTES,
-    CODE_PER_CALL_BYTES,
-    STACK_BYTES,
-    place_stack,
-)
+from penstock.planning.placement import STACK_BYTES, check_code, place_stack
 from penstock.planning.plan import plan_execution, plan_state
 from penstock.progress import Progress, silent
 from penstock.units import format_bytes
 
 _CORE_CHANNELS = 8
 """Copies that the core makes itself, where there is no controller, are never under way."""
-_TABLE_BYTES_PER_TILE = 96
-"""Of the tables that say what each tile works on and what is copied for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +90,7 @@ class OverlaySite:
 
     def complete(self, overlaid: Overlaid) -> ExecutionPlan:
         """Return the plan of tiles and copies; raises CapacityError where memories lack room."""
-        near_bytes = _flash_bytes(self.program, overlaid.program, self.memories)
+        near_bytes = self._flash_bytes(overlaid.program)
         if self.options.weights_in not in (None, self.memories.flash.name):
             near_bytes = 0
         housed = house_packs(self.program, overlaid.program, near_bytes)
@@ -110,6 +104,14 @@ class OverlaySite:
             board=self.board.name,
             overlays=replace(housed, cached=_cached_blocks(placement, self.board)),
         )
+
+    def _flash_bytes(self, overlaid: OverlayProgram) -> int:
+        """Return the room for packs in flash beside code and constants that are read in place."""
+        flash, constants = self.memories.flash, self.program.constants
+        code = overlaid_code_bytes(self.program, overlaid)
+        check_code(code, flash, self.board)
+        kept = [a.nbytes for name, a in constants.items() if name not in overlaid.packed]
+        return max(flash.size_bytes - code - sum(size + ALIGNMENT_BYTES for size in kept), 0)
 
 
 def plan_model(
@@ -251,15 +253,6 @@ def _memories(board: Board, controller: DmaController | None, options: PlanOptio
     tight = largest(MemoryKind.TCM_DATA, external=False) if options.arena_in is None else None
     weights = wished(options.weights_in, "weights", writes=False)
     return _Memories(fast, None if tight is fast else tight, flash, ram, serial, weights)
-
-
-def _flash_bytes(program: KernelGraph, overlaid: OverlayProgram, memories: _Memories) -> int:
-    """Return the room for packs in flash beside code and constants that are read in place."""
-    code = CODE_BASE_BYTES + CODE_PER_CALL_BYTES * len(program.calls)
-    code += _TABLE_BYTES_PER_TILE * len(overlaid.tiles)
-    kept = [a.nbytes for name, a in program.constants.items() if name not in overlaid.packed]
-    constants = sum(size + ALIGNMENT_BYTES for size in kept)
-    return max(memories.flash.size_bytes - code - constants, 0)
 
 
 def _place(overlaid: OverlayProgram, memories: _Memories, stack: str, board: Board) -> Placement:

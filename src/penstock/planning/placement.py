@@ -8,9 +8,6 @@ from penstock.errors import CapacityError, InputError
 from penstock.planning.execution_plan import Placement
 from penstock.units import format_bytes
 
-CODE_BASE_BYTES = 32 * 1024
-"""Room kept for start-up code, the harness and the kernels; the linker knows the real figure."""
-CODE_PER_CALL_BYTES = 256
 STACK_BYTES = 8 * 1024
 """Room kept for the stack and for the static data of start-up code and harness."""
 
@@ -92,6 +89,17 @@ def place_stack(board: Board, size_bytes: int) -> str:
     raise _does_not_fit("stack", size_bytes, board, regions, left, None)
 
 
+def check_code(size_bytes: int, region: MemoryRegion, board: Board) -> None:
+    """Check that code fits a region that has nothing else to hold.
+
+    Raises:
+        CapacityError: it does not.
+    """
+    if size_bytes > region.size_bytes:
+        left = {region.name: region.size_bytes}
+        raise _does_not_fit("code", size_bytes, board, [region], left, None)
+
+
 def _candidates(
     board: Board, section: str, kinds: Sequence[MemoryKind], wish: str | None
 ) -> list[MemoryRegion]:
@@ -117,7 +125,7 @@ _ADVICE = {
     "weights": "take a board with more flash, or a smaller model",
     "arena": "take a board with more memory, a smaller input, or a narrower model",
     "stack": "take a board with more internal memory",
-    "code": "take a board with more flash",
+    "code": "take a board with more flash, or a model of fewer operators",
 }
 
 

@@ -3,15 +3,10 @@
 from penstock.boards.board import Board
 from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning.arena import lower_bound_bytes, pack_buffers
+from penstock.planning.code_size import code_bytes
 from penstock.planning.execution_plan import Arena, ExecutionPlan, Placement
 from penstock.planning.lifetimes import align, plan_buffers
-from penstock.planning.placement import (
-    CODE_BASE_BYTES,
-    CODE_PER_CALL_BYTES,
-    STACK_BYTES,
-    Demand,
-    place_sections,
-)
+from penstock.planning.placement import STACK_BYTES, Demand, place_sections
 
 HOST = "host"
 """Name of the board when the integrator decides where things go."""
@@ -41,7 +36,7 @@ def plan_execution(
     placement: Placement | None = None
     if board is not None:
         demand = Demand(
-            code_bytes=CODE_BASE_BYTES + CODE_PER_CALL_BYTES * len(program.calls),
+            code_bytes=code_bytes(program),
             weights_bytes=sum(align(array.nbytes) for array in program.constants.values()),
             arena_bytes=arena.size_bytes + state_bytes,
             stack_bytes=STACK_BYTES,

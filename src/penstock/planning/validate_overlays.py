@@ -73,6 +73,7 @@ class _Replay:
             Block.FAR_PACKS: overlays.packs_bytes(Block.FAR_PACKS),
         }
         self._memory = {b: np.full(size, _ANYTHING, np.int64) for b, size in sizes.items()}
+        self._stages = overlays.stage_by_step
         self._base: dict[str, int] = {}
         self._first_write: dict[int, int] = {}
         self._last_write = {
@@ -203,7 +204,7 @@ class _Replay:
 
     def _check_results(self, number: int) -> None:
         """Once the copies are over that run after a stage, its results are where they belong."""
-        stage = self._overlays.stage_of(self._overlays.tiles[number].step)
+        stage = self._stages[self._overlays.tiles[number].step]
         following = self._overlays.tiles[number + 1 : number + 2]
         if following and following[0].step in stage:
             return

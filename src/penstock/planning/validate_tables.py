@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Sequence
 
 from penstock.errors import GraphError
 from penstock.kernels.kernel_graph import KernelGraph
@@ -37,7 +38,8 @@ def _check_tiles(program: KernelGraph, overlays: OverlayProgram) -> None:
         raise GraphError("stages do not follow the order of the program's steps")
     if {tile.step for tile in overlays.tiles} != set(steps):
         raise GraphError("a step has no tile, or a tile no step")
-    order = [overlays.stage_of(tile.step).start for tile in overlays.tiles]
+    stages = overlays.stage_by_step
+    order = [stages[tile.step].start for tile in overlays.tiles]
     if sorted(order) != order:
         raise GraphError("tiles do not follow the order of the program's stages")
     if len(order) > _ROWS_MAX:
@@ -49,8 +51,10 @@ def _check_tiles(program: KernelGraph, overlays: OverlayProgram) -> None:
 def _check_copies(overlays: OverlayProgram) -> None:
     if len(overlays.copies) > _ROWS_MAX:
         raise GraphError(f"there are {len(overlays.copies)} copies: allowed are {_ROWS_MAX}")
+    stages = overlays.stage_by_step
+    order = [stages[tile.step].start for tile in overlays.tiles]
     for number, copy in enumerate(overlays.copies):
-        _check_copy(overlays, copy, f"copy {number}")
+        _check_copy(overlays, order, copy, f"copy {number}")
     for left, right in itertools.pairwise(overlays.copies):
         if _when(left) > _when(right):
             raise GraphError("copies are not in the order in which they start")
@@ -59,7 +63,8 @@ def _check_copies(overlays: OverlayProgram) -> None:
             raise GraphError(f"tile {tile} starts {starts} copies: allowed are {_STARTS_MAX}")
 
 
-def _check_copy(overlays: OverlayProgram, copy: Copy, what: str) -> None:
+def _check_copy(overlays: OverlayProgram, stages: Sequence[int], copy: Copy, what: str) -> None:
+    """Check a copy; `stages` are the first steps of the stages of all tiles."""
     tiles = overlays.tiles
     if not 0 <= copy.channel < overlays.channel_count:
         raise GraphError(f"{what} is on channel {copy.channel} of {overlays.channel_count}")
@@ -68,13 +73,9 @@ def _check_copy(overlays: OverlayProgram, copy: Copy, what: str) -> None:
     if copy.size_bytes <= 0:
         raise GraphError(f"{what} has {copy.size_bytes} bytes")
     is_awaited = copy.is_load and copy.waited_at < len(tiles)
-    if is_awaited and _stage(overlays, copy.tile) > _stage(overlays, copy.waited_at):
+    if is_awaited and stages[copy.tile] > stages[copy.waited_at]:
         # A run of the later step alone would start it when nobody waits for it any more.
         raise GraphError(f"{what} is for tile {copy.tile}, and waited for at an earlier step")
-
-
-def _stage(overlays: OverlayProgram, tile: int) -> int:
-    return overlays.stage_of(overlays.tiles[tile].step).start
 
 
 def _when(copy: Copy) -> tuple[int, bool]:

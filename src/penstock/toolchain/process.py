@@ -1,11 +1,12 @@
 """Starting a compiler: with a time limit, and its diagnostics in the error."""
 
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from penstock import options
-from penstock.errors import ToolError
+from penstock.errors import CapacityError, ToolError
 from penstock.toolchain.folders import space_help
 
 TIMEOUT_SECONDS = 600.0
@@ -14,6 +15,8 @@ _DISK_FULL = ("No space left on device", "Disk quota exceeded", "NoSpaceLeft", "
 """How compilers say it: GCC with the system's words, zig with its own."""
 _CORE_UNKNOWN = "unrecognized -mcpu target"
 """Of GCC, which goes on to list all that it knows in one line of thousands of characters."""
+_OVERFLOW = re.compile(r"region [`']?(\w+)'?:? overflowed by (\d+) bytes")
+"""Of GNU ld and of LLVM's."""
 _DIAGNOSTIC_COLUMNS = 300
 
 
@@ -35,6 +38,7 @@ def run_tool(
         timeout_seconds: the process is killed after this time.
 
     Raises:
+        CapacityError: a linker reports regions that are too small.
         ToolError: the program is missing, takes too long or reports failure.
     """
     name = " ".join(command[:4] if command[1:2] == ["-m"] else command[:1])
@@ -58,8 +62,20 @@ def run_tool(
             help="close other programs, or try the other compiler: PENSTOCK_COMPILER=gcc or zig",
         ) from error
     if finished.returncode != 0:
-        raise _failure(name, finished, purpose)
+        raise _overflow(finished.stderr, purpose) or _failure(name, finished, purpose)
     return finished.stdout
+
+
+def _overflow(diagnostics: str, purpose: str) -> CapacityError | None:
+    """Return what a linker says of regions that are too small, in words of ours."""
+    found = dict(re.findall(_OVERFLOW, diagnostics))
+    if not found:
+        return None
+    lacks = ", ".join(f"{name} is {size} B too small" for name, size in found.items())
+    return CapacityError(
+        f"code and data do not fit the board's memories at {purpose}: {lacks}",
+        help="take a board with more memory, or a smaller model",
+    )
 
 
 def _failure(name: str, finished: subprocess.CompletedProcess[str], purpose: str) -> ToolError:

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 
 from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning.execution_plan import ExecutionPlan
-from penstock.planning.overlays.partition import Space
+from penstock.planning.overlays.parts import Space
 from penstock.planning.overlays.plan import house_packs, overlay
 from penstock.planning.plan import HOST, plan_arena, plan_state
 

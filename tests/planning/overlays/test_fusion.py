@@ -13,8 +13,8 @@ from penstock.frontends.tflite import load_model
 from penstock.kernels.kernel_graph import KernelGraph, StructArgument
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
-from penstock.planning.overlays.fusion import can_chain, inner_tensors, plan_bands
-from penstock.planning.overlays.partition import Space
+from penstock.planning.overlays.fusion import can_chain, inner_tensors, plan_bands, tensor_users
+from penstock.planning.overlays.parts import Space
 from penstock.planning.overlays.plan import overlay
 from penstock.planning.tiles import line_count
 from tests.planning.overlays.networks import ChainBuilder, chains, lower, mobile_blocks
@@ -24,7 +24,8 @@ def chainable(program: KernelGraph) -> list[range]:
     """Return all chains that a program could have."""
     count = len(program.calls)
     spans = (range(a, b) for a in range(count) for b in range(a + 2, min(a + 6, count) + 1))
-    return [steps for steps in spans if can_chain(program, steps)]
+    users = tensor_users(program)
+    return [steps for steps in spans if can_chain(program, steps, users)]
 
 
 def numbers(program: KernelGraph, step: int) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def test_rows_that_a_stride_passes_over_are_not_computed() -> None:
     last = network.conv(source, 4, (1, 1), (2, 2))
     program = lower(network.build([last]), "model")
     steps = range(len(program.calls))
-    assert can_chain(program, steps)
+    assert can_chain(program, steps, tensor_users(program))
     bands = plan_bands(program, steps, [range(row, row + 1) for row in range(5)])
     assert [band.rows[0] for band in bands] == [range(2 * row, 2 * row + 1) for row in range(5)]
 

@@ -11,7 +11,7 @@ from penstock.errors import CapacityError, UnsupportedError
 from penstock.ir.graph import Graph
 from penstock.ir.operators import Padding2D
 from penstock.planning import ExecutionPlan, validate_plan
-from penstock.planning.overlays.partition import Space
+from penstock.planning.overlays.parts import Space
 from tests.kernels.cases import CASES
 from tests.litert import random_inputs
 from tests.planning.overlays.execution import check_execution

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from penstock.planning.overlays import solve as solving
-from penstock.planning.overlays.partition import CallPart
+from penstock.planning.overlays.parts import CallPart
 from penstock.planning.overlays.solve import Choice, Problem, Resident, Solution, solve
 
 SEEDS = 60

@@ -6,6 +6,7 @@ another call, and packs come from near memory. `solve` builds on that.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import takewhile
 
 from penstock.boards.board import Board, MemoryRegion
@@ -24,14 +25,16 @@ from penstock.planning.estimate.memory import wait_cycles_at
 from penstock.planning.estimate.overlay_costs import load_overlay_costs
 from penstock.planning.estimate.residue import Residue
 from penstock.planning.estimate.tile_calls import TileWorks
-from penstock.planning.overlays.partition import (
+from penstock.planning.execution_plan import ALIGNMENT_BYTES
+from penstock.planning.overlays.parts import (
     FAR_PARTS_MIN,
     FILTERS_MULTIPLE,
     CallPart,
+    SlotSizes,
     Space,
     copied_arguments,
     cut,
-    pack_bytes,
+    slot_sizes,
 )
 from penstock.planning.overlays.program import TileCall
 from penstock.planning.overlays.solve import Choice
@@ -39,7 +42,6 @@ from penstock.planning.tiles import Tile, filter_count, row_count, tile_part
 
 _PARTS = (1, 2, 3, 4, 5, 6, 8, 11, 14, 16, 19, 24, 28, 32, 38, 48, 56, 64, 96, 112, 128)
 """Into how many parts a call is cut, before every row or every few filters are one of their own."""
-_ALIGNMENT_BYTES = 16
 
 _Tiling = tuple[int, tuple[range, ...], tuple[range, ...], frozenset[str]]
 """A step, its rows and filters, and the far tensors that it works on where they are."""
@@ -64,26 +66,6 @@ class Ground:
     fast: MemoryRegion
     far: MemoryRegion | None
     packs: MemoryRegion
-
-
-@dataclass(frozen=True, slots=True)
-class _Sizes:
-    """Bytes of slots of a call's tiles, and how many of them there are."""
-
-    loaded: int
-    stored: int
-    pack: int
-    inputs: int
-    outputs: int
-
-    def loads_bytes(self, part: CallPart) -> int:
-        """Return the bytes of what comes: two slots for what comes tile by tile."""
-        bands = self.loaded * (1 + (len(part.rows) > 1))
-        return bands + self.pack * (1 + (len(part.filters) > 1))
-
-    def peak_bytes(self, part: CallPart) -> int:
-        """Return the bytes of all slots."""
-        return self.loads_bytes(part) + self.stored * (1 + (len(part.rows) > 1))
 
 
 @dataclass(slots=True)
@@ -112,7 +94,8 @@ class Prices:
         key = step, touched
         if key not in self._known:
             room = self.ground.space.capacity_bytes + self.ground.space.tight_bytes
-            parts = [(p, self._sizes(step, p)) for p in self._parts(call, touched)]
+            space, tile = self.ground.space, partial(self._tile, step)
+            parts = [(p, slot_sizes(call, p, space, tile)) for p in self._parts(call, touched)]
             found = [
                 self._price(step, part, sizes, touched)
                 for part, sizes in parts
@@ -136,7 +119,7 @@ class Prices:
                     seen.add((rows, filters))
                     yield CallPart(rows, filters, copied)
 
-    def _price(self, step: int, part: CallPart, sizes: _Sizes, far: frozenset[str]) -> Choice:
+    def _price(self, step: int, part: CallPart, sizes: SlotSizes, far: frozenset[str]) -> Choice:
         ground = self.ground
         costs = load_overlay_costs(ground.board.core.name)
         tiles = len(part.rows) * len(part.filters)
@@ -176,24 +159,6 @@ class Prices:
                 last = self._tile_cycles(step, part, rows, filters, direct)
                 total += row_times * filter_times * last
         return total, last
-
-    def _sizes(self, step: int, part: CallPart) -> _Sizes:
-        ground = self.ground
-        call = ground.program.calls[step]
-        everything = range(filter_count(call))
-        ends = dict.fromkeys((part.rows[0], part.rows[len(part.rows) // 2], part.rows[-1]))
-        bands = [self._tile(step, rows, everything) for rows in ends]
-        sizes = {False: 0, True: 0}
-        counts = {False: 0, True: 0}
-        for n in part.copied:
-            argument = call.arguments[n]
-            if isinstance(argument, TensorArgument):
-                largest = max(band.windows[n].size_bytes for band in bands)
-                sizes[argument.is_written] += ground.space.align(largest)
-                counts[argument.is_written] += 1
-        tile = self._tile(step, part.rows[0], part.filters[0])
-        pack = pack_bytes(call, tile, part, ground.space)
-        return _Sizes(sizes[False], sizes[True], pack, counts[False], counts[True])
 
     def _row_kinds(self, step: int, part: CallPart) -> list[tuple[range, int]]:
         """Return different rows, and how many are like them: all are, but those near an edge."""
@@ -259,7 +224,7 @@ class Prices:
             return 0.0
         key = source.name, destination.name
         if key not in self._routes:
-            self._routes[key] = find_route(source, destination, _ALIGNMENT_BYTES, self.ground.board)
+            self._routes[key] = find_route(source, destination, ALIGNMENT_BYTES, self.ground.board)
         return self._routes[key].cycles(size_bytes)
 
 

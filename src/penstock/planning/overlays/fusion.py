@@ -5,7 +5,7 @@ rows that nobody has computed yet; of the rows between them that the next band n
 moves on with it: halos are copied, never computed twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph, TensorArgument
@@ -30,10 +30,24 @@ def inner_tensors(program: KernelGraph, steps: range) -> frozenset[str]:
     return frozenset(program.calls[step].writes[0] for step in steps[:-1])
 
 
-def can_chain(program: KernelGraph, steps: range) -> bool:
+def tensor_users(program: KernelGraph) -> dict[str, tuple[int, ...]]:
+    """Return the steps that read or write each tensor, in order."""
+    users: dict[str, list[int]] = {}
+    for step, call in enumerate(program.calls):
+        for name in dict.fromkeys((*call.reads, *call.writes)):
+            users.setdefault(name, []).append(step)
+    return {name: tuple(steps) for name, steps in users.items()}
+
+
+def can_chain(program: KernelGraph, steps: range, users: Mapping[str, Sequence[int]]) -> bool:
     """Return whether consecutive calls can run band by band.
 
     Each has rows, and all that each computes but the last one is read within the chain only.
+
+    Args:
+        program: kernel calls.
+        steps: of the calls.
+        users: of each tensor of the program, as `tensor_users` returns them.
     """
     calls = [program.calls[step] for step in steps]
     if any(line_count(program, call) <= 1 or len(call.writes) != 1 for call in calls):
@@ -41,9 +55,9 @@ def can_chain(program: KernelGraph, steps: range) -> bool:
     if any(call.scratch_bytes for call in calls):
         return False
     inner = inner_tensors(program, steps)
-    outside = (c for step, c in enumerate(program.calls) if step not in steps)
-    kept = {*program.graph.outputs, *program.aliases, *program.aliases.values()}
-    if inner & kept or any(inner.intersection(call.reads) for call in outside):
+    if any(step not in steps for name in inner for step in users[name]):
+        return False
+    if inner & {*program.graph.outputs, *program.aliases, *program.aliases.values()}:
         return False
     tensors = program.graph.tensors
     return all(not tensors[n].is_variable for call in calls for n in (*call.reads, *call.writes))

@@ -12,7 +12,8 @@ from penstock.planning.execution_plan import ExecutionPlan, PlanSearch
 from penstock.planning.lifetimes import Buffer, plan_buffers
 from penstock.planning.overlaps import stretches
 from penstock.planning.overlays.choices import Ground, Prices
-from penstock.planning.overlays.partition import Partition, Stage, stage_bytes
+from penstock.planning.overlays.partition import Partition
+from penstock.planning.overlays.parts import Stage, stage_bytes
 from penstock.planning.overlays.plan import Overlaid, overlay_parted
 from penstock.planning.overlays.solve import Choice, Problem, Resident, Solution, solve
 from penstock.progress import Progress

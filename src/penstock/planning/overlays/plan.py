@@ -15,16 +15,11 @@ from penstock.kernels.kernel_graph import (
 )
 from penstock.planning.arena import lower_bound_bytes, pack_buffers
 from penstock.planning.execution_plan import Arena
-from penstock.planning.lifetimes import Buffer, Lifetime, Segment
+from penstock.planning.lifetimes import Buffer, Lifetime, Segment, retime
 from penstock.planning.overlaps import stretches
 from penstock.planning.overlays.draft import DraftTile, Slot
-from penstock.planning.overlays.partition import (
-    Partition,
-    Space,
-    choose_far,
-    part_stage,
-    stage_bytes,
-)
+from penstock.planning.overlays.partition import Partition, choose_far
+from penstock.planning.overlays.parts import Space, part_stage, stage_bytes
 from penstock.planning.overlays.program import Address, Block, Copy, OverlayProgram, Pack, TileCall
 from penstock.planning.overlays.schedule import Schedule
 from penstock.planning.overlays.tight import choose_tight
@@ -236,13 +231,7 @@ def _lay_out(program: KernelGraph, parted: Partition, schedule: Schedule, space:
 
 
 def _in_tiles(buffer: Buffer, schedule: Schedule, space: Space) -> Buffer:
-    def tiles(life: Lifetime) -> Lifetime:
-        if not schedule.begins:  # no call, no tile: inputs are outputs
-            return life
-        return Lifetime(schedule.begins[life.first_step], schedule.ends[life.end_step - 1])
-
-    segments = tuple(Segment(tiles(s.lifetime), space.align(s.size_bytes)) for s in buffer.segments)
-    return Buffer(buffer.tensors, segments, buffer.scratch_step)
+    return retime(buffer, schedule.begins, schedule.ends, space.align)
 
 
 def _slot_buffer(slot: Slot, space: Space) -> Buffer:

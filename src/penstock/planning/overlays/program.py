@@ -160,20 +160,36 @@ class OverlayProgram:
         The first step of a chain has all tiles of the chain, and the others have none.
         """
         sizes: dict[int, int] = {}
-        stage_of = {step: steps for steps in self.stages for step in steps}
+        stage_of = self.stage_by_step
         for tile in self.tiles:
             first = stage_of[tile.step].start
             sizes[first] = sizes.get(first, 0) + 1
         counts = (sizes.get(step, 0) for step in range(len(stage_of)))
         return (0, *itertools.accumulate(counts))
 
-    def stage_of(self, step: int) -> range:
-        """Return the steps that a step runs together with."""
-        return next(stage for stage in self.stages if step in stage)
+    @property
+    def stage_by_step(self) -> dict[int, range]:
+        """The steps that each step runs together with."""
+        return {step: steps for steps in self.stages for step in steps}
 
-    def tiles_of(self, step: int) -> tuple[tuple[int, TileCall], ...]:
-        """Return the tiles of a step with their numbers."""
-        return tuple((n, tile) for n, tile in enumerate(self.tiles) if tile.step == step)
+    @property
+    def tiles_by_step(self) -> dict[int, list[tuple[int, TileCall]]]:
+        """The tiles of each step with their numbers."""
+        tiles: dict[int, list[tuple[int, TileCall]]] = {}
+        for number, tile in enumerate(self.tiles):
+            tiles.setdefault(tile.step, []).append((number, tile))
+        return tiles
+
+    @property
+    def busy_before(self) -> frozenset[int]:
+        """Tiles before which copies start or are waited for."""
+        starts = {copy.started_at for copy in self.copies if copy.is_load}
+        return frozenset(starts.union(copy.waited_at for copy in self.copies))
+
+    @property
+    def busy_after(self) -> frozenset[int]:
+        """Tiles after which copies start."""
+        return frozenset(copy.started_at for copy in self.copies if not copy.is_load)
 
     def packs_bytes(self, block: Block) -> int:
         """Return the extent of a block of packs."""

@@ -5,16 +5,18 @@ computed is gone two tiles later. Slots and resident tensors share one arena, ea
 it is needed, so that nothing is reserved for an operator that does not run.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from penstock.errors import CapacityError
 from penstock.kernels.kernel_graph import ConstantArgument, KernelCall, KernelGraph, TensorArgument
 from penstock.planning.arena import pack_buffers
-from penstock.planning.lifetimes import Buffer, Lifetime, Segment
+from penstock.planning.lifetimes import retime
 from penstock.planning.overlays.draft import DraftTile, Halo, Slot
 from penstock.planning.overlays.fusion import Band, inner_tensors, line_bytes, plan_bands
-from penstock.planning.overlays.partition import CallPart, Partition, Space, Stage
+from penstock.planning.overlays.partition import Partition
+from penstock.planning.overlays.parts import CallPart, Space, Stage
 from penstock.planning.overlays.program import Address, Block, Pack, PackPart
 from penstock.planning.tiles import Window, filter_count, tile_lines, tile_part
 
@@ -30,15 +32,6 @@ class _Direct:
     start: int
     end: int
     is_written: bool
-
-    def meets(self, slot: Slot) -> bool:
-        home = slot.home
-        return (
-            home is not None
-            and home.block is Block.FAR
-            and home.offset_bytes < self.end
-            and self.start < home.offset_bytes + slot.size_bytes
-        )
 
 
 @dataclass(slots=True)
@@ -301,10 +294,19 @@ class Schedule:
 
     def _time_direct(self) -> None:
         """Let stores be over before a tile works on far memory, and loads start after it."""
+        if not self._direct:
+            return
+        homes = [
+            (slot, slot.home.offset_bytes, slot.home.offset_bytes + slot.size_bytes)
+            for slot in self.slots
+            if slot.home is not None and slot.home.block is Block.FAR
+        ]
+        slots = [slot for slot, _, _ in homes]
+        starts = np.array([start for _, start, _ in homes], np.int64)
+        ends = np.array([end for _, _, end in homes], np.int64)
         for direct in self._direct:
-            for slot in self.slots:
-                if not direct.meets(slot):
-                    continue
+            for number in np.flatnonzero((starts < direct.end) & (direct.start < ends)).tolist():
+                slot = slots[number]
                 if not slot.is_load and slot.last < direct.tile:
                     slot.end = min(slot.end, direct.tile)
                 elif slot.is_load and direct.is_written and slot.first > direct.tile:
@@ -354,9 +356,15 @@ def _meet(left: Slot, right: Slot) -> bool:
 
 
 def lay_out_far(parted: Partition, space: Space) -> tuple[dict[str, int], int]:
-    """Return the offsets of tensors in far memory, and its extent."""
-    stages = {step: stage.steps for stage in parted.stages for step in stage.steps}
-    buffers = [_by_stage(parted.buffers[index], stages, space) for index in sorted(parted.far)]
+    """Return the offsets of tensors in far memory, and its extent.
+
+    They live for whole stages: a chain reads its first bands after it wrote others.
+    """
+    begins = [stage.steps.start for stage in parted.stages for _ in stage.steps]
+    ends = [stage.steps.stop for stage in parted.stages for _ in stage.steps]
+    buffers = [
+        retime(parted.buffers[index], begins, ends, space.align) for index in sorted(parted.far)
+    ]
     packing = pack_buffers(buffers)
     offsets = {
         name: offset
@@ -364,15 +372,3 @@ def lay_out_far(parted: Partition, space: Space) -> tuple[dict[str, int], int]:
         for name in buffer.tensors
     }
     return offsets, packing.size_bytes
-
-
-def _by_stage(buffer: Buffer, stages: Mapping[int, range], space: Space) -> Buffer:
-    """Let a buffer live for whole stages: a chain reads its first bands after it wrote others."""
-
-    def whole(life: Lifetime) -> Lifetime:
-        if not stages:
-            return life
-        return Lifetime(stages[life.first_step].start, stages[life.end_step - 1].stop)
-
-    segments = (Segment(whole(s.lifetime), space.align(s.size_bytes)) for s in buffer.segments)
-    return Buffer(buffer.tensors, tuple(segments), buffer.scratch_step)

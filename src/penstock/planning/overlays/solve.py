@@ -11,7 +11,7 @@ then what stages would take if memory were plentiful.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from penstock.planning.overlays.partition import CallPart
+from penstock.planning.overlays.parts import CallPart
 from penstock.progress import Progress, silent
 
 _STATES_MAX = 4_000

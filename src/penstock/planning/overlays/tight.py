@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from penstock.planning.arena import pack_buffers
 from penstock.planning.lifetimes import Buffer
 from penstock.planning.overlaps import stretches
@@ -33,7 +36,8 @@ def choose_tight(buffers: Sequence[Buffer], urgent: Sequence[int], room_bytes: i
         return Tight({}, 0)
     first = set(urgent)
     others = [n for n, b in enumerate(buffers) if n not in first and b.scratch_step is None]
-    alive: dict[int, int] = {}
+    end = max((buffer.lifetime.end_step for buffer in buffers), default=0)
+    alive = np.zeros(end, np.int64)
     order = (*urgent, *sorted(others, key=lambda n: buffers[n].size_bytes))
     chosen = [index for index in order if _fits(buffers[index], alive, room_bytes)]
     while chosen:
@@ -45,11 +49,11 @@ def choose_tight(buffers: Sequence[Buffer], urgent: Sequence[int], room_bytes: i
     return Tight({}, 0)
 
 
-def _fits(buffer: Buffer, alive: dict[int, int], room_bytes: int) -> bool:
+def _fits(buffer: Buffer, alive: NDArray[np.int64], room_bytes: int) -> bool:
     """Return whether there is room for a buffer for all its life; takes it if there is."""
-    times = [(time, size) for first, end, size in stretches(buffer) for time in range(first, end)]
-    if any(alive.get(time, 0) + size > room_bytes for time, size in times):
+    lives = stretches(buffer)
+    if any(alive[first:end].max() + size > room_bytes for first, end, size in lives):
         return False
-    for time, size in times:
-        alive[time] = alive.get(time, 0) + size
+    for first, end, size in lives:
+        alive[first:end] += size
     return True
