@@ -26,23 +26,25 @@ from penstock.ir.macs import graph_macs
 from penstock.ir.tensor import Array, Tensor
 from penstock.ir.text import format_graph
 from penstock.kernels.selection import select_kernels
+from penstock.machines import (
+    RunOutcome,
+    link_project,
+    open_board,
+    open_host,
+    run_once,
+    run_variant,
+    verify_machine,
+)
 from penstock.passes import run_passes
 from penstock.pipeline import (
     DEFAULT_OPTIONS,
     CompileOptions,
     Lowered,
-    RunOutcome,
-    link_project,
     load_named,
     lower,
     name_firmware,
-    open_board,
-    open_host,
     open_project,
     resolve_inputs,
-    run_once,
-    run_variant,
-    verify_machine,
     write_temporarily,
 )
 from penstock.planning import plan_execution, plan_model

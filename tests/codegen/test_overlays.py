@@ -28,7 +28,7 @@ from penstock.simulate.verification import arrays_agree, verify_steps
 from penstock.toolchain import HostModel, process
 from tests.codegen.overlaid_hosts import DMA, HOSTILE, MEMCPY, build_host
 from tests.litert import random_inputs
-from tests.planning.overlays.faults import removed_wait
+from tests.planning.overlays.faults.copies import removed_wait
 from tests.planning.overlays.networks import ChainBuilder, branches, chains, lower, mobile_blocks
 from tests.planning.overlays.plans import WISHES, Wish, plan_overlays
 from tests.strategies import networks

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.boards.copying import CHANNELS_MAX
 from penstock.toolchain import cached_shared_library
 from tests.kernels.driver import include_directory, runtime_directory
 
@@ -243,3 +244,8 @@ def test_every_channel_is_waited_for() -> None:
     copies = [copy(number, number, 1) for number in range(8)]
     recorder = Recorder([_Tile(0, 8, 0, 0, 0), _Tile(8, 0, 0, 0xFF, 0)], copies)
     assert recorder.run(0, 2)[3] == [f"wait {channel}" for channel in range(8)]
+
+
+def test_planners_know_how_many_channels_there_are() -> None:
+    header = (include_directory() / "penstock" / "overlay.h").read_text()
+    assert f"#define PS_OVERLAY_CHANNELS_MAX {CHANNELS_MAX}\n" in header

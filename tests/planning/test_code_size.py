@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.pipeline import CompileOptions, link_project, lower, write_temporarily
+from penstock.machines import link_project
+from penstock.pipeline import CompileOptions, lower, write_temporarily
 from penstock.planning.code_size import code_bytes, overlaid_code_bytes
 from penstock.planning.options import PlanOptions
 from penstock.simulate.footprint import memory_footprint

@@ -13,7 +13,8 @@ from penstock.errors import CapacityError
 from penstock.frontends.inputs import random_inputs
 from penstock.ir.graph import Graph
 from penstock.kernels.selection import select_kernels
-from penstock.pipeline import lower_plan, open_board, write_temporarily
+from penstock.machines import open_board
+from penstock.pipeline import lower_plan, write_temporarily
 from penstock.planning import ExecutionPlan, plan_execution
 from penstock.planning.estimate.features import call_features
 from penstock.simulate.simulation import Simulation, run_inference

@@ -3,7 +3,8 @@
 from penstock.boards.board import Board
 from penstock.boards.timing import DmaController, DmaKind
 
-_CHANNELS_MAX = 8
+CHANNELS_MAX = 8
+"""That a program with overlays may use: PS_OVERLAY_CHANNELS_MAX of overlay.h."""
 _DEEP_CHANNELS = slice(12, 16)
 """Of a GPDMA: those with the longer FIFO; ST RM0456."""
 
@@ -19,4 +20,4 @@ def dma_controller(board: Board) -> DmaController | None:
 
 def driver_channels(controller: DmaController) -> slice:
     """Return which of a controller's channels the driver uses."""
-    return _DEEP_CHANNELS if controller.kind is DmaKind.GPDMA else slice(0, _CHANNELS_MAX)
+    return _DEEP_CHANNELS if controller.kind is DmaKind.GPDMA else slice(0, CHANNELS_MAX)

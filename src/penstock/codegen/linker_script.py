@@ -3,15 +3,13 @@
 from penstock.boards.board import Board, MemoryRegion
 from penstock.boards.cores import core_facts
 from penstock.errors import InputError
-from penstock.planning.execution_plan import Placement
+from penstock.planning.execution_plan import CACHE_LINE_BYTES, Placement
 from penstock.planning.placement import STACK_BYTES
 
 _STATIC_DATA_BYTES = 1024
 DEFAULT_STACK_BYTES = STACK_BYTES - _STATIC_DATA_BYTES
 """The stack's share of what planning keeps for stack and static data."""
 
-
-_CACHE_LINE_BYTES = 32
 _DEVICE_SPACE = range(0xA000_0000, 0xE000_0000)
 """Addresses that an ARMv7-M core treats as device memory unless its MPU says otherwise."""
 
@@ -52,7 +50,7 @@ def emit_linker_script(
         arena=arena.name,
         stack=stack.name,
         stack_bytes=f"{stack_bytes:#x}",
-        line=_CACHE_LINE_BYTES,
+        line=CACHE_LINE_BYTES,
         far_sections=_far_sections(board, placement, tight, far, far_weights),
         copy_table=_copy_table(weights, far_weights),
         mpu_table=_mpu_table({r.name: r for r in used}, board.core.name),
@@ -85,14 +83,12 @@ def _far_sections(
         image = _optional(board, placement.far_weights_image, "the far weights' image")
         load = "" if image is None else f" AT > {image.name}"
         sections.append(
-            _SECTION.format(
-                name="far_weights", kind="", line=_CACHE_LINE_BYTES, end=". = ALIGN(4);"
-            )
+            _SECTION.format(name="far_weights", kind="", line=CACHE_LINE_BYTES, end=". = ALIGN(4);")
             + f" > {far_weights.name}{load}"
         )
     for name, region in (("tight", tight), ("far", far)):
         if region is not None:
-            section = _SECTION.format(name=name, kind=" (NOLOAD)", line=_CACHE_LINE_BYTES, end="")
+            section = _SECTION.format(name=name, kind=" (NOLOAD)", line=CACHE_LINE_BYTES, end="")
             sections.append(f"{section} > {region.name}")
     return "\n\n".join(sections)
 

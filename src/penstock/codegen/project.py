@@ -18,12 +18,11 @@ from penstock.codegen.model_view import (
 from penstock.codegen.overlay_view import OverlayView, overlay_view
 from penstock.codegen.runtime_files import license_text, runtime_files
 from penstock.planning.drawing import draw_arena
-from penstock.planning.execution_plan import ALIGNMENT_BYTES, ExecutionPlan
+from penstock.planning.execution_plan import ALIGNMENT_BYTES, CACHE_LINE_BYTES, ExecutionPlan
 from penstock.planning.overlays.program import Block
 from penstock.planning.text import format_plan
 from penstock.units import format_bytes, format_count
 
-_CACHE_LINE_BYTES = 32
 OVERLAY_SOURCE = "src/overlay.c"
 _TEMPLATES = {
     "{name}.h": "model.h.j2",
@@ -151,7 +150,7 @@ def _context(
 def _block_alignment(plan: ExecutionPlan) -> str:
     """Return the alignment of what is written: whole cache lines where DMA writes too."""
     if plan.overlays is not None:
-        return str(_CACHE_LINE_BYTES)
+        return str(CACHE_LINE_BYTES)
     return f"{plan.program.graph.name.upper()}_ALIGNMENT_BYTES"
 
 

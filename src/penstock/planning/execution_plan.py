@@ -9,6 +9,8 @@ from penstock.planning.overlays.program import Block, OverlayProgram
 
 ALIGNMENT_BYTES = 16
 """Alignment of every tensor, constant and scratch buffer."""
+CACHE_LINE_BYTES = 32
+"""Of the Cortex-M7's caches (ARM DDI 0489F): what DMA writes shares no line with others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from penstock.boards.board import Board, MemoryKind, MemoryRegion
-from penstock.boards.copying import dma_controller, driver_channels
+from penstock.boards.copying import CHANNELS_MAX, dma_controller, driver_channels
 from penstock.boards.paths import is_tightly_coupled
 from penstock.boards.timing import DmaController
 from penstock.errors import CapacityError, InputError, UnsupportedError
@@ -26,9 +26,6 @@ from penstock.planning.placement import STACK_BYTES, check_code, place_stack
 from penstock.planning.plan import plan_execution, plan_state
 from penstock.progress import Progress, silent
 from penstock.units import format_bytes
-
-_CORE_CHANNELS = 8
-"""Copies that the core makes itself, where there is no controller, are never under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +183,7 @@ def find_site(
     memories = _memories(board, controller, options)
     stack = place_stack(board, STACK_BYTES)
     state, state_bytes = plan_state(program)
-    channels = _CORE_CHANNELS
+    channels = CHANNELS_MAX  # copies that the core makes itself are never under way
     if controller is not None:
         channels = len(controller.interrupts[driver_channels(controller)])
     space = _space(board, memories, stack, state_bytes, channels, options)

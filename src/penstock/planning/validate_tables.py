@@ -4,11 +4,11 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 
+from penstock.boards.copying import CHANNELS_MAX
 from penstock.errors import GraphError
 from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning.overlays.program import Block, Copy, OverlayProgram, Pack
 
-CHANNELS_MAX = 8
 _FOR_PACKS = (Block.PACKS, Block.FAR_PACKS)
 _ROWS_MAX = 0xFFFF
 """Copies and tiles have numbers of 16 bits in C, and start at a tile in numbers of 8 bits."""
