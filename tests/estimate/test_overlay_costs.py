@@ -22,7 +22,11 @@ from penstock.planning.tiles import filter_count, row_count
 
 Build = Callable[[NetworkBuilder], None]
 ERROR_MAX = 0.15
-"""Of layers so small that a tile computes for a few thousand cycles."""
+"""Of layers so small that a tile computes for a few thousand cycles.
+
+The F469's accelerator holds 1 KiB of code: with every copy the kernel's code goes, and is fetched
+anew for the next tile. That is 11.5 % of "rows by filters" there, and in no estimate.
+"""
 
 
 def conv(height: int, width: int, depth: int, channels: int) -> Build:
@@ -42,6 +46,12 @@ CASES: dict[str, tuple[Build, int, int, bool]] = {
     "far tensors, long": (conv(64, 32, 32, 4), 4, 4, True),
 }
 """Layer, filters and rows of a tile, and whether tensors are far."""
+WITH_EXTERNAL_MEMORY = ("stm32f469i-disco", "stm32f746g-disco")
+WITHOUT = ("nucleo-h743zi", "nucleo-u575zi-q")
+ON_BOARDS = [
+    *((board, case) for board in WITH_EXTERNAL_MEMORY for case in CASES),
+    *((board, case) for board in WITHOUT for case, layer in CASES.items() if not layer[3]),
+]
 
 
 def cut(count: int, length: int) -> tuple[range, ...]:
@@ -80,13 +90,8 @@ def compare(board_name: str, case: str) -> tuple[float, int]:
 
 
 @pytest.mark.board
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(
-    "board", ["stm32f469i-disco", "stm32f746g-disco", "nucleo-h743zi", "nucleo-u575zi-q"]
-)
+@pytest.mark.parametrize(("board", "case"), ON_BOARDS)
 def test_tiles_and_copies_cost_what_is_stated(board: str, case: str) -> None:
-    if CASES[case][3] and not any(r.is_external for r in load_board(board).regions):
-        return  # nothing is far there
     estimated, simulated = compare(board, case)
     assert estimated == pytest.approx(simulated, rel=ERROR_MAX)
 

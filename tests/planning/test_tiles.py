@@ -76,18 +76,26 @@ def split(draw: Any, count: int) -> list[range]:
     return [range(a, b) for a, b in pairwise(edges)]
 
 
+def run_whole(name: str, draw: Any) -> tuple[Program, KernelGraph] | None:
+    """Return an operator that has run as one call; None for one without a kernel."""
+    graph = ARITHMETIC[name](draw)
+    try:
+        selected = select_kernels(graph)
+    except UnsupportedError:
+        return None
+    program = Program(selected)
+    program.run(random_inputs(graph, 1))
+    return program, selected
+
+
 @pytest.mark.parametrize("name", PARTED)
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_tiles_compute_what_the_whole_call_does(name: str, data: st.DataObject) -> None:
-    graph = ARITHMETIC[name](data.draw)
-    try:
-        selected = select_kernels(graph)
-    except UnsupportedError:
+    drawn = run_whole(name, data.draw)
+    if drawn is None:
         return
-    program = Program(selected)
-    inputs = random_inputs(graph, 1)
-    program.run(inputs)
+    program, selected = drawn
     (call,) = selected.calls
     for count, part in ((row_count(call), tile_rows), (filter_count(call), tile_filters)):
         if count > 1:
@@ -109,13 +117,10 @@ def check(
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_tiles_may_be_parts_of_rows_and_of_filters(name: str, data: st.DataObject) -> None:
-    graph = ARITHMETIC[name](data.draw)
-    try:
-        selected = select_kernels(graph)
-    except UnsupportedError:
+    drawn = run_whole(name, data.draw)
+    if drawn is None:
         return
-    program = Program(selected)
-    program.run(random_inputs(graph, 1))
+    program, selected = drawn
     (call,) = selected.calls
     output = program.memory[program.root(call.writes[0])].bytes
     expected = output.copy()
