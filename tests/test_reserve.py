@@ -7,6 +7,7 @@ import pytest
 
 from penstock import api
 from penstock.cli.entry import run_command_line
+from penstock.errors import CapacityError
 from penstock.planning.options import PlanOptions
 
 MODEL = Path(__file__).parents[1] / "examples" / "cifar10.tflite"
@@ -24,6 +25,27 @@ def test_what_is_reserved_stays_free(overlays: bool) -> None:
         use = outcome.result.memory.get(name)
         assert use is None or use.used_bytes <= sizes[name] - kept, name
     assert any(name in outcome.result.memory for name, _ in reserve)
+
+
+@pytest.mark.parametrize("overlays", [True, False])
+@pytest.mark.parametrize("weights_in", [None, "qspi", "sdram"])
+@pytest.mark.parametrize("kept", [8020, 8052, 8140])
+def test_wishes_do_not_reach_into_what_is_reserved(
+    overlays: bool, weights_in: str | None, kept: int, tmp_path: Path
+) -> None:
+    """All that is left of the SDRAM is 172, 140 or 52 KiB: for arena and weights, one, or none."""
+    reserve = (("sdram", kept * 1024), ("flash", 960 * 1024))
+    wishes = PlanOptions(
+        overlays=overlays, arena_in="sdram", weights_in=weights_in, reserve=reserve
+    )
+    options = api.CompileOptions(wishes, check=False)
+    try:
+        made = api.compile(MODEL, board=BOARD, output=tmp_path / "out", options=options)
+    except CapacityError as error:
+        assert "sdram" in str(error)
+        assert weights_in == "sdram" or kept > 8052
+        return
+    assert made.memory["sdram"].used_bytes <= 8192 * 1024 - kept * 1024
 
 
 @pytest.mark.parametrize(

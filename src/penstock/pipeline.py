@@ -28,7 +28,7 @@ from penstock.ir.tensor import Array
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_model, validate_plan
-from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions
+from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, reserve_memory
 from penstock.progress import Progress, silent
 from penstock.report.summary import HOST
 
@@ -133,7 +133,7 @@ def lower_plan(
     Raises:
         PenstockError: a broken plan, or code that the board cannot start.
     """
-    validate_plan(plan, board)
+    validate_plan(plan, None if board is None else reserve_memory(board, manifest.planning))
     files = emit_complete_project(plan, board, manifest, model)
     return Lowered(original, plan, board, manifest, files)
 

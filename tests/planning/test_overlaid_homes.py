@@ -59,7 +59,7 @@ def test_weights_in_ram_inside_need_no_overlays(program: KernelGraph) -> None:
     plan = plan_model(program, BOARD, PlanOptions(weights_in="sram1"))
     validate_plan(plan, BOARD)
     assert plan.overlays is None
-    assert "of weights do not fit sram1 beside" in plan.without_overlays
+    assert plan.without_overlays == "weights in sram1, which is inside, need no copies"
 
 
 def test_flash_that_code_alone_fills_is_an_error(program: KernelGraph) -> None:

@@ -33,6 +33,9 @@ def format_totals(totals: OverlayTotals) -> str:
         parts.append(f"{format_hidden(totals.hidden_share)} of their time hidden")
     if totals.waited_cycles is not None:
         parts.append(f"{format_count(totals.waited_cycles)} cycles waited")
+    if totals.bandwidth_bound_cycles:
+        bound = format_count(totals.bandwidth_bound_cycles)
+        parts.append(f"bandwidth bound {bound} cycles (estimate)")
     return ", ".join(parts) + (f"; {totals.reason}" if totals.reason else "")
 
 

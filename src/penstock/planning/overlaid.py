@@ -91,7 +91,7 @@ class OverlaySite:
         if self.options.weights_in not in (None, self.memories.flash.name):
             near_bytes = 0
         housed = house_packs(self.program, overlaid.program, near_bytes)
-        placement = _place(housed, self.memories, self.stack, self.board)
+        placement = _place(housed, self, overlaid.arena.size_bytes)
         return ExecutionPlan(
             program=self.program,
             arena=overlaid.arena,
@@ -140,8 +140,8 @@ def plan_model(
     except (CapacityError, UnsupportedError) as error:
         try:
             whole = _plan_whole(program, less, options)
-        except CapacityError:
-            raise error from None
+        except CapacityError as lack:
+            raise (error if isinstance(error, CapacityError) else lack) from None
         return replace(whole, without_overlays=error.what)
 
 
@@ -246,57 +246,67 @@ def _memories(board: Board, controller: DmaController | None, options: PlanOptio
             + ("RAM" if fast is None else "flash")
         )
     ram = largest(MemoryKind.SDRAM, MemoryKind.SRAM, external=True)
+    ram = None if ram is fast else ram  # nothing is farther than where kernels work
     serial = largest(MemoryKind.QSPI_FLASH, external=True)
     tight = largest(MemoryKind.TCM_DATA, external=False) if options.arena_in is None else None
     weights = wished(options.weights_in, "weights", writes=False)
+    if weights is not None and weights.is_writable and not weights.is_external:
+        raise UnsupportedError(f"weights in {weights.name}, which is inside, need no copies")
     return _Memories(fast, None if tight is fast else tight, flash, ram, serial, weights)
 
 
-def _place(overlaid: OverlayProgram, memories: _Memories, stack: str, board: Board) -> Placement:
+def _place(overlaid: OverlayProgram, site: OverlaySite, arena_bytes: int) -> Placement:
     """Return the regions; far packs are in RAM if it has room, and come there from serial flash."""
+    memories, board = site.memories, site.board
     placement = Placement(
         code=memories.flash.name,
         weights=memories.flash.name,
         arena=memories.fast.name,
-        stack=stack,
+        stack=site.stack,
     )
+    left = {region.name: region.size_bytes for region in board.regions}
+    left[site.stack] -= STACK_BYTES
+    left[memories.fast.name] -= arena_bytes + site.state_bytes
     if overlaid.tight_bytes and memories.tight is not None:
         placement = replace(placement, tight=memories.tight.name)
-    ram_left = 0 if memories.ram is None else memories.ram.size_bytes - overlaid.far_bytes
+        left[memories.tight.name] -= overlaid.tight_bytes
     if overlaid.far_bytes:
-        if memories.ram is None or ram_left < 0:
-            raise _lacks("tensors", overlaid.far_bytes, "RAM", memories.ram, board)
+        if memories.ram is None or left[memories.ram.name] < overlaid.far_bytes:
+            raise _lacks("tensors", overlaid.far_bytes, "RAM", memories.ram, left, board)
         placement = replace(placement, far=memories.ram.name)
+        left[memories.ram.name] -= overlaid.far_bytes
     packs = overlaid.packs_bytes(Block.FAR_PACKS)
-    if not packs:
-        return placement
-    return _place_far_packs(packs, ram_left, placement, memories, board)
+    return _place_far_packs(packs, left, placement, memories, board) if packs else placement
 
 
 def _place_far_packs(
-    size_bytes: int, ram_left: int, placement: Placement, memories: _Memories, board: Board
+    size_bytes: int,
+    left: Mapping[str, int],
+    placement: Placement,
+    memories: _Memories,
+    board: Board,
 ) -> Placement:
     """Return the home of packs that are not in flash: where asked for, or in RAM, or in serial."""
-    home = memories.weights
+    home, ram, serial = memories.weights, memories.ram, memories.serial
     if home is not None and not home.is_external:
         raise CapacityError(
             f"{size_bytes} B ({format_bytes(size_bytes)}) of weights do not fit {home.name} beside "
             "what else is there",
             help="leave out --weights-in, or choose external memory",
         )
-    if home is not None and home is memories.ram and ram_left < size_bytes:
-        raise _lacks("weights", size_bytes, "RAM", home, board)
+    if home is not None and left[home.name] < size_bytes:
+        raise _lacks(
+            "weights", size_bytes, "RAM" if home.is_writable else "flash", home, left, board
+        )
     if home is not None and not home.is_writable:
-        if home.size_bytes < size_bytes:
-            raise _lacks("weights", size_bytes, "flash", home, board)
         return replace(placement, far_weights=home.name)
-    if memories.serial is None or memories.serial.size_bytes < size_bytes:
-        raise _lacks("weights", size_bytes, "flash", memories.serial, board)
+    if serial is None or left[serial.name] < size_bytes:
+        raise _lacks("weights", size_bytes, "flash", serial, left, board)
+    if home is None and ram is not None and left[ram.name] >= size_bytes:
+        home = ram
     if home is None:
-        home = memories.ram if ram_left >= size_bytes else None
-    if home is None:
-        return replace(placement, far_weights=memories.serial.name)
-    return replace(placement, far_weights=home.name, far_weights_image=memories.serial.name)
+        return replace(placement, far_weights=serial.name)
+    return replace(placement, far_weights=home.name, far_weights_image=serial.name)
 
 
 def _cached_blocks(placement: Placement, board: Board) -> frozenset[Block]:
@@ -315,9 +325,14 @@ def _cached_blocks(placement: Placement, board: Board) -> frozenset[Block]:
 
 
 def _lacks(
-    what: str, size_bytes: int, kind: str, region: MemoryRegion | None, board: Board
+    what: str,
+    size_bytes: int,
+    kind: str,
+    region: MemoryRegion | None,
+    left: Mapping[str, int],
+    board: Board,
 ) -> CapacityError:
-    offers = "it has none" if region is None else f"{region.name} has {region.size_bytes} B"
+    offers = "it has none" if region is None else f"{region.name} has {left[region.name]} B left"
     return CapacityError(
         f"{size_bytes} B ({format_bytes(size_bytes)}) of {what} do not fit the internal memory of "
         f"board {board.name!r} and need external {kind}: {offers}",

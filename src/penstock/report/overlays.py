@@ -11,6 +11,7 @@ from typing import Any
 from penstock.boards.board import Board
 from penstock.boards.copying import dma_controller, driver_channels
 from penstock.kernels.kernel_graph import KernelCall, TensorArgument
+from penstock.planning.estimate.routes import bandwidth_bound_cycles
 from penstock.planning.execution_plan import ExecutionPlan, Placement
 from penstock.planning.overlays.program import Address, Block, Copy, OverlayProgram, TileCall
 from penstock.planning.whole_calls import why_whole
@@ -95,6 +96,8 @@ class OverlayTotals:
         loaded_bytes: copied to where kernels work.
         stored_bytes: copied away from there.
         copying_cycles: in which a copy was under way; None where not known.
+        bandwidth_bound_cycles: that the copies take one after the other, with nothing in their way,
+            by the estimate: however little the core computes, it takes as long.
         waited_cycles: that the core waited for one, asleep; None where not known.
         hidden_share: of ``copying_cycles``, the part in which the core did not sleep; None where
             nothing was copied or that is not known.
@@ -106,6 +109,7 @@ class OverlayTotals:
     loaded_bytes: int
     stored_bytes: int
     copying_cycles: int | None
+    bandwidth_bound_cycles: int
     waited_cycles: int | None
     hidden_share: float | None
     reason: str
@@ -297,6 +301,7 @@ class _Reporter:
             loaded_bytes=sum(use.loaded_bytes for use in steps),
             stored_bytes=sum(use.stored_bytes for use in steps),
             copying_cycles=None if time is None else round(time.cycles),
+            bandwidth_bound_cycles=bandwidth_bound_cycles(self._plan, self._board),
             waited_cycles=None if waited is None else waited[_WAIT],
             hidden_share=None if time is None else time.hidden_share,
             reason=reason,

@@ -12,16 +12,16 @@ from penstock.boards.board import Board, MemoryRegion
 from penstock.boards.paths import is_tightly_coupled
 from penstock.planning.estimate.accesses import Access, Role
 from penstock.planning.estimate.coefficients import load_coefficients
-from penstock.planning.estimate.copying import Route, find_route
+from penstock.planning.estimate.copying import Route
 from penstock.planning.estimate.estimate import call_cycles, harness_cycles
 from penstock.planning.estimate.memory import fetch_cycles, wait_cycles_at
 from penstock.planning.estimate.overlay_costs import OverlayCosts, load_overlay_costs
 from penstock.planning.estimate.residue import Residue
+from penstock.planning.estimate.routes import Routes
 from penstock.planning.estimate.tile_calls import TileWorks, array_names
 from penstock.planning.execution_plan import ExecutionPlan, Placement
 from penstock.planning.overlays.program import Address, Block, Copy, OverlayProgram, TileCall
 
-_ALIGNMENT_MAX = 32
 _RECENT = 16
 """Copies among which that of an argument is found."""
 
@@ -156,13 +156,12 @@ class _Walk:
     ) -> None:
         self._plan, self._overlays, self._board = plan, overlays, board
         self._placement = placement
-        self._homes = _homes(placement, board)
         self._core = load_coefficients(board.core.name)
         self._costs: OverlayCosts = load_overlay_costs(board.core.name)
         self._works = TileWorks(plan.program)
         self._residue = Residue()
         self._controller = Controller()
-        self._routes: dict[tuple[str, str, int], Route] = {}
+        self._routes = Routes(board, placement)
         self._loaded: dict[Block, list[tuple[int, int, int]]] = {}
         self._known: set[str] = set()
         self._moved: dict[tuple[str, str], int] = {}
@@ -213,7 +212,7 @@ class _Walk:
 
     def _start(self, copy: Copy, account: _Account) -> None:
         source, destination = self._region(copy.source), self._region(copy.destination)
-        route = self._route(copy, source, destination)
+        route = self._routes.of(copy)
         cached = self._overlays.cached
         lines = self._lines(copy.size_bytes)
         is_constant = copy.source.block in (Block.PACKS, Block.FAR_PACKS)
@@ -252,16 +251,11 @@ class _Walk:
         cache = self._board.data_cache
         return 0 if cache is None else -(-size_bytes // cache.line_bytes)
 
-    def _route(self, copy: Copy, source: MemoryRegion, destination: MemoryRegion) -> Route:
-        offset = copy.source.offset_bytes
-        alignment = min(offset & -offset, _ALIGNMENT_MAX) if offset else _ALIGNMENT_MAX
-        key = source.name, destination.name, alignment
-        if key not in self._routes:
-            self._routes[key] = find_route(source, destination, alignment, self._board)
-        return self._routes[key]
-
     def _region(self, address: Address) -> MemoryRegion:
-        return self._homes[address.block]
+        return self._home(address.block)
+
+    def _home(self, block: Block) -> MemoryRegion:
+        return self._board.region(self._placement.region(block))
 
     # Kernels ----------------------------------------------------------------------------------
 
@@ -281,7 +275,7 @@ class _Walk:
             waits,
             shares_memory=bool(work.call.constants) and used.get("weights") == used.get("input"),
             buffers_stores=self._board.data_cache is not None
-            or is_tightly_coupled(used.get("output", self._homes[Block.ARENA])),
+            or is_tightly_coupled(used.get("output", self._home(Block.ARENA))),
         )
         account.compute += cycles
         account.waits += waits
@@ -302,7 +296,7 @@ class _Walk:
         if address is None:
             block = {Role.WEIGHTS: Block.CONSTANT, Role.ARENA: Block.ARENA}.get(access.role)
             code = self._board.region(self._placement.code)
-            return access, code if block is None else self._homes[block]
+            return access, code if block is None else self._home(block)
         label = self._label(address, access.array, tile.step)
         return replace(access, array=label), self._region(address)
 
@@ -333,17 +327,3 @@ def _by_tile(copies: Iterable[Copy], at: Callable[[Copy], int]) -> Mapping[int, 
     for copy in copies:
         found.setdefault(at(copy), []).append(copy)
     return found
-
-
-def _homes(placement: Placement, board: Board) -> dict[Block, MemoryRegion]:
-    """Return the memory of each block; those that a plan has not are left out."""
-    names = {
-        Block.ARENA: placement.arena,
-        Block.STATE: placement.arena,
-        Block.TIGHT: placement.tight,
-        Block.FAR: placement.far,
-        Block.PACKS: placement.weights,
-        Block.CONSTANT: placement.weights,
-        Block.FAR_PACKS: placement.far_weights,
-    }
-    return {block: board.region(name) for block, name in names.items() if name is not None}
