@@ -142,6 +142,14 @@ AT_THE_LIMIT: dict[str, Callable[[], FileModel]] = {
 
 
 @pytest.mark.fuzz
+@pytest.mark.parametrize("width", [24, 400])
+def test_wide_models_are_searched_in_time(width: int, tmp_path: Path) -> None:
+    """What lives side by side has as many combinations as there are."""
+    outcome = check(hostile.fan(width), tmp_path, (*FOR_BOARD, "--effort", "full"))
+    assert outcome.status == 0
+
+
+@pytest.mark.fuzz
 @pytest.mark.parametrize("name", AT_THE_LIMIT)
 def test_what_is_allowed_is_made_in_time(name: str, tmp_path: Path) -> None:
     model = AT_THE_LIMIT[name]()

@@ -43,7 +43,15 @@ def random_problem(seed: int, stages: int = 4, residents: int = 4) -> Problem:
             )
         return known[key]
 
-    return Problem(int(random.integers(60, 180)), tuple(lives), parts, stages)
+    def least(stage: int) -> float:
+        sets = (
+            far
+            for n in range(len(lives) + 1)
+            for far in itertools.combinations(range(len(lives)), n)
+        )
+        return min(choice.cycles for far in sets for choice in parts(stage, frozenset(far)))
+
+    return Problem(int(random.integers(60, 180)), tuple(lives), parts, least, stages)
 
 
 def cost(problem: Problem, far: frozenset[int], chosen: tuple[Choice, ...]) -> float | None:
@@ -103,8 +111,11 @@ def test_the_same_problem_has_the_same_solution() -> None:
         assert facts(solve(random_problem(seed))) == facts(solve(random_problem(seed)))
 
 
-def test_what_is_cut_off_is_said_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solving, "_STATES_MAX", 2)
+@pytest.mark.parametrize(("limit", "value"), [("_STATES_MAX", 2), ("_BORN_MAX", 0)])
+def test_what_is_cut_off_is_said_and_bounded(
+    limit: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(solving, limit, value)
     cut = 0
     for seed in range(SEEDS):
         problem = random_problem(seed)
@@ -117,7 +128,7 @@ def test_what_is_cut_off_is_said_and_bounded(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_program_without_calls_takes_no_time() -> None:
-    found = solve(Problem(0, (), lambda stage, far: (), 0))
+    found = solve(Problem(0, (), lambda stage, far: (), lambda stage: 0.0, 0))
     assert found is not None
     assert (found.cycles, found.chosen) == (0.0, ())
 

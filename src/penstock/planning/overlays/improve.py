@@ -1,5 +1,6 @@
 """A better plan than the greedy one, where there is one: what ``--effort full`` does."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,12 +15,9 @@ from penstock.planning.overlaps import stretches
 from penstock.planning.overlays.choices import Ground, Prices
 from penstock.planning.overlays.partition import Partition
 from penstock.planning.overlays.parts import Stage, stage_bytes
-from penstock.planning.overlays.plan import Overlaid, overlay_parted
+from penstock.planning.overlays.plan import SHARES, Overlaid, overlay_parted
 from penstock.planning.overlays.solve import Choice, Problem, Resident, Solution, solve
 from penstock.progress import Progress
-
-_SHARES = (1.0, 0.97, 0.94, 0.9, 0.85, 0.8, 0.7, 0.6)
-"""Of fast memory, what is given away: gaps between buffers take the rest."""
 
 
 def improve_plan(
@@ -47,11 +45,11 @@ def improve_plan(
     best, best_cycles = greedy, timeline.cycles
     bounds: list[Solution] = []
     for attempt in attempts:
-        for share in _SHARES:
+        for share in SHARES:
             solution = solve(attempt.problem(share), progress)
             if solution is None:
                 break  # even less memory is too little
-            if share == _SHARES[0]:
+            if share == SHARES[0]:
                 bounds.append(solution)
             plan = attempt.realize(solution, complete)
             if plan is None:
@@ -111,6 +109,7 @@ class _Attempt:
                 for buffer in self.parted.buffers
             ),
             choices=self._choices,
+            least_cycles=self._least_cycles,
             stage_count=len(self.parted.stages),
         )
 
@@ -141,6 +140,24 @@ class _Attempt:
         if names & touched != self.parted.far_tensors & touched:
             return ()
         return (self._chain(stage),)
+
+    def _least_cycles(self, number: int) -> float:
+        """Return what a stage takes at least: with any of the tensors that it touches far."""
+        stage = self.parted.stages[number]
+        if stage.bands:
+            return self._chain(stage).cycles
+        call = self.ground.program.calls[stage.steps.start]
+        touched = {*call.reads, *call.writes}
+        movable = [
+            n
+            for n, buffer in enumerate(self.parted.buffers)
+            if self.ground.far is not None and not touched.isdisjoint(buffer.tensors)
+        ]
+        sets = (
+            c for size in range(len(movable) + 1) for c in itertools.combinations(movable, size)
+        )
+        choices = (choice for far in sets for choice in self._choices(number, frozenset(far)))
+        return min((choice.cycles for choice in choices), default=0.0)
 
     def _names(self, far: frozenset[int]) -> frozenset[str]:
         return frozenset(name for n in far for name in self.parted.buffers[n].tensors)

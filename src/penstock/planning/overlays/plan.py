@@ -27,7 +27,7 @@ from penstock.planning.overlays.tight import choose_tight
 _ROUNDS = 200
 _SHRINK = 0.9
 """What is left of the slots of a call when there is too little room for them."""
-_SHARES = (1.0, 0.97, 0.94, 0.9, 0.85, 0.8, 0.7, 0.6)
+SHARES = (1.0, 0.97, 0.94, 0.9, 0.85, 0.8, 0.7, 0.6)
 """Of fast memory, what is given away: gaps between buffers take the rest."""
 
 
@@ -70,7 +70,7 @@ def overlay(program: KernelGraph, space: Space) -> Overlaid:
 
 def _overlay(program: KernelGraph, space: Space) -> Overlaid:
     sizes: list[int] = []
-    for share in _SHARES:
+    for share in SHARES:
         less = replace(space, capacity_bytes=int(space.capacity_bytes * share))
         try:
             parted = choose_far(program, less)

@@ -8,6 +8,7 @@ limit decides: where there are more states than a limit, the cheapest are kept, 
 then what stages would take if memory were plentiful.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,10 @@ from penstock.planning.overlays.parts import CallPart
 from penstock.progress import Progress, silent
 
 _STATES_MAX = 4_000
+_STATES_OF_ALL_MAX = 260_000
+"""In all stages together: of very long programs, fewer are kept at each."""
+_BORN_MAX = 8
+"""Of the tensors that live from one stage on, so many are asked whether they are far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +87,14 @@ class Problem:
         capacity_bytes: of fast memory.
         residents: tensors and scratch.
         choices: of a stage, by its position and the residents that are far.
+        least_cycles: of a stage, whatever is far and however much memory there is.
         stage_count: how many stages there are.
     """
 
     capacity_bytes: int
     residents: tuple[Resident, ...]
     choices: Callable[[int, frozenset[int]], Sequence[Choice]]
+    least_cycles: Callable[[int], float]
     stage_count: int
 
 
@@ -139,13 +146,15 @@ def solve(problem: Problem, progress: Progress = silent) -> Solution | None:
     states: list[_State] = []
     is_optimal = True
     unlimited = 0.0
+    kept = min(_STATES_MAX, _STATES_OF_ALL_MAX // max(problem.stage_count, 1))
     for stage in range(problem.stage_count):
         progress("solving the plan", stage / problem.stage_count)
-        unlimited += _least_cycles(problem, stage)
-        states = list(_merge(problem, stage, _follow(problem, stage, states)))
-        if len(states) > _STATES_MAX:
+        unlimited += problem.least_cycles(stage)
+        is_optimal &= len(_born(problem, stage)) <= _BORN_MAX
+        states = _follow(problem, stage, states)
+        if len(states) > kept:
             is_optimal = False
-            states = sorted(states, key=lambda state: state.cycles)[:_STATES_MAX]
+            states = sorted(states, key=lambda state: state.cycles)[:kept]
         if not states:
             return None
     if not states:
@@ -164,49 +173,49 @@ def _trace(state: _State) -> list[Choice]:
     return chosen[::-1]
 
 
-def _least_cycles(problem: Problem, stage: int) -> float:
-    """Return what a stage takes at least, whatever is far and however little memory there is."""
-    options = _far_options(problem, stage, None)
-    return min(
-        (c.cycles for far in options for c in problem.choices(stage, far)),
-        default=0.0,
-    )
-
-
-def _far_options(
-    problem: Problem, stage: int, before: frozenset[int] | None
-) -> list[frozenset[int]]:
-    """Return which residents may be far at a stage, going on from the stage before."""
+def _born(problem: Problem, stage: int) -> list[int]:
+    """Return the residents that may be far and live from a stage on, the largest first."""
     born = [
         n
         for n, resident in enumerate(problem.residents)
-        if resident.may_be_far
-        and resident.lives_at(stage)
-        and (before is None or not resident.lives_at(stage - 1))
+        if resident.may_be_far and resident.lives_at(stage) and not resident.lives_at(stage - 1)
     ]
-    options = [before or frozenset()]
-    for n in born:
+    return sorted(born, key=lambda n: -problem.residents[n].sizes[stage])
+
+
+def _far_options(born: Sequence[int]) -> list[frozenset[int]]:
+    """Return which of the residents that live from a stage on may be far."""
+    options = [frozenset[int]()]
+    for n in born[:_BORN_MAX]:
         options += [far | {n} for far in options]
     return options
 
 
 def _follow(problem: Problem, stage: int, states: Sequence[_State]) -> list[_State]:
-    """Return all ways from the states of the stage before to the parts of this one."""
-    found: list[_State] = []
+    """Return the cheapest ways from the states of the stage before to the parts of this one.
+
+    Of those from which the same follows, one.
+    """
+    best: dict[tuple[frozenset[int], int, int], _State] = {}
+    living = _living(problem, stage + 1)
+    sizes = {n: problem.residents[n].sizes[stage] for n in _living(problem, stage)}
+    added = _far_options(_born(problem, stage))
     starts: Sequence[_State | None] = states if stage else [None]
-    for before in starts:
-        known = before.far if before is not None else None
-        for far in _far_options(problem, stage, known):
-            resident_bytes = sum(
-                resident.sizes[stage]
-                for n, resident in enumerate(problem.residents)
-                if n not in far
-            )
-            for choice in problem.choices(stage, far):
-                if _fits(problem.capacity_bytes, resident_bytes, choice, before):
-                    cycles = _cycles(choice, before)
-                    found.append(_State(cycles, far, choice, resident_bytes, before))
-    return found
+    for before, new in itertools.product(starts, added):
+        far = new if before is None else before.far | new
+        resident_bytes = sum(size for n, size in sizes.items() if n not in far)
+        for choice in problem.choices(stage, far):
+            if not _fits(problem.capacity_bytes, resident_bytes, choice, before):
+                continue
+            cycles = _cycles(choice, before)
+            key = far & living, id(choice), resident_bytes
+            if key not in best or cycles < best[key].cycles:
+                best[key] = _State(cycles, far, choice, resident_bytes, before)
+    return list(best.values())
+
+
+def _living(problem: Problem, stage: int) -> frozenset[int]:
+    return frozenset(n for n, r in enumerate(problem.residents) if r.lives_at(stage))
 
 
 def _fits(capacity: int, resident_bytes: int, choice: Choice, before: _State | None) -> bool:
@@ -228,16 +237,3 @@ def _cycles(choice: Choice, before: _State | None) -> float:
         return choice.first_load_cycles + choice.cycles
     late = choice.first_load_cycles - before.choice.last_tile_cycles
     return before.cycles + max(late, 0.0) + choice.cycles
-
-
-def _merge(problem: Problem, stage: int, states: Sequence[_State]) -> list[_State]:
-    """Return the cheapest of the states from which the same follows."""
-    living = frozenset(
-        n for n, resident in enumerate(problem.residents) if resident.lives_at(stage + 1)
-    )
-    best: dict[tuple[frozenset[int], int, int], _State] = {}
-    for state in states:
-        key = state.far & living, id(state.choice), state.resident_bytes
-        if key not in best or state.cycles < best[key].cycles:
-            best[key] = state
-    return list(best.values())
