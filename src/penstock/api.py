@@ -349,7 +349,7 @@ def compare(
     for variant in variants:
         progress(f"{variant.value}: planning and compiling", None)
         try:
-            planned = plan_variant(program, target, variant, options)
+            planned = plan_variant(program, target, variant, options, progress)
         except (CapacityError, UnsupportedError) as error:
             results[variant.value] = VariantResult(None, error.what)
             continue

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from penstock import api, pipeline
+from penstock import api, machines
 from penstock.cli.entry import run_command_line
 from penstock.errors import VerificationError
 from tests.mutations import mutate
@@ -140,7 +140,7 @@ def test_ctrl_c_leaves_nothing(
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "verify_steps", interrupted)
+    monkeypatch.setattr(machines, "verify_steps", interrupted)
     assert penstock("compile", MODEL, "--board", BOARD, "-o", tmp_path / "out") == 130
     assert "interrupted" in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
@@ -152,7 +152,7 @@ def test_a_fault_of_ours_has_status_1_and_leaves_nothing(
     def differs(*arguments: object, **options: object) -> None:
         raise VerificationError("step 3 (ADD) wrote 1 to 'x'[0], the interpreter 2")
 
-    monkeypatch.setattr(pipeline, "verify_steps", differs)
+    monkeypatch.setattr(machines, "verify_steps", differs)
     assert penstock("compile", MODEL, "--board", BOARD, "-o", tmp_path / "out") == 1
     assert "bug of Penstock" in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
@@ -164,7 +164,7 @@ def test_too_little_memory_is_no_fault_of_ours(
     def exhausted(*arguments: object, **options: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(pipeline, "verify_steps", exhausted)
+    monkeypatch.setattr(machines, "verify_steps", exhausted)
     assert penstock("compile", MODEL, "--board", BOARD, "-o", tmp_path / "out") == 2
     assert re.fullmatch(
         r"error: this computer has not enough memory .+\nhelp: close other programs, .+\n",

@@ -87,3 +87,9 @@ def test_one_interpretation_serves_all_rules(
     result = api.compare(tmp_path / "small.tflite", board="stm32f469i-disco")
     assert [variant.run.verified for variant in result.variants.values()] == [True] * 5
     assert len(interpreted) == 1
+
+
+def test_nothing_to_compare_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["compare", str(MODEL), "--board", BOARD, "--variant", "overlays", "--no-overlays"]
+    assert run_command_line(command) == 2
+    assert "--no-overlays leaves nothing of --variant overlays" in capsys.readouterr().err

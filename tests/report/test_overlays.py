@@ -82,6 +82,40 @@ def test_what_the_virtual_board_saw_adds_up(crowded: api.RunOutcome) -> None:
         assert bool(use.waited_cycles) == any(r.startswith("waits: ") for r in use.reasons)
 
 
+def test_chains_are_told_with_the_rows_that_move_on() -> None:
+    options = replace(CROWDED, fusion=True)
+    made, found = plan(options), report(options)
+    assert made.overlays is not None
+    chains = [stage for stage in made.overlays.stages if len(stage) > 1]
+    assert found.totals.chains == len(chains) > 0
+    for step, use in enumerate(found.steps):
+        [stage] = [stage for stage in made.overlays.stages if step in stage]
+        assert use.chain == ((stage[0], stage[-1]) if len(stage) > 1 else None)
+    halos = [copy for copy in made.overlays.copies if copy.source.block is Block.ARENA]
+    halos = [copy for copy in halos if copy.is_load]
+    assert found.totals.halo_bytes == sum(copy.size_bytes for copy in halos) > 0
+    moved = found.totals.loaded_bytes + found.totals.stored_bytes + found.totals.halo_bytes
+    assert moved == sum(copy.size_bytes for copy in made.overlays.copies)
+    assert all(use.chain for use in found.steps if use.halo_bytes)
+
+
+def test_nothing_is_hidden_in_part_without_a_reason() -> None:
+    for row in simulated(replace(CROWDED, fusion=True)).result.operators:
+        assert row.overlay is not None
+        share = row.overlay.hidden_share
+        assert (share is not None and share < 1) <= bool(row.overlay.reasons), row.kind
+
+
+def test_the_bandwidth_bound_is_what_the_controller_needs_at_least(
+    crowded: api.RunOutcome,
+) -> None:
+    totals = crowded.result.overlays
+    assert totals is not None
+    assert totals.copying_cycles is not None
+    # Copies of two channels share memories, and wait for the core's accesses.
+    assert 0.8 < totals.bandwidth_bound_cycles / totals.copying_cycles < 1.05
+
+
 def test_what_waits_says_why() -> None:
     result = simulated(replace(CROWDED, prefetch=False)).result
     assert result.overlays is not None
@@ -190,7 +224,8 @@ def test_compile_says_what_it_planned(tmp_path: Path, capsys: pytest.CaptureFixt
     assert document["hidden_share"] is None
     assert sum(use["tiles"] for use in document["operators"]) == document["tiles"]
     assert run_command_line([*command, "--weights-in", "sram1"]) == 0
-    assert "overlays: none, 130848 B (127.8 KiB) of weights do not fit" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "overlays: none, weights in sram1, which is inside, need no copies" in printed
     assert run_command_line([*command, "--no-overlays", "--weights-in", "qspi"]) == 0
     lines = capsys.readouterr().out.splitlines()
     [far] = [line.strip() for line in lines if "far memory" in line]

@@ -17,6 +17,7 @@ from penstock.cli.parameters import (
     refuse_overwriting,
 )
 from penstock.cli.tables import add_columns, format_share, plain_table
+from penstock.errors import InputError
 from penstock.report.results import RunResult, moved_bytes
 from penstock.simulate.timing_records import Cause
 from penstock.units import format_bytes, format_count, format_joules, format_seconds
@@ -80,7 +81,13 @@ def compare_command(
 def _chosen(names: Sequence[str], plan: api.PlanOptions) -> list[api.Variant]:
     """Return the rules that were named, or all; without overlays where they are switched off."""
     chosen = [variant for variant in api.Variant if not names or variant.value in names]
-    return [v for v in chosen if plan.overlays or v is not api.Variant.OVERLAYS]
+    left = [v for v in chosen if plan.overlays or v is not api.Variant.OVERLAYS]
+    if not left:
+        raise InputError(
+            "--no-overlays leaves nothing of --variant overlays to compare",
+            help="leave out one of them",
+        )
+    return left
 
 
 def show_comparison(result: api.Comparison) -> None:

@@ -82,10 +82,11 @@ def _show(result: CompileResult) -> None:
         f"  {result.steps} steps, {format_count(result.macs)} MACs"
         + _saved(result.macs_original, result.macs)
     )
+    bound = result.arena_bytes_lower_bound
+    least = "" if bound is None else f" ({arena_bound(result.arena_bytes, bound)})"
     stdout.print(
         f"  weights {format_bytes(result.weights_bytes)}; "
-        f"arena {format_bytes(result.arena_bytes)} "
-        f"({arena_bound(result.arena_bytes, result.arena_bytes_lower_bound)})"
+        f"arena {format_bytes(result.arena_bytes)}{least}"
         + (f"; state {format_bytes(result.state_bytes)}" if result.state_bytes else "")
     )
     if result.overlays is not None:

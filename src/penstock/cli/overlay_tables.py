@@ -24,10 +24,14 @@ def format_totals(totals: OverlayTotals) -> str:
     """Return what is copied, and how much of that was hidden; or why there are no overlays."""
     if not totals.tiles:
         return f"none, {totals.reason}"
+    moved = f"{format_bytes(totals.loaded_bytes)} brought"
+    if totals.halo_bytes:
+        moved += f", {format_bytes(totals.halo_bytes)} moved from band to band"
     parts = [
         f"{format_count(totals.tiles)} tiles",
-        f"{format_bytes(totals.loaded_bytes)} brought and "
-        f"{format_bytes(totals.stored_bytes)} taken away in {format_count(totals.copies)} copies",
+        *([f"{totals.chains} chains"] if totals.chains else []),
+        f"{moved} and {format_bytes(totals.stored_bytes)} taken away in "
+        f"{format_count(totals.copies)} copies",
     ]
     if totals.hidden_share is not None:
         parts.append(f"{format_hidden(totals.hidden_share)} of their time hidden")
@@ -82,7 +86,7 @@ def _show_waiting(rows: Iterable[OperatorResult]) -> None:
 
 
 def _figures(use: OverlayUse) -> tuple[str, ...]:
-    copied = use.loaded_bytes + use.stored_bytes
+    copied = use.loaded_bytes + use.stored_bytes + use.halo_bytes
     waited = format_count(use.waited_cycles) if use.waited_cycles else ""
     return (
         f"{use.rows}×{use.filters}" if use.tiles > 1 else "1",
@@ -96,14 +100,17 @@ def _show_operators(rows: Sequence[OperatorResult]) -> None:
     """Print a row for each operator, in the order in which they run."""
     left = ("operator", "inputs in", "outputs in", "constants in")
     table = plain_table()
-    add_columns(table, left, ("step", *left, "tiles", "copied", "waited", "hidden"))
+    add_columns(table, left, ("step", *left, "tiles", "copied", "waited", "hidden", "chain"))
     for row in rows:
         use = _use(row)
         homes = (use.homes.inputs, use.homes.outputs, use.homes.constants)
         cells = [escape(", ".join(dict.fromkeys(regions))) for regions in homes]
-        table.add_row(str(row.index), row.kind, *cells, *_figures(use))
+        chain = "" if use.chain is None else f"{use.chain[0]}–{use.chain[1]}"
+        table.add_row(str(row.index), row.kind, *cells, *_figures(use), chain)
     stdout.print(table)
     stdout.print("tiles: bands of rows × groups of output channels")
+    if any(_use(row).chain for row in rows):
+        stdout.print("chain: operators that run band by band, with nothing whole between them")
     for row in rows:
         if reason := _use(row).reason:
             stdout.print(f"{row.kind} {row.index} {escape(reason)}", soft_wrap=True)

@@ -23,11 +23,12 @@ def format_plan(plan: ExecutionPlan) -> str:
 
 def _heading(plan: ExecutionPlan) -> str:
     arena = plan.arena
+    what = "" if plan.overlays is None else "of these tiles"
     bound = (
-        "which no plan can beat"
+        f"which no plan {what} can beat"
         if arena.size_bytes == arena.lower_bound_bytes
-        else f"lower bound {arena.lower_bound_bytes} B"
-    )
+        else f"lower bound {what} {arena.lower_bound_bytes} B"
+    ).replace("  ", " ")
     lines = [
         f"plan of {plan.program.graph.name} for {plan.board}",
         f"arena    {arena.size_bytes} B ({format_bytes(arena.size_bytes)}), {bound}",
@@ -80,7 +81,8 @@ def _steps(plan: ExecutionPlan) -> str:
     header = ["step", "source", "operator", "kernel", "macs", "scratch"]
     if tiles is None:
         return format_table(header, rows, "rr<<rr")
-    return format_table([*header, "tiles", "rows x filters", "in", "out"], rows, "rr<<rrrrrr")
+    header += ["tiles", "rows x filters", "in", "out", "halos", "chain"]
+    return format_table(header, rows, "rr<<rrrrrrrr")
 
 
 def _tensors(plan: ExecutionPlan) -> str:

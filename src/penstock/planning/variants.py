@@ -12,6 +12,7 @@ from penstock.planning.execution_plan import ExecutionPlan
 from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, reserve_memory
 from penstock.planning.overlaid import plan_overlaid
 from penstock.planning.plan import plan_execution
+from penstock.progress import Progress, silent
 
 
 class Variant(Enum):
@@ -42,6 +43,7 @@ def plan_variant(
     board: Board,
     variant: Variant,
     options: PlanOptions = DEFAULT_PLAN_OPTIONS,
+    progress: Progress = silent,
 ) -> PlannedVariant:
     """Plan a program under one rule.
 
@@ -50,12 +52,16 @@ def plan_variant(
         board: the real one.
         variant: which rule.
         options: of *placement* and *overlays*; the others leave no choice but what stays free.
+        progress: told what is going on, where the effort is full.
 
     Raises:
         CapacityError: the rule leaves too little memory.
         UnsupportedError: the board has no memory of the kind that the rule asks for.
     """
-    return _PLANNERS[variant](program, reserve_memory(board, options), options)
+    less = reserve_memory(board, options)
+    if variant is Variant.OVERLAYS:
+        return PlannedVariant(plan_overlaid(program, less, options, progress), less)
+    return _PLANNERS[variant](program, less, options)
 
 
 def _internal(program: KernelGraph, board: Board, _: PlanOptions) -> PlannedVariant:
@@ -89,10 +95,6 @@ def _placement(program: KernelGraph, board: Board, options: PlanOptions) -> Plan
     return PlannedVariant(plan_execution(program, board, **homes), board)
 
 
-def _overlays(program: KernelGraph, board: Board, options: PlanOptions) -> PlannedVariant:
-    return PlannedVariant(plan_overlaid(program, board, options), board)
-
-
 def _ideal(program: KernelGraph, board: Board, _: PlanOptions) -> PlannedVariant:
     """Weights lie beside the arena: loads of a Cortex-M4 overlap within one memory only."""
     ideal = ideal_board(board)
@@ -103,6 +105,5 @@ _PLANNERS: Mapping[Variant, Callable[[KernelGraph, Board, PlanOptions], PlannedV
     Variant.INTERNAL: _internal,
     Variant.EXTERNAL: _external,
     Variant.PLACEMENT: _placement,
-    Variant.OVERLAYS: _overlays,
     Variant.IDEAL: _ideal,
 }

@@ -45,10 +45,12 @@ class OverlayUse:
         tiles: calls of its kernel.
         rows: bands of rows among which its output is divided.
         filters: groups of output channels among which each band is divided.
-        homes: where its arguments live.
+        chain: first and last step of the chain that it runs in, band by band; None outside chains.
+        homes: where its arguments live; of a tensor inside a chain, where its bands are.
         in_place: external memories that its kernel works on itself.
         loaded_bytes: copied for it to where it works.
         stored_bytes: copied away of what it computed.
+        halo_bytes: of a chain's rows that moved on from one band to the next within fast memory.
         copying_cycles: in which such a copy was under way; None where not known.
         waited_cycles: that the core waited for copies meanwhile, asleep; None where not known.
         hidden_share: of ``copying_cycles``, the part in which the core did not sleep; None where
@@ -59,10 +61,12 @@ class OverlayUse:
     tiles: int
     rows: int
     filters: int
+    chain: tuple[int, int] | None
     homes: Homes
     in_place: tuple[str, ...]
     loaded_bytes: int
     stored_bytes: int
+    halo_bytes: int
     copying_cycles: int | None
     waited_cycles: int | None
     hidden_share: float | None
@@ -92,9 +96,11 @@ class OverlayTotals:
 
     Attributes:
         tiles: calls of kernels; 0 where there are no overlays.
+        chains: groups of operators that run band by band, so that no tensor between them exists.
         copies: transfers between memories.
         loaded_bytes: copied to where kernels work.
         stored_bytes: copied away from there.
+        halo_bytes: of rows that moved on from one band of a chain to the next.
         copying_cycles: in which a copy was under way; None where not known.
         bandwidth_bound_cycles: that the copies take one after the other, with nothing in their way,
             by the estimate: however little the core computes, it takes as long.
@@ -105,9 +111,11 @@ class OverlayTotals:
     """
 
     tiles: int
+    chains: int
     copies: int
     loaded_bytes: int
     stored_bytes: int
+    halo_bytes: int
     copying_cycles: int | None
     bandwidth_bound_cycles: int
     waited_cycles: int | None
@@ -165,7 +173,10 @@ class _Reporter:
         count = len(plan.program.calls)
         self._copies: list[list[int]] = [[] for _ in range(count)]
         self._tiles: list[list[TileCall]] = [[] for _ in range(count)]
+        self._chains: dict[int, tuple[int, int]] = {}
         if overlays is not None:
+            chains = (stage for stage in overlays.stages if len(stage) > 1)
+            self._chains = {step: (c.start, c.stop - 1) for c in chains for step in c}
             for index, copy in enumerate(overlays.copies):
                 self._copies[overlays.tiles[copy.tile].step].append(index)
             for tile in overlays.tiles:
@@ -201,15 +212,20 @@ class _Reporter:
             own = (self._transfers[index] for index in self._copies[step])
             time = self._time(transfer for made in own for transfer in made)
         reasons = [self._why_in_place(call, in_place)] if in_place else []
-        reasons += [self._why_waited(copies)] if waited else []
+        if waited:
+            reasons.append(self._why_waited(copies))
+        elif time is not None and time.hidden_share is not None and time.hidden_share < 1.0:
+            reasons.append("copies ran on while the core waited for those of another operator")
         return OverlayUse(
             tiles=max(len(tiles), 1),
             rows=max(len({tile.band for tile in tiles}), 1),
             filters=max(len({tile.filters for tile in tiles}), 1),
+            chain=self._chains.get(step),
             homes=self._homes_of(step, copies),
             in_place=in_place,
-            loaded_bytes=_bytes(copies, is_load=True),
-            stored_bytes=_bytes(copies, is_load=False),
+            loaded_bytes=sum(c.size_bytes for c in copies if c.is_load and not c.is_halo),
+            stored_bytes=sum(c.size_bytes for c in copies if not c.is_load),
+            halo_bytes=sum(c.size_bytes for c in copies if c.is_halo),
             copying_cycles=None if time is None else round(time.cycles),
             waited_cycles=waited,
             hidden_share=None if time is None else time.hidden_share,
@@ -297,9 +313,11 @@ class _Reporter:
             reason = ""
         return OverlayTotals(
             tiles=0 if overlays is None else len(overlays.tiles),
+            chains=len(set(self._chains.values())),
             copies=0 if overlays is None else len(overlays.copies),
             loaded_bytes=sum(use.loaded_bytes for use in steps),
             stored_bytes=sum(use.stored_bytes for use in steps),
+            halo_bytes=sum(use.halo_bytes for use in steps),
             copying_cycles=None if time is None else round(time.cycles),
             bandwidth_bound_cycles=bandwidth_bound_cycles(self._plan, self._board),
             waited_cycles=None if waited is None else waited[_WAIT],
@@ -310,7 +328,3 @@ class _Reporter:
 
 def _is_tensor(argument: object, name: str) -> bool:
     return isinstance(argument, TensorArgument) and argument.tensor == name
-
-
-def _bytes(copies: Iterable[Copy], *, is_load: bool) -> int:
-    return sum(copy.size_bytes for copy in copies if copy.is_load is is_load)

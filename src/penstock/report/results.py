@@ -245,7 +245,8 @@ class CompileResult:
         macs_original: of the model file.
         macs: of the generated program; fewer where passes removed work.
         weights_bytes: all constants.
-        arena_bytes: the arena; ``arena_bytes_lower_bound`` is what no plan can undercut.
+        arena_bytes: what kernels work in, in all memories; ``arena_bytes_lower_bound`` is what no
+            plan can undercut, None with overlays, which need as much as there is.
         state_bytes: variable tensors.
         steps: kernel calls.
         memory: use by region.
@@ -263,7 +264,7 @@ class CompileResult:
     macs: int
     weights_bytes: int
     arena_bytes: int
-    arena_bytes_lower_bound: int
+    arena_bytes_lower_bound: int | None
     state_bytes: int
     steps: int
     memory: Mapping[str, MemoryUse]

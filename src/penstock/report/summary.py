@@ -92,6 +92,7 @@ def summarize_compile(
     footprint: Mapping[str, Mapping[str, int]] | None,
 ) -> CompileResult:
     """Return what a compile made."""
+    tiled = plan.overlays
     return CompileResult(
         model=model_name,
         board=plan.board,
@@ -100,8 +101,8 @@ def summarize_compile(
         macs_original=graph_macs(original),
         macs=graph_macs(plan.program.graph),
         weights_bytes=plan.weights_bytes,
-        arena_bytes=plan.arena.size_bytes,
-        arena_bytes_lower_bound=plan.arena.lower_bound_bytes,
+        arena_bytes=plan.arena.size_bytes + (0 if tiled is None else tiled.tight_bytes),
+        arena_bytes_lower_bound=plan.arena.lower_bound_bytes if tiled is None else None,
         state_bytes=plan.state_bytes,
         steps=len(plan.program.calls),
         memory=memory_use(plan, board, footprint),

@@ -13,7 +13,7 @@ class Slot:
     Attributes:
         size_bytes: its extent.
         first, last: tiles that use it.
-        needed: the tile before which a load is over.
+        needed: the tile before which a load is over; 0, the first, until that is known.
         halo: what of it comes from another slot; None for nothing.
         start: the tile before which its load starts.
         end: the tile before which its store is over.

@@ -248,7 +248,10 @@ def _candidates(
 
 
 def cut(parts: int, count: int, multiple: int) -> tuple[range, ...]:
-    """Return at most so many ranges of equal length, a multiple of something, but for the last."""
+    """Return at most so many ranges of equal length, a multiple of something, but for the last.
+
+    All are positive.
+    """
     length = -(-count // max(parts, 1))
     length = -(-length // multiple) * multiple
     return tuple(range(start, min(start + length, count)) for start in range(0, count, length))

@@ -93,6 +93,9 @@ def overlay_parted(program: KernelGraph, parted: Partition, space: Space) -> Ove
     """Return tiles, copies and arena of a program that is parted already.
 
     The arena may be larger than fast memory.
+
+    Raises:
+        CapacityError: more copies have to run at once than there are channels.
     """
     return _overlay_schedule(program, Schedule(program, parted, space), space)
 

@@ -66,6 +66,11 @@ class Copy:
     waited_at: int
     tile: int
 
+    @property
+    def is_halo(self) -> bool:
+        """Whether rows move on from one band of a chain to the next, within fast memory."""
+        return self.is_load and self.source.block in (Block.ARENA, Block.TIGHT)
+
 
 @dataclass(frozen=True, slots=True)
 class TileCall:

@@ -281,7 +281,8 @@ class Schedule:
         for slot in (slot for slot in self.slots if slot.is_load and slot.home is not None):
             slot.needed = slot.first
             slot.start = max(slot.first - self._early, 0)
-            if slot.home is None or slot.home.block is not Block.FAR:
+            assert slot.home is not None
+            if slot.home.block is not Block.FAR:
                 continue
             while recent < len(stores) and stores[recent].end <= slot.start:
                 recent += 1

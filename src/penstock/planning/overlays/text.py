@@ -5,7 +5,7 @@ from penstock.planning.text_table import format_table
 
 
 def describe_tiles(overlays: OverlayProgram) -> dict[int, list[str]]:
-    """Return by step the number of tiles, how they part it, and the bytes copied in and out."""
+    """Return by step: tiles, how they part it, bytes in, out and from band to band, its chain."""
     rows: dict[int, set[range | None]] = {}
     filters: dict[int, set[range | None]] = {}
     counts: dict[int, int] = {}
@@ -13,14 +13,17 @@ def describe_tiles(overlays: OverlayProgram) -> dict[int, list[str]]:
         counts[tile.step] = counts.get(tile.step, 0) + 1
         rows.setdefault(tile.step, set()).add(tile.band)
         filters.setdefault(tile.step, set()).add(tile.filters)
-    moved = {step: {True: 0, False: 0} for step in counts}
+    moved = {step: {"in": 0, "out": 0, "halos": 0} for step in counts}
     for copy in overlays.copies:
-        moved[overlays.tiles[copy.tile].step][copy.is_load] += copy.size_bytes
+        way = "halos" if copy.is_halo else "in" if copy.is_load else "out"
+        moved[overlays.tiles[copy.tile].step][way] += copy.size_bytes
+    stages = overlays.stage_by_step
     return {
         step: [
             str(counts[step]),
             f"{len(rows[step])} x {len(filters[step])}",
-            *(str(moved[step][is_load] or "-") for is_load in (True, False)),
+            *(str(size_bytes or "-") for size_bytes in moved[step].values()),
+            f"{stages[step].start}-{stages[step].stop - 1}" if len(stages[step]) > 1 else "-",
         ]
         for step in counts
     }
