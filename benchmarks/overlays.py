@@ -135,7 +135,7 @@ class Bench:
             network,
             board,
             *(_milliseconds(runs[variant]) for variant in VARIANTS),
-            _ratio(inside, runs["ideal"]),
+            _ratio(inside, runs["ideal"], places=3),
             _ratio(outside, inside),
             _kibibytes(told.get("loaded_bytes", 0) + told.get("stored_bytes", 0)) if told else "",
             _percent(told.get("hidden_share")),
@@ -192,10 +192,12 @@ def _millijoules(run: Mapping[str, Any] | None) -> str:
     return "–" if energy is None else f"{energy['value']:,.0f} mJ"
 
 
-def _ratio(above: Mapping[str, Any] | None, below: Mapping[str, Any] | None) -> str:
+def _ratio(
+    above: Mapping[str, Any] | None, below: Mapping[str, Any] | None, places: int = 2
+) -> str:
     if above is None or below is None:
         return "–"
-    return f"{above['latency_ms'] / below['latency_ms']:.2f}"
+    return f"{above['latency_ms'] / below['latency_ms']:.{places}f}"
 
 
 def _kibibytes(size_bytes: int) -> str:

@@ -47,7 +47,7 @@ from penstock.pipeline import (
     resolve_inputs,
     write_temporarily,
 )
-from penstock.planning import plan_execution, plan_model
+from penstock.planning import plan_execution, plan_on_board
 from penstock.planning.estimate import estimate_plan
 from penstock.planning.estimate.coefficients import CoreCoefficients, format_coefficients
 from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions
@@ -152,7 +152,7 @@ def inspect(model: str | Path, *, optimized: bool = False, board: str | None = N
         shown = after_passes if optimized else graph
         program = select_kernels(after_passes)
         plan = plan_execution(program, None)
-        placed = plan_model(program, target)
+        placed, target = plan_on_board(program, target)
     except (UnsupportedError, CapacityError) as error:
         if optimized and shown is graph:
             raise

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from penstock.boards.banks import split_banks
 from penstock.boards.board import Board
 from penstock.boards.cores import check_simulated
 from penstock.codegen.project_files import ProjectManifest, check_firmware
@@ -92,7 +93,7 @@ def open_board(lowered: Lowered, board: Board, project: Path, stack: ExitStack) 
         compiler = find_target_compiler(board.core)
         elf = link_project(lowered, board, project, compiler, stack)
         origin = f"compiled by {compiler.version}"
-    machine = stack.enter_context(VirtualBoard(elf, board))
+    machine = stack.enter_context(VirtualBoard(elf, split_banks(board)))
     machine.init()
     return OpenMachine(machine, board, memory_footprint(elf, board), origin)
 

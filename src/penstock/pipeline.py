@@ -27,7 +27,7 @@ from penstock.ir.graph import Graph
 from penstock.ir.tensor import Array
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
-from penstock.planning import ExecutionPlan, plan_model, validate_plan
+from penstock.planning import ExecutionPlan, plan_on_board, validate_plan
 from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, reserve_memory
 from penstock.progress import Progress, silent
 from penstock.report.summary import HOST
@@ -100,7 +100,7 @@ def lower(
     named = model_name or model.name
     original = load_named(model, named)
     program = select_kernels(run_passes(original))
-    plan = plan_model(program, target, wishes, progress)
+    plan, target = plan_on_board(program, target, wishes, progress)
     manifest = ProjectManifest(original.name, named, plan.board, wishes)
     lowered = lower_plan(original, plan, target, manifest, model.read_bytes())
     if not board.endswith(BOARD_SUFFIX):

@@ -19,7 +19,6 @@ from penstock.ir.operators import Maximum
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
 from penstock.planning import ExecutionPlan
-from penstock.planning.interpreter import run_plan
 from penstock.toolchain import (
     WARNING_FLAGS,
     Compiler,
@@ -31,6 +30,7 @@ from penstock.toolchain import (
     process,
 )
 from tests.codegen.tiny_models import classifier, plan_of, recurrent
+from tests.planning.replay import run_plan
 
 STRICT = (*WARNING_FLAGS, "-Wpedantic", "-Wshadow", "-Wmissing-prototypes")
 

@@ -10,7 +10,7 @@ from penstock.ir.interpreter import run
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import plan_execution, validate_plan
-from penstock.planning.interpreter import run_plan
+from tests.planning.replay import run_plan
 
 MODELS = (
     "coral/split_concat.tflite",

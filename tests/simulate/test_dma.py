@@ -67,6 +67,28 @@ def test_a_copy_beyond_the_item_limit_goes_on_in_pieces() -> None:
         assert sizes == [65_504, 65_504, 18_944]
 
 
+@pytest.mark.parametrize(
+    ("board", "banks"),
+    [("nucleo-u575zi-q", ("sram2", "sram3")), ("stm32f469i-disco", ("sram1", "sram2"))],
+)
+def test_a_copy_goes_on_in_the_bank_that_follows(board: str, banks: tuple[str, str]) -> None:
+    with dma_board(board) as virtual:
+        left, right = (virtual.board.region(name) for name in banks)
+        assert left.base + left.size_bytes == right.base
+        content = random.Random(3).randbytes(4096)
+        source, _ = free_range(virtual.board.region("flash"), 0)
+        virtual.memory.write(source, content)
+        across = right.base - 1024
+        for destination in (across, across + 7):
+            total, status, _ = virtual.run(COPY | Flag.READ, destination, source, len(content))
+            assert (status, total) == (0, sum(content))
+            assert virtual.memory.read(destination, len(content)) == content
+        back, _ = free_range(left, 0)
+        _, status, _ = virtual.run(COPY, back, across + 7, len(content))
+        assert status == 0
+        assert virtual.memory.read(back, len(content)) == content
+
+
 def test_two_channels_run_at_once() -> None:
     with dma_board("nucleo-h743zi") as virtual:
         source, _ = free_range(virtual.board.region("flash"), 0)

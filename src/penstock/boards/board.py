@@ -35,6 +35,7 @@ class MemoryRegion:
         timing: how long accesses take; None where nobody said.
         accelerator: of a flash memory; None for none.
         energy: of an external memory; None where nobody said.
+        banks: what it has been joined of; empty for a memory as the board's file has it.
     """
 
     name: str
@@ -48,6 +49,7 @@ class MemoryRegion:
     timing: MemoryTiming | None = None
     accelerator: Accelerator | None = None
     energy: MemoryEnergy | None = None
+    banks: tuple["MemoryRegion", ...] = ()
 
     @property
     def bases(self) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Planning: where every byte of a kernel program lives, and for how long."""
 
 from penstock.planning.execution_plan import ALIGNMENT_BYTES, Arena, ExecutionPlan, Placement
-from penstock.planning.overlaid import plan_model
+from penstock.planning.overlaid import plan_model, plan_on_board
 from penstock.planning.plan import plan_arena, plan_execution
 from penstock.planning.text import format_plan
 from penstock.planning.validate import validate_plan
@@ -15,5 +15,6 @@ __all__ = [
     "plan_arena",
     "plan_execution",
     "plan_model",
+    "plan_on_board",
     "validate_plan",
 ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
+from penstock.boards.banks import join_banks
 from penstock.boards.board import Board
 from penstock.errors import InputError
 
@@ -64,6 +65,12 @@ def parse_plan_options(document: Mapping[str, Any]) -> PlanOptions:
         raise ValueError(f"reserve is {kept!r}, not bytes by memory region")
     effort = Effort(values["effort"])
     return PlanOptions(**{**values, "reserve": tuple(kept.items()), "effort": effort})
+
+
+def with_joined_banks(board: Board, options: PlanOptions) -> Board:
+    """Return a board on which adjacent banks that nobody names are one memory."""
+    named = {options.weights_in, options.arena_in, *(name for name, _ in options.reserve)}
+    return join_banks(board, {name for name in named if name is not None})
 
 
 def reserve_memory(board: Board, options: PlanOptions) -> Board:

@@ -9,7 +9,12 @@ from penstock.boards.ideal import RAM, ideal_board
 from penstock.errors import CapacityError, UnsupportedError
 from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning.execution_plan import ExecutionPlan
-from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, reserve_memory
+from penstock.planning.options import (
+    DEFAULT_PLAN_OPTIONS,
+    PlanOptions,
+    reserve_memory,
+    with_joined_banks,
+)
 from penstock.planning.overlaid import plan_overlaid
 from penstock.planning.plan import plan_execution
 from penstock.progress import Progress, silent
@@ -45,7 +50,7 @@ def plan_variant(
     options: PlanOptions = DEFAULT_PLAN_OPTIONS,
     progress: Progress = silent,
 ) -> PlannedVariant:
-    """Plan a program under one rule.
+    """Plan a program under one rule; adjacent banks are one memory where it takes that.
 
     Args:
         program: kernel calls in execution order.
@@ -58,6 +63,18 @@ def plan_variant(
         CapacityError: the rule leaves too little memory.
         UnsupportedError: the board has no memory of the kind that the rule asks for.
     """
+    try:
+        return _plan_variant(program, board, variant, options, progress)
+    except CapacityError:
+        joined = with_joined_banks(board, options)
+        if joined == board:
+            raise
+    return _plan_variant(program, joined, variant, options, progress)
+
+
+def _plan_variant(
+    program: KernelGraph, board: Board, variant: Variant, options: PlanOptions, progress: Progress
+) -> PlannedVariant:
     less = reserve_memory(board, options)
     if variant is Variant.OVERLAYS:
         return PlannedVariant(plan_overlaid(program, less, options, progress), less)

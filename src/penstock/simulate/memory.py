@@ -36,6 +36,41 @@ class Window:
         return self.base + self.region.size_bytes
 
 
+class RegionBuffers:
+    """A byte of this process for each byte of some regions, zero at first.
+
+    Regions that are adjacent on the board are adjacent here, so that a transfer may run from one
+    into the next.
+    """
+
+    def __init__(self, regions: Sequence[MemoryRegion]) -> None:
+        """Reserve them; the operating system provides pages as they are touched."""
+        self._buffers: list[mmap.mmap] = []
+        self._addresses: dict[str, int] = {}
+        for run in _adjacent_runs(regions):
+            buffer = mmap.mmap(-1, sum(region.size_bytes for region in run))
+            self._buffers.append(buffer)
+            position = addressof(c_char.from_buffer(buffer))
+            for region in run:
+                self._addresses[region.name] = position
+                position += region.size_bytes
+
+    def address(self, name: str) -> int:
+        """Return where the first byte of a region is in this process."""
+        return self._addresses[name]
+
+
+def _adjacent_runs(regions: Sequence[MemoryRegion]) -> list[list[MemoryRegion]]:
+    runs: list[list[MemoryRegion]] = []
+    for region in sorted(regions, key=lambda region: region.base):
+        last = runs[-1][-1] if runs else None
+        if last is not None and last.base + last.size_bytes == region.base:
+            runs[-1].append(region)
+        else:
+            runs.append([region])
+    return runs
+
+
 class BoardMemory:
     """All memories of a board; aliases share their bytes. Unwritten bytes are zero."""
 
@@ -48,18 +83,15 @@ class BoardMemory:
         """
         self.board = board
         self.registers = tuple(board.peripherals if registers is None else registers)
-        self._buffers = {region.name: mmap.mmap(-1, region.size_bytes) for region in board.regions}
+        self._buffers = RegionBuffers(board.regions)
         windows = [
-            Window(base, region, self._host_address(region), base not in _EXECUTE_NEVER)
+            Window(base, region, self._buffers.address(region.name), base not in _EXECUTE_NEVER)
             for region in board.regions
             for base in region.bases
         ]
         self.windows = tuple(sorted(windows, key=lambda window: window.base))
         self.on_write: Callable[[int, int], None] | None = None
         """Told address and extent of what :meth:`write` changes."""
-
-    def _host_address(self, region: MemoryRegion) -> int:
-        return addressof(c_char.from_buffer(self._buffers[region.name]))
 
     def window_at(self, address: int) -> Window | None:
         """Return the window that contains an address."""

@@ -1,14 +1,13 @@
 """Sanitizers of the virtual board: what a real one does wrong now and then is an error here."""
 
 import ctypes
-import mmap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from penstock.boards.costs import TICKS_PER_CYCLE
 from penstock.errors import SimulationError
 from penstock.simulate.dma import Dma
-from penstock.simulate.memory import BoardMemory
+from penstock.simulate.memory import BoardMemory, RegionBuffers
 from penstock.simulate.sanitizer_records import (
     ActorRecord,
     ByteFlag,
@@ -70,11 +69,9 @@ class Sanitizers:
         """
         self._native, self._memory, self._dma = native, memory, dma
         self._timing, self._checks = timing, checks
-        regions = memory.board.regions
-        self._shadows = {region.name: mmap.mmap(-1, region.size_bytes) for region in regions}
+        self._shadows = RegionBuffers(memory.board.regions)
         for window, record in zip(memory.windows, dma.windows, strict=True):
-            shadow = self._shadows[window.region.name]
-            record.shadow = ctypes.addressof(ctypes.c_char.from_buffer(shadow))
+            record.shadow = self._shadows.address(window.region.name)
         self.record = SanitizerRecord(checks_unwritten=checks.unwritten)
         if not native.ps_sanitizer_open(
             ctypes.byref(self.record), ctypes.byref(timing), ctypes.byref(dma.record)

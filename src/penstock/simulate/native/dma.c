@@ -54,6 +54,22 @@ void ps_dma_misuse(ps_dma *d, const ps_dma_controller *c, uint32_t channel, uint
   }
 }
 
+/* Bytes from an address in a window to the end of the memories that follow without a gap, as far as
+ * a controller reaches them in the same way. */
+static uint32_t bytes_ahead(const ps_dma *d, const ps_dma_controller *c, const ps_window *window,
+                            uint32_t address, int is_write) {
+  uint32_t bytes = window->base + window->size_bytes - address;
+  const ps_window *next = ps_dma_window(d, window->base + window->size_bytes);
+  while (next != NULL && next->base == window->base + window->size_bytes &&
+         next->bytes == window->bytes + window->size_bytes &&
+         (next->controllers >> c->number & 1u) != 0u && (!is_write || next->is_writable)) {
+    bytes += next->size_bytes;
+    window = next;
+    next = ps_dma_window(d, window->base + window->size_bytes);
+  }
+  return bytes;
+}
+
 static int reaches(ps_dma *d, const ps_dma_controller *c, uint32_t channel,
                    const ps_dma_side *side, uint32_t size_bytes, int is_write) {
   const ps_window *window = side->window;
@@ -65,7 +81,7 @@ static int reaches(ps_dma *d, const ps_dma_controller *c, uint32_t channel,
     what = "the controller has no way to this memory";
   } else if (is_write && !window->is_writable) {
     what = "the memory is read-only";
-  } else if (side->step > 0 && extent > window->base + window->size_bytes - side->start) {
+  } else if (side->step > 0 && extent > bytes_ahead(d, c, window, side->start, is_write)) {
     what = "the transfer runs over the end of the memory";
   } else if (side->step < 0 && extent > side->start - window->base + side->width_bytes) {
     what = "the transfer runs over the start of the memory";

@@ -34,13 +34,19 @@ uint8_t *ps_shadow_at(const ps_sanitizer *s, uint32_t address) {
   return page == NULL ? NULL : page + (address & ((1u << PS_PAGE_SHIFT) - 1u));
 }
 
-/* Bytes of a range that lies in one memory. */
+/* Bytes of a range, which may reach over several memories. */
 void ps_set_flags(const ps_sanitizer *s, uint32_t address, uint64_t size_bytes, uint32_t set,
                   uint32_t cleared) {
-  uint8_t *shadow = ps_shadow_at(s, address);
-  uint64_t index;
-  for (index = 0; shadow != NULL && index < size_bytes; ++index) {
-    shadow[index] = (uint8_t)((shadow[index] & ~cleared) | set);
+  while (size_bytes > 0u) {
+    const uint32_t left = (1u << PS_PAGE_SHIFT) - (address & ((1u << PS_PAGE_SHIFT) - 1u));
+    const uint32_t taken = size_bytes < left ? (uint32_t)size_bytes : left;
+    uint8_t *shadow = ps_shadow_at(s, address);
+    uint32_t index;
+    for (index = 0; shadow != NULL && index < taken; ++index) {
+      shadow[index] = (uint8_t)((shadow[index] & ~cleared) | set);
+    }
+    address += taken;
+    size_bytes -= taken;
   }
 }
 
