@@ -45,7 +45,7 @@ format: $(STAMP) ## format the code
 bench: $(STAMP) ## time compiling and simulating MobileNetV2-1.0-224 (needs the shared models)
 	$(BIN)/python benchmarks/deploy.py
 
-bench-overlays: $(STAMP) ## write the tables of docs/overlays.md anew: an hour or two (needs the shared models)
+bench-overlays: $(STAMP) ## write the tables of docs/overlays.md anew: a quarter of an hour (needs the shared models)
 	$(BIN)/python benchmarks/overlays.py --write
 
 fit: $(STAMP) ## fit the estimate to the virtual boards anew

@@ -33,6 +33,12 @@ def test_the_page_has_the_columns_that_are_written(bench: ModuleType) -> None:
         assert {len(row) for row in rows} == {len(kind.heading)}
 
 
+def test_the_page_has_all_rows(bench: ModuleType) -> None:
+    networks = [tuple(row[:2]) for row in table(PAGE, "networks")[2:]]
+    assert networks == [(n, b) for n in (*bench.BUILT, *bench.SHARED) for b in bench.BOARDS]
+    assert [row[0] for row in table(PAGE, "sweep")[2:]] == [str(size) for size in bench.SWEEP]
+
+
 def test_a_row_replaces_that_of_the_same_network_and_board(bench: ModuleType) -> None:
     kind = bench.NETWORKS_TABLE
     names = [*bench.BUILT, *bench.SHARED]
