@@ -1,6 +1,6 @@
 """How much of far memory overlays hide: `penstock compare` for networks and boards, as tables.
 
-Run by ``make bench-overlays``, which takes a quarter of an hour on two cores. Every figure is simulated,
+Run by ``make bench-overlays``, a quarter of an hour on two cores. Every figure is simulated,
 so that the same version gives the same table anywhere. Rows go to docs/overlays.md between markers;
 ``--network``, ``--board`` and ``--resolution`` run only some, and the other rows stay as they are.
 """
