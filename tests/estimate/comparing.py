@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from penstock import pipeline
+from penstock import machines, pipeline
 from penstock.boards import load_board
 from penstock.errors import CapacityError
 from penstock.frontends.inputs import random_inputs
@@ -75,7 +75,7 @@ def compare(job: Job, folder: Path) -> Comparison | None:
     estimate = estimate_plan(lowered.plan, lowered.board)
     with ExitStack() as stack:
         project = pipeline.write_temporarily(lowered, stack)
-        opened = pipeline.open_board(lowered, lowered.board, project, stack)
+        opened = machines.open_board(lowered, lowered.board, project, stack)
         arrays = random_inputs(lowered.original, 0).arrays
         simulation = run_inference(opened.machine, arrays)  # type: ignore[arg-type]
     assert simulation.time is not None

@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from penstock import pipeline
+from penstock import machines, pipeline
 from penstock.boards import Board, load_board
 from penstock.codegen.project_files import ProjectManifest
 from penstock.errors import SimulationError
@@ -108,7 +108,7 @@ def built(model: str, name: str) -> Case:
     with ExitStack() as stack:
         project = pipeline.write_temporarily(lowered, stack)
         compiler = find_target_compiler(board.core)
-        elf = pipeline.link_project(lowered, board, project, compiler, stack)
+        elf = machines.link_project(lowered, board, project, compiler, stack)
         return Case(graph, plan, board, elf.rename(folder / f"{model}.elf"))
 
 

@@ -79,7 +79,8 @@ _PLAN_OPTIONS = (
         multiple=True,
         callback=parse_reserve,
         metavar="MEMORY=BYTES",
-        help="Leave so much of a memory to the application; 64K and 1M are understood.",
+        help="Leave so much of a memory to the application; 64K and 1M are understood, and several "
+        "wishes for one memory add up.",
     ),
     click.option(
         "--overlays/--no-overlays",

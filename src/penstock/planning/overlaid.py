@@ -251,6 +251,11 @@ def _memories(board: Board, controller: DmaController | None, options: PlanOptio
             return None
         fit = [r for r in reached if r.is_writable or not writes]
         found = [region for region in fit if region.name == name]
+        if not found and name in (region.name for region in board.regions if not region.size_bytes):
+            raise InputError(
+                f"all of memory region {name!r} is reserved, and nothing left for the {what}",
+                help="reserve less of it, or choose another",
+            )
         if not found:
             raise InputError(
                 f"board {board.name!r} has no memory region {name!r} for the {what} that its DMA "

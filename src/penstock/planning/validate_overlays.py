@@ -1,7 +1,7 @@
 """Checking overlays by running their copies and tiles over a map of what every byte is.
 
-This shares no code with the planner. Copies are as bad as they may be: from its start on a copy's
-destination is anything, and what it brings is what its source holds when it is waited for.
+This shares no code with the planner. Copies are as bad as they may be: from its start to its wait a
+copy's destination is anything, and nobody else touches what it works on.
 """
 
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ class _Replay:
         self._last_write = {
             name: step for step, call in enumerate(plan.program.calls) for name in call.writes
         }
-        self._running: dict[int, tuple[Copy, _Bytes]] = {}
+        self._running: dict[int, Copy] = {}
         self._starting: dict[tuple[int, bool], list[Copy]] = {}
         self._awaited: dict[tuple[int, bool], list[Copy]] = {}
         for copy in overlays.copies:
@@ -113,19 +113,19 @@ class _Replay:
         for copy in self._starting.get((tile, loads), ()):
             if copy.channel in self._running:
                 raise GraphError(f"tile {tile} starts a copy on channel {copy.channel}, not idle")
-            source = self._slice(copy.source, copy)
+            self._slice(copy.source, copy)
             destination = self._slice(copy.destination, copy)
             if copy.destination.block not in _WRITABLE:
                 raise GraphError(f"tile {tile} copies to {copy.destination.block.value}")
             self._check_apart(tile, copy)
             self._check_line(tile, copy)
-            self._running[copy.channel] = copy, source.copy()
+            self._running[copy.channel] = copy
             destination[:] = _ANYTHING
 
     def _check_apart(self, tile: int, copy: Copy) -> None:
         """What a copy writes is nothing that it reads, or that one beside it works on."""
         is_apart = not _overlap(copy, copy.destination, copy, copy.source)
-        for other, _ in self._running.values():
+        for other in self._running.values():
             is_apart &= not _overlap(copy, copy.destination, other, other.destination)
             is_apart &= not _overlap(copy, copy.destination, other, other.source)
             is_apart &= not _overlap(copy, copy.source, other, other.destination)
@@ -152,14 +152,11 @@ class _Replay:
     def _finish(self, tile: int, *, late: bool) -> None:
         for copy in self._awaited.get((tile, late), ()):
             running = self._running.pop(copy.channel, None)
-            if running is None or running[0] is not copy:
+            if running is not copy:
                 raise GraphError(
                     f"tile {tile} waits for a copy on channel {copy.channel}: not there"
                 )
-            source = self._slice(copy.source, copy)
-            if not np.array_equal(source, running[1]):
-                raise GraphError(f"the source of a copy changes before tile {tile} waits for it")
-            self._slice(copy.destination, copy)[:] = source
+            self._slice(copy.destination, copy)[:] = self._slice(copy.source, copy)
 
     def _slice(self, address: Address, copy: Copy) -> _Bytes:
         if address.block not in self._memory:
@@ -217,8 +214,9 @@ class _Replay:
                 continue
             touch = self._whole(name)
             found = self._memory[touch.block][touch.places]
-            for copy, contents in self._running.values():
+            for copy in self._running.values():
                 if copy.destination.block is touch.block and not copy.is_load:
+                    contents = self._slice(copy.source, copy)
                     inside = touch.places - copy.destination.offset_bytes
                     taken = (inside >= 0) & (inside < copy.size_bytes)
                     found[taken] = contents[inside[taken]]
@@ -237,7 +235,7 @@ class _Replay:
                     raise GraphError(f"arguments {other} and {position} of {who} overlap")
 
     def _check_running(self, who: str, touch: _Touch, *, is_written: bool) -> None:
-        for copy, _ in self._running.values():
+        for copy in self._running.values():
             ends = [copy.destination, *([copy.source] if is_written else [])]
             for address in ends:
                 if address.block is not touch.block:

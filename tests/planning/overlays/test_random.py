@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from penstock.errors import CapacityError, UnsupportedError
 from penstock.ir.graph import Graph
 from penstock.ir.operators import Padding2D
+from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning import ExecutionPlan, validate_plan
 from penstock.planning.overlays.parts import Space
+from penstock.planning.overlays.plan import overlay
 from tests.kernels.cases import CASES
 from tests.litert import random_inputs
 from tests.planning.overlays.execution import check_execution
@@ -29,7 +32,7 @@ def check_graph(graph: Graph, wish: Wish, seed: int, *, optimized: bool = False)
     try:
         plan = plan_overlays(program, wish)
     except CapacityError as error:
-        check_message(error, space_for(program, wish))
+        check_message(error, program, space_for(program, wish))
         return False
     validate_plan(plan)
     check_plan(plan, graph, seed)
@@ -41,13 +44,19 @@ def check_plan(plan: ExecutionPlan, graph: Graph, seed: int) -> None:
     check_execution(plan, inputs, seed=seed)
 
 
-def check_message(error: CapacityError, space: Space) -> None:
+def check_message(error: CapacityError, program: KernelGraph, space: Space) -> None:
     assert error.help
     if re.search(rf"more than {space.channel_count} copies have to run at once", error.what):
         return
-    figures = re.search(r"needs? (\d+) B.* offers (\d+) B$", error.what)
+    if f"does not fit fast memory with its smallest tiles: {space.name} offers" in error.what:
+        return  # more channels are needed too
+    who = r"(?:step \d+ \(ps_\w+\)|\w+, which has no step,)"
+    figures = re.search(rf"^{who} needs (\d+) B.* (\d+) B more .* offers (\d+) B$", error.what)
     assert figures is not None, error.what
-    assert int(figures[1]) > int(figures[2]) == space.capacity_bytes, error.what
+    need, lacking, offered = map(int, figures.groups())
+    assert offered == space.capacity_bytes
+    assert lacking == need - offered > 0
+    overlay(program, replace(space, capacity_bytes=need))  # it would do
 
 
 AMPLE = Wish(8.0)
@@ -55,7 +64,7 @@ GRAPHS = st.one_of(chains(), chains(), networks())
 EVERY = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=250, derandomize=True, database=None, **EVERY)
+@settings(max_examples=150, derandomize=True, database=None, **EVERY)
 @given(GRAPHS, WISHES, SEEDS, st.booleans())
 def test_tiles_and_copies_compute_what_the_network_does(
     graph: Graph, wish: Wish, seed: int, optimized: bool
@@ -66,7 +75,7 @@ def test_tiles_and_copies_compute_what_the_network_does(
 @pytest.mark.fuzz
 @pytest.mark.parametrize("chunk", range(4))
 def test_tiles_and_copies_compute_what_the_network_does_for_long(chunk: int) -> None:
-    @settings(max_examples=800, database=None, **EVERY)
+    @settings(max_examples=500, database=None, **EVERY)
     @given(GRAPHS, WISHES, SEEDS, st.booleans())
     def check(graph: Graph, wish: Wish, seed: int, optimized: bool) -> None:
         check_graph(graph, wish, seed, optimized=optimized)

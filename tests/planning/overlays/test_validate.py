@@ -9,7 +9,7 @@ from penstock.errors import GraphError
 from penstock.planning import ExecutionPlan
 from penstock.planning.overlays.program import Address, Block, OverlayProgram
 from penstock.planning.validate_overlays import validate_overlays
-from tests.planning.overlays.networks import branches, lower
+from tests.planning.overlays.networks import branches, lower, mobile_blocks
 from tests.planning.overlays.plans import Wish, plan_overlays
 
 Change = Callable[[OverlayProgram], OverlayProgram]
@@ -82,6 +82,55 @@ CHANGES: list[tuple[Change, str]] = [
     (last_tile(addresses={0: Address(Block.ARENA, 0)}), "argument 0 of .* are not the parameters"),
     (last_tile(rows=range(1)), r"computes rows range\(0, 1\) of 0"),
 ]
+
+
+def together(
+    overlays: OverlayProgram, *, first_is_load: bool, second_is_load: bool
+) -> tuple[int, int]:
+    """Return two copies that run at the same time, the first of which starts earlier."""
+    numbered = list(enumerate(overlays.copies))
+    for first, a in numbered:
+        for second, b in numbered[first + 1 :]:
+            both_load = a.is_load and b.is_load and b.started_at == a.started_at
+            if (a.is_load, b.is_load) == (first_is_load, second_is_load) and (
+                both_load or b.started_at < a.waited_at
+            ):
+                return first, second
+    raise AssertionError("no two such copies run together")
+
+
+def changed(overlays: OverlayProgram, index: int, **changes: object) -> OverlayProgram:
+    copies = list(overlays.copies)
+    copies[index] = replace(copies[index], **changes)  # type: ignore[arg-type]
+    return replace(overlays, copies=tuple(copies))
+
+
+def onto_itself(overlays: OverlayProgram) -> OverlayProgram:
+    return changed(overlays, 0, source=overlays.copies[0].destination)
+
+
+def onto_another(overlays: OverlayProgram) -> OverlayProgram:
+    first, second = together(overlays, first_is_load=True, second_is_load=True)
+    return changed(overlays, second, destination=overlays.copies[first].destination)
+
+
+def onto_a_source(overlays: OverlayProgram) -> OverlayProgram:
+    first, second = together(overlays, first_is_load=False, second_is_load=True)
+    return changed(overlays, second, destination=overlays.copies[first].source)
+
+
+def from_a_destination(overlays: OverlayProgram) -> OverlayProgram:
+    first, second = together(overlays, first_is_load=True, second_is_load=False)
+    return changed(overlays, second, source=overlays.copies[first].destination)
+
+
+@pytest.mark.parametrize("change", [onto_itself, onto_another, onto_a_source, from_a_destination])
+def test_copies_that_meet_are_told_so(change: Change) -> None:
+    plan = plan_overlays(lower(mobile_blocks(), "model"), Wish(0.3))
+    assert plan.overlays is not None
+    validate_overlays(plan, plan.overlays)
+    with pytest.raises(GraphError, match="that writes what it reads, or what another copy works"):
+        validate_overlays(plan, change(plan.overlays))
 
 
 @pytest.mark.parametrize(("change", "message"), CHANGES)

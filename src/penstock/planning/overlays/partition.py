@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.errors import CapacityError
 from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning.lifetimes import Buffer, plan_buffers, retime
 from penstock.planning.overlaps import stretches
@@ -24,7 +23,6 @@ from penstock.planning.overlays.parts import (
     stage_bytes,
 )
 from penstock.planning.tiles import row_count
-from penstock.units import format_bytes
 
 _PACKS_SHARE = 0.3
 """Of fast memory, how much the constants of a chain may take: they stay there while it runs."""
@@ -54,6 +52,18 @@ class Partition:
         return frozenset(name for index in self.far for name in self.buffers[index].tensors)
 
 
+class TooSmallError(Exception):
+    """A stage does not fit fast memory, however the program is parted.
+
+    Attributes:
+        step: the stage's first, or one of it; None for a program without any.
+    """
+
+    def __init__(self, step: int | None) -> None:
+        super().__init__(f"step {step} does not fit")
+        self.step = step
+
+
 def choose_far(program: KernelGraph, space: Space) -> Partition:
     """Return which tensors go to far memory, and which calls are fused into chains.
 
@@ -64,7 +74,7 @@ def choose_far(program: KernelGraph, space: Space) -> Partition:
         space: fast memory.
 
     Raises:
-        CapacityError: a call does not fit however it is parted.
+        TooSmallError: a call does not fit however it is parted.
     """
     draft = _Draft(program, space)
     while (stage := draft.most_crowded()) is not None:
@@ -171,7 +181,7 @@ class _Draft:
         The largest one that tiles can touch. Where there is none, take the stage as it is.
 
         Raises:
-            CapacityError: it does not fit.
+            TooSmallError: it does not fit.
         """
         for index in self.crowd.candidates(stage):
             buffer = self.buffers[index]
@@ -217,20 +227,11 @@ class _Draft:
         self._survey()
 
     def _settle(self, stage: int) -> None:
-        """Take a stage as it is if it just fits; raises CapacityError."""
-        space, step = self._space, self.stages[stage].start
-        lacking = int(self._needs[stage] - self.crowd.free[stage])
-        if lacking <= 0:
-            self._settled.add(step)
-            return
-        need = space.capacity_bytes + lacking
-        raise CapacityError(
-            f"step {step} ({self._program.calls[step].kernel.name}) needs {need} B "
-            f"({format_bytes(need)}) of fast memory with its smallest tiles, {lacking} B more than "
-            f"there is: {space.name} offers {space.capacity_bytes} B",
-            help="reserve less of it, or take a board with more internal memory"
-            + ("" if space.has_far else " or with external RAM"),
-        )
+        """Take a stage as it is if it just fits; raises TooSmallError."""
+        step = self.stages[stage].start
+        if self._needs[stage] > self.crowd.free[stage]:
+            raise TooSmallError(step)
+        self._settled.add(step)
 
     def _whole_users(self, buffer: Buffer) -> int:
         """Return how many calls would have to work on a buffer where it is."""

@@ -241,7 +241,9 @@ def _candidates(
     is_far = bool(copied & _tensors(call))
     lines, channels = row_count(call), filter_count(call)
     first_rows = min(FAR_PARTS_MIN, lines) if is_far else 1
-    for filter_parts in range(min(max(1, -(-constants // PACK_BYTES)), channels), channels + 1):
+    each = channels * PACK_BYTES // max(constants, 1) // FILTERS_MULTIPLE * FILTERS_MULTIPLE
+    fewest = 1 if constants <= PACK_BYTES else -(-channels // max(each, FILTERS_MULTIPLE))
+    for filter_parts in range(fewest, channels + 1):
         filters = cut(filter_parts, channels, FILTERS_MULTIPLE)
         for row_parts in range(first_rows, lines + 1 if is_far else 2):
             yield cut(row_parts, lines, 1), filters

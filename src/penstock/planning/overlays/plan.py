@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from penstock.errors import CapacityError
 from penstock.kernels.kernel_graph import (
@@ -18,12 +19,18 @@ from penstock.planning.execution_plan import Arena
 from penstock.planning.lifetimes import Buffer, Lifetime, Segment, retime
 from penstock.planning.overlaps import stretches
 from penstock.planning.overlays.draft import DraftTile, Slot
-from penstock.planning.overlays.partition import Partition, choose_far
+from penstock.planning.overlays.partition import Partition, TooSmallError, choose_far
 from penstock.planning.overlays.parts import Space, part_stage, stage_bytes
 from penstock.planning.overlays.program import Address, Block, Copy, OverlayProgram, Pack, TileCall
 from penstock.planning.overlays.schedule import Schedule
 from penstock.planning.overlays.tight import choose_tight
+from penstock.units import format_bytes
 
+_CALLS_SOUGHT_MAX = 200
+"""Longer programs are not planned again and again to find out what they lack."""
+_LEAST_BYTES, _MOST_BYTES = 256, 1 << 31
+_PRECISION = 64
+"""What is said to be needed is at most this part of it more than the least."""
 _ROUNDS = 200
 _SHRINK = 0.9
 """What is left of the slots of a call when there is too little room for them."""
@@ -54,39 +61,95 @@ def overlay(program: KernelGraph, space: Space) -> Overlaid:
         space: fast memory.
 
     Raises:
-        CapacityError: it cannot be parted finely enough.
+        CapacityError: it cannot be parted finely enough, or more copies have to run at once than
+            there are channels.
     """
     try:
+        return _overlay_somehow(program, space)
+    except TooSmallError as error:
+        raise _explain(program, space, error.step) from None
+
+
+def _overlay_somehow(program: KernelGraph, space: Space) -> Overlaid:
+    """Return what `overlay` does; raises TooSmallError."""
+    try:
         return _overlay(program, space)
-    except CapacityError as error:
+    except TooSmallError as error:
         # A chain needs the constants of all its calls at once.
         if not (space.fuses and space.has_far):
             raise
         try:
             return _overlay(program, replace(space, fuses=False))
-        except CapacityError:
+        except TooSmallError:
             raise error from None
 
 
+def _explain(program: KernelGraph, space: Space, step: int | None) -> CapacityError:
+    """Return an error that says how many bytes a step lacks: with those, all would fit."""
+    offered = space.capacity_bytes
+    who = (
+        f"step {step} ({program.calls[step].kernel.name})"
+        if step is not None
+        else f"{program.graph.name}, which has no step,"
+    )
+    need = _least_bytes(program, space) if len(program.calls) <= _CALLS_SOUGHT_MAX else None
+    wanted = (
+        "does not fit fast memory with its smallest tiles"
+        if need is None
+        else f"needs {need} B ({format_bytes(need)}) of fast memory with its smallest tiles, "
+        f"{need - offered} B more than there is"
+    )
+    return CapacityError(
+        f"{who} {wanted}: {space.name} offers {offered} B",
+        help="reserve less of it, or take a board with more internal memory"
+        + ("" if space.has_far else " or with external RAM"),
+    )
+
+
+def _least_bytes(program: KernelGraph, space: Space) -> int | None:
+    """Return fast memory that is enough, and little more than the least; None where none is."""
+
+    def fits(capacity_bytes: int) -> bool:
+        try:
+            _overlay_somehow(program, replace(space, capacity_bytes=capacity_bytes))
+        except (TooSmallError, CapacityError):
+            return False
+        return True
+
+    too_little = space.capacity_bytes
+    enough = space.align(max(2 * too_little, _LEAST_BYTES))
+    while not fits(enough):
+        if enough > _MOST_BYTES:
+            return None
+        too_little, enough = enough, 2 * enough
+    while enough - too_little > max(space.alignment_bytes, enough // _PRECISION):
+        middle = space.align((too_little + enough) // 2)
+        if fits(middle):
+            enough = middle
+        else:
+            too_little = middle
+    return enough
+
+
 def _overlay(program: KernelGraph, space: Space) -> Overlaid:
-    sizes: list[int] = []
+    smallest: tuple[int, int | None] | None = None
     for share in SHARES:
         less = replace(space, capacity_bytes=int(space.capacity_bytes * share))
         try:
             parted = choose_far(program, less)
-        except CapacityError:
-            if sizes:
+        except TooSmallError:
+            if smallest is not None:
                 break  # even less memory is too little
             raise
-        overlaid = _overlay_schedule(program, _fit(program, parted, less), space)
-        if overlaid.arena.size_bytes <= space.capacity_bytes:
+        schedule = _fit(program, parted, less)
+        overlaid = _overlay_schedule(program, schedule, space)
+        size_bytes = overlaid.arena.size_bytes
+        if size_bytes <= space.capacity_bytes:
             return overlaid
-        sizes.append(overlaid.arena.size_bytes)
-    raise CapacityError(
-        f"slots and tensors of {program.graph.name} need {min(sizes)} B of {space.name}, "
-        f"which offers {space.capacity_bytes} B",
-        help="reserve less of it, or take a board with more internal memory",
-    )
+        if smallest is None or size_bytes < smallest[0]:
+            smallest = size_bytes, _fullest_step(schedule, space)
+    assert smallest is not None
+    raise TooSmallError(smallest[1])
 
 
 def overlay_parted(program: KernelGraph, parted: Partition, space: Space) -> Overlaid:
@@ -130,17 +193,11 @@ def _owners_where_full(schedule: Schedule, space: Space) -> set[int]:
     stage_of = {
         step: number for number, stage in enumerate(schedule.parted.stages) for step in stage.steps
     }
-    count = len(schedule.tiles)
-    alive = np.zeros(count + 1, np.int64)
-    for index, buffer in enumerate(schedule.parted.buffers):
-        if index not in schedule.parted.far:
-            for first, end, size in stretches(_in_tiles(buffer, schedule, space)):
-                alive[first:end] += size
+    alive = _alive_bytes(schedule, space)
     owned: dict[int, dict[int, int]] = {}
     for slot in schedule.slots:
         buffer = _slot_buffer(slot, space)
         life, size = buffer.lifetime, buffer.size_bytes
-        alive[life.first_step : life.end_step] += size
         number = stage_of[schedule.tiles[slot.first].step]
         for tile in range(life.first_step, life.end_step):
             stages = owned.setdefault(tile, {})
@@ -149,6 +206,27 @@ def _owners_where_full(schedule: Schedule, space: Space) -> set[int]:
     return {
         max(owned[tile], key=lambda number: owned[tile][number]) for tile in full if tile in owned
     }
+
+
+def _alive_bytes(schedule: Schedule, space: Space) -> NDArray[np.int64]:
+    """Return the bytes of fast memory in use, by tile; one entry more for the end."""
+    resident = [b for n, b in enumerate(schedule.parted.buffers) if n not in schedule.parted.far]
+    alive = np.zeros(len(schedule.tiles) + 1, np.int64)
+    for buffer in (
+        *(_in_tiles(buffer, schedule, space) for buffer in resident),
+        *(_slot_buffer(slot, space) for slot in schedule.slots),
+    ):
+        for first, end, size in stretches(buffer):
+            alive[first:end] += size
+    return alive
+
+
+def _fullest_step(schedule: Schedule, space: Space) -> int | None:
+    """Return the step whose tile has most bytes in use beside it; None in a program without."""
+    if not schedule.tiles:
+        return None
+    alive = _alive_bytes(schedule, space)[: len(schedule.tiles)]
+    return schedule.tiles[int(alive.argmax())].step
 
 
 def house_packs(program: KernelGraph, overlaid: OverlayProgram, near_bytes: int) -> OverlayProgram:
