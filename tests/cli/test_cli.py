@@ -225,6 +225,17 @@ def test_a_project_keeps_its_placement(tmp_path: Path, capfd: pytest.CaptureFixt
     assert "no memory regions" in capfd.readouterr().err
 
 
+def test_a_board_whose_timing_nobody_has_said(tmp_path: Path) -> None:
+    text = (BOARD_FOLDER / f"{BOARD}.toml").read_text()
+    mine, out = tmp_path / "plain.toml", tmp_path / "c.json"
+    mine.write_text(re.sub(r"\[memory\.timing\]\n(?:[^\[\n].*\n)*", "", text))
+    command = ["compile", MODEL, "--board", mine, "-o", tmp_path / "net", "--no-check"]
+    assert penstock(*command, "--json", out) == 0
+    overlays = json.loads(out.read_text())["overlays"]
+    assert overlays["tiles"]
+    assert overlays["bandwidth_bound_cycles"] is None
+
+
 def test_a_board_of_ones_own(tmp_path: Path) -> None:
     text = (BOARD_FOLDER / f"{BOARD}.toml").read_text()
     mine = tmp_path / "my-board.toml"

@@ -89,6 +89,14 @@ def test_one_interpretation_serves_all_rules(
     assert len(interpreted) == 1
 
 
+def test_all_of_a_memory_may_be_reserved(tmp_path: Path) -> None:
+    result = tmp_path / "x.json"
+    reserved = ["--reserve", "sram4=64K", "--variant", "overlays", "--json", str(result)]
+    assert penstock("compare", MODEL, "--board", BOARD, *reserved) == 0
+    memory = json.loads(result.read_text())["variants"]["overlays"]["memory_bytes"]
+    assert "sram4" not in memory
+
+
 def test_nothing_to_compare_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["compare", str(MODEL), "--board", BOARD, "--variant", "overlays", "--no-overlays"]
     assert run_command_line(command) == 2

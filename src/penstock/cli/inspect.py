@@ -89,7 +89,7 @@ def _show_operators(inspection: api.Inspection, model: Path) -> None:
             row.dtype,
             format_count(row.macs) if row.macs else "",
             format_count(row.parameters) if row.parameters else "",
-            *(() if estimate is None else (_operator_cycles(estimate, row.index),)),
+            *(() if estimate is None else (_cycles(inspection.estimated_cycles(row)),)),
             row.quantization,
         )
     table.columns[1].footer = "total"
@@ -106,8 +106,7 @@ def _show_operators(inspection: api.Inspection, model: Path) -> None:
         )
 
 
-def _operator_cycles(estimate: api.EstimateResult, index: int) -> str:
-    cycles = estimate.operator_cycles.get(index)
+def _cycles(cycles: int | None) -> str:
     return "" if cycles is None else format_count(cycles)
 
 

@@ -28,6 +28,8 @@ from penstock.planning.plan import plan_execution, plan_state
 from penstock.progress import Progress, silent
 from penstock.units import format_bytes
 
+_FAST_KINDS = (MemoryKind.SRAM, MemoryKind.TCM_DATA)
+
 
 @dataclass(frozen=True, slots=True)
 class _Memories:
@@ -265,12 +267,19 @@ def _memories(board: Board, controller: DmaController | None, options: PlanOptio
         return found[0]
 
     fast = wished(options.arena_in, "arena", writes=True)
-    fast = fast or largest(MemoryKind.SRAM, MemoryKind.TCM_DATA, external=False)
+    fast = fast or largest(*_FAST_KINDS, external=False)
     flash = largest(MemoryKind.FLASH, external=False)
     if fast is None or flash is None:
+        what, kinds = ("RAM", _FAST_KINDS) if fast is None else ("flash", (MemoryKind.FLASH,))
+        inside = [r for r in board.regions if r.kind in kinds and not r.is_external]
+        if taken := [r.name for r in inside if not r.size_bytes]:
+            raise UnsupportedError(
+                f"nothing is left of internal {what} that DMA reaches: {', '.join(taken)} "
+                f"{'is' if len(taken) == 1 else 'are'} reserved"
+            )
         raise UnsupportedError(
             f"no DMA controller of board {board.name!r} that a driver is for reaches internal "
-            + ("RAM" if fast is None else "flash")
+            + what
         )
     ram = largest(MemoryKind.SDRAM, MemoryKind.SRAM, external=True)
     ram = None if ram is fast else ram  # nothing is farther than where kernels work

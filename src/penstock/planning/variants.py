@@ -77,8 +77,10 @@ def _plan_variant(
 ) -> PlannedVariant:
     less = reserve_memory(board, options)
     if variant is Variant.OVERLAYS:
-        return PlannedVariant(plan_overlaid(program, less, options, progress), less)
-    return _PLANNERS[variant](program, less, options)
+        return PlannedVariant(plan_overlaid(program, less, options, progress), board)
+    planned = _PLANNERS[variant](program, less, options)
+    # What is reserved is there all the same.
+    return planned if variant is Variant.IDEAL else replace(planned, board=board)
 
 
 def _internal(program: KernelGraph, board: Board, _: PlanOptions) -> PlannedVariant:

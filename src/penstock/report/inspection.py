@@ -104,10 +104,20 @@ class Inspection:
             ],
         }
 
+    def estimated_cycles(self, row: OperatorRow) -> int | None:
+        """Return what an operator is estimated to take; None for one that runs no code.
+
+        Nothing is known either of what was put in on the way from the file.
+        """
+        if self.estimate is None:
+            return None
+        position = row.index if self.is_optimized else row.source
+        return None if position is None else self.estimate.operator_cycles.get(position)
+
     def _estimated(self, row: OperatorRow) -> dict[str, int | None]:
         if self.estimate is None:
             return {}
-        return {"estimated_cycles": self.estimate.operator_cycles.get(row.index)}
+        return {"estimated_cycles": self.estimated_cycles(row)}
 
 
 def graph_totals(graph: Graph, weights_bytes: int | None = None) -> GraphTotals:

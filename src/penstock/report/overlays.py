@@ -103,7 +103,8 @@ class OverlayTotals:
         halo_bytes: of rows that moved on from one band of a chain to the next.
         copying_cycles: in which a copy was under way; None where not known.
         bandwidth_bound_cycles: that the copies take one after the other, with nothing in their way,
-            by the estimate: however little the core computes, it takes as long.
+            by the estimate: however little the core computes, it takes as long; None where the
+            board does not say how long accesses take.
         waited_cycles: that the core waited for one, asleep; None where not known.
         hidden_share: of ``copying_cycles``, the part in which the core did not sleep; None where
             nothing was copied or that is not known.
@@ -117,7 +118,7 @@ class OverlayTotals:
     stored_bytes: int
     halo_bytes: int
     copying_cycles: int | None
-    bandwidth_bound_cycles: int
+    bandwidth_bound_cycles: int | None
     waited_cycles: int | None
     hidden_share: float | None
     reason: str

@@ -162,3 +162,29 @@ def test_a_program_without_calls_has_no_tiles() -> None:
     assert plan.overlays is not None
     assert (plan.overlays.tiles, plan.overlays.copies) == ((), ())
     assert plan.locate(graph.inputs[0]) == plan.locate(graph.outputs[0])
+
+
+def rows_of_padding_in_a_chain(seed: int) -> Graph:
+    """Of the second operator's output, the first and last rows see nothing of the first one's."""
+    network = ChainBuilder(seed)
+    hidden = network.conv(network.image(5, 8, 9))
+    padded = network.conv(hidden, padding=SAME)
+    return network.build([network.conv(padded)])
+
+
+@pytest.mark.parametrize("seed", [0, 2, 4, 7])
+def test_a_chain_begins_with_rows_of_padding(seed: int) -> None:
+    graph = rows_of_padding_in_a_chain(seed)
+    program = lower(graph, "model")
+    whole = space_for(program, Wish(1.0)).capacity_bytes
+    chained = 0
+    for capacity in range(640, 1120, 16):
+        try:
+            plan = plan_overlays(program, Wish((capacity + 1) / whole))
+        except CapacityError:
+            continue
+        validate_plan(plan)
+        check_plan(plan, graph, capacity)
+        assert plan.overlays is not None
+        chained += any(len(stage) > 1 for stage in plan.overlays.stages)
+    assert chained

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from penstock.boards.board import Board
+from penstock.errors import InputError
 from penstock.planning.estimate.copying import Route, find_route
 from penstock.planning.execution_plan import ExecutionPlan, Placement
 from penstock.planning.overlays.program import Copy
@@ -31,10 +32,11 @@ class Routes:
         return self._known[key]
 
 
-def bandwidth_bound_cycles(plan: ExecutionPlan, board: Board) -> int:
+def bandwidth_bound_cycles(plan: ExecutionPlan, board: Board) -> int | None:
     """Return the core's cycles that a plan's copies take one after the other, undisturbed.
 
-    However little the core computes, a plan with these copies takes as long. 0 without overlays.
+    However little the core computes, a plan with these copies takes as long. 0 without overlays;
+    None where the board does not say how long accesses to its memories take.
 
     Args:
         plan: with a region for each block.
@@ -43,4 +45,7 @@ def bandwidth_bound_cycles(plan: ExecutionPlan, board: Board) -> int:
     if plan.overlays is None or plan.placement is None:
         return 0
     routes = Routes(board, plan.placement)
-    return round(sum(routes.of(copy).cycles(copy.size_bytes) for copy in plan.overlays.copies))
+    try:
+        return round(sum(routes.of(copy).cycles(copy.size_bytes) for copy in plan.overlays.copies))
+    except InputError:
+        return None

@@ -29,7 +29,7 @@ from penstock.units import format_bytes
 _CALLS_SOUGHT_MAX = 200
 """Longer programs are not planned again and again to find out what they lack."""
 _LEAST_BYTES, _MOST_BYTES = 256, 1 << 31
-_PRECISION = 64
+_PRECISION = 16
 """What is said to be needed is at most this part of it more than the least."""
 _ROUNDS = 200
 _SHRINK = 0.9

@@ -146,14 +146,25 @@ class Schedule:
                     self._hold(call, band, held)
                 self._add_windows(draft, call, part)
                 for position, argument in enumerate(call.arguments):
-                    if isinstance(argument, TensorArgument) and argument.tensor in inner:
-                        draft.slots[position] = held[argument.tensor].use(
-                            tile.windows[position], now, is_read=not argument.is_written
-                        )
+                    if not isinstance(argument, TensorArgument) or argument.tensor not in inner:
+                        continue
+                    window = tile.windows[position]
+                    draft.slots[position] = (
+                        held[argument.tensor].use(window, now, is_read=not argument.is_written)
+                        if window.size_bytes
+                        else (self._add_nothing(), 0)
+                    )
                 if packs[step] is not None:
                     self._use_pack(draft, part, packs[step], pack_slots, step)
                 self._note_direct(call, part, now)
                 self.tiles.append(draft)
+
+    def _add_nothing(self) -> Slot:
+        """Return a slot for rows that see nothing but padding: an address that nobody reads."""
+        now = len(self.tiles)
+        slot = Slot(1, now, now, None, is_load=True)
+        self.slots.append(slot)
+        return slot
 
     def _add_windows(self, draft: DraftTile, call: KernelCall, part: CallPart) -> None:
         """Give a chained tile slots for its windows of far tensors."""
