@@ -66,7 +66,7 @@ def _follows(left: MemoryRegion, right: MemoryRegion, controllers: Sequence[DmaC
 
 
 def _join(*banks: MemoryRegion) -> MemoryRegion:
-    """Return one region of several banks; what is fetched from it waits as in the slowest."""
+    """Return one region of several banks; code would be fetched from it as from the first."""
     first, last = banks[0], banks[-1]
     return replace(
         first,

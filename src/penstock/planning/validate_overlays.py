@@ -113,7 +113,7 @@ class _Replay:
         for copy in self._starting.get((tile, loads), ()):
             if copy.channel in self._running:
                 raise GraphError(f"tile {tile} starts a copy on channel {copy.channel}, not idle")
-            self._slice(copy.source, copy)
+            self._slice(copy.source, copy)  # is there such a place?
             destination = self._slice(copy.destination, copy)
             if copy.destination.block not in _WRITABLE:
                 raise GraphError(f"tile {tile} copies to {copy.destination.block.value}")
