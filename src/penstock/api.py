@@ -25,6 +25,7 @@ from penstock.frontends.tflite import identifier, load_model, read_model, write_
 from penstock.ir.macs import graph_macs
 from penstock.ir.tensor import Array, Tensor
 from penstock.ir.text import format_graph
+from penstock.kernels.kernel_set import kernel_set
 from penstock.kernels.selection import select_kernels
 from penstock.machines import (
     RunOutcome,
@@ -44,10 +45,11 @@ from penstock.pipeline import (
     lower,
     name_firmware,
     open_project,
+    plan_graph,
     resolve_inputs,
     write_temporarily,
 )
-from penstock.planning import plan_execution, plan_on_board
+from penstock.planning import plan_execution
 from penstock.planning.estimate import estimate_plan
 from penstock.planning.estimate.coefficients import CoreCoefficients, format_coefficients
 from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions
@@ -150,9 +152,9 @@ def inspect(model: str | Path, *, optimized: bool = False, board: str | None = N
     try:
         after_passes = run_passes(graph)
         shown = after_passes if optimized else graph
-        program = select_kernels(after_passes)
-        plan = plan_execution(program, None)
-        placed, target = plan_on_board(program, target)
+        plan = plan_execution(select_kernels(after_passes), None)
+        if target is not None:
+            placed, target = plan_graph(after_passes, target)
     except (UnsupportedError, CapacityError) as error:
         if optimized and shown is graph:
             raise
@@ -341,7 +343,7 @@ def compare(
     source, target = Path(model), load_board(board)
     progress("reading", None)
     graph = load_named(source)
-    program = select_kernels(run_passes(graph))
+    program = select_kernels(run_passes(graph), kernel_set(target.core.name, options.kernels))
     values = resolve_inputs(graph, inputs, seed)
     progress("computing the expected values", None)
     expected = expected_outputs(graph, values.arrays)

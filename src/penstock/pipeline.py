@@ -20,11 +20,12 @@ from penstock.codegen.project_layout import (
     differing_files,
     emit_complete_project,
 )
-from penstock.errors import InputError
+from penstock.errors import CapacityError, InputError
 from penstock.frontends.inputs import ModelInputs, fit_arrays, load_inputs
 from penstock.frontends.tflite import identifier, load_model
 from penstock.ir.graph import Graph
 from penstock.ir.tensor import Array
+from penstock.kernels.kernel_set import KernelSet, kernel_set
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_on_board, validate_plan
@@ -99,14 +100,42 @@ def lower(
     target = None if board == HOST else load_board(board, others=(HOST,))
     named = model_name or model.name
     original = load_named(model, named)
-    program = select_kernels(run_passes(original))
-    plan, target = plan_on_board(program, target, wishes, progress)
+    plan, target = plan_graph(run_passes(original), target, wishes, progress)
     manifest = ProjectManifest(original.name, named, plan.board, wishes)
     lowered = lower_plan(original, plan, target, manifest, model.read_bytes())
     if not board.endswith(BOARD_SUFFIX):
         return lowered
     described = {board_path(plan.board): Path(board).read_bytes()}
     return replace(lowered, files={**lowered.files, **described})
+
+
+def plan_graph(
+    graph: Graph,
+    board: Board | None,
+    wishes: PlanOptions = DEFAULT_PLAN_OPTIONS,
+    progress: Progress = silent,
+) -> tuple[ExecutionPlan, Board | None]:
+    """Choose kernels for a graph and plan it.
+
+    The fastest kernels need scratch memory; where there is no room for that, all are plain C.
+
+    Returns:
+        the plan, and the board as it is planned for.
+
+    Raises:
+        PenstockError: an unsupported model, or not enough memory.
+    """
+    kernels = kernel_set(None if board is None else board.core.name, wishes.kernels)
+    try:
+        return plan_on_board(select_kernels(graph, kernels), board, wishes, progress)
+    except CapacityError as lack:
+        if kernels is KernelSet.REFERENCE:
+            raise
+        try:
+            plan, placed = plan_on_board(select_kernels(graph), board, wishes, progress)
+        except CapacityError as error:
+            raise error from None
+        return replace(plan, without_fast_kernels=lack.what), placed
 
 
 def load_named(model: Path, named: str = "") -> Graph:

@@ -256,7 +256,7 @@ def test_a_board_of_ones_own(tmp_path: Path) -> None:
         == 0
     )
     memory = json.loads((tmp_path / "c.json").read_text())["memory_bytes"]
-    assert memory["sram1"]["contents"]["arena"] == 49_152, "it no longer fits the smaller DTCM"
+    assert memory["sram1"]["contents"]["arena"] > 32_768, "it no longer fits the smaller DTCM"
     mine.unlink()
     assert penstock("run", out, "--verify") == 0, "the project keeps its own copy"
 

@@ -256,3 +256,17 @@ CASES = {
     "pack": pack,
 }
 """By name, a function that draws a graph of one operator."""
+
+
+FAST_CASES = {
+    name: CASES[name]
+    for name in (
+        "conv_2d",
+        "depthwise_conv_2d",
+        "fully_connected",
+        "add",
+        "legacy_weights",
+        "extreme_scales",
+    )
+}
+"""Cases of operators that have kernels for the DSP extension."""

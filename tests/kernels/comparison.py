@@ -13,6 +13,7 @@ from penstock.ir.interpreter import initial_state, trace
 from penstock.ir.operators import LogSoftmax
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import KernelCall
+from penstock.kernels.kernel_set import KernelSet
 from penstock.kernels.selection import select_kernels
 from tests.kernels.driver import GUARD_BYTES, Program
 from tests.litert import ULP_TOLERANCE, random_inputs, ulp_distance
@@ -37,9 +38,14 @@ def assert_same(
             np.testing.assert_array_equal(have, want, err_msg=name)
 
 
-def check_graph(graph: Graph, seed: int, guard_bytes: int = GUARD_BYTES) -> None:
+def check_graph(
+    graph: Graph,
+    seed: int,
+    guard_bytes: int = GUARD_BYTES,
+    kernels: KernelSet = KernelSet.REFERENCE,
+) -> None:
     """Compare every tensor of several runs; then each call that may compute in place."""
-    program = Program(select_kernels(graph), guard_bytes)
+    program = Program(select_kernels(graph, kernels), guard_bytes)
     state = initial_state(graph)
     absolute = CANCELLED if any(isinstance(o, LogSoftmax) for o in graph.operators) else 0.0
     for step in range(STEPS):
@@ -69,6 +75,7 @@ def check_case(
     *,
     derandomize: bool = True,
     guard_bytes: int = GUARD_BYTES,
+    kernels: KernelSet = KernelSet.REFERENCE,
 ) -> None:
     """Check random graphs of a case; at least half of them must be supported."""
     supported = []
@@ -84,7 +91,7 @@ def check_case(
     def check(data: st.DataObject) -> None:
         graph = case(data.draw)
         try:
-            check_graph(graph, data.draw(st.integers(0, 1000), label="seed"), guard_bytes)
+            check_graph(graph, data.draw(st.integers(0, 1000), label="seed"), guard_bytes, kernels)
             supported.append(True)
         except UnsupportedError:
             supported.append(False)

@@ -11,6 +11,7 @@ from penstock.ir.graph import Graph
 from penstock.ir.operators import Activation, AverageRounding, Operator
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
+from penstock.kernels.kernel_set import KernelSet, is_dsp_kernel
 
 _TYPES = {
     "s8": DType.INT8,
@@ -48,6 +49,7 @@ def _weighted(
     filters: tuple[int, ...],
     output: tuple[int, ...],
     dtype: DType,
+    output_scale: float = 0.5,
     **attributes: Any,
 ) -> Graph:
     source = (1, 6) if kind is ops.FullyConnected else _IMAGE
@@ -55,7 +57,7 @@ def _weighted(
         kind(filters="w", **_UNARY, **attributes),
         _tensor("x", source, dtype),
         _weights("w", filters),
-        _tensor("y", output, dtype),
+        _tensor("y", output, dtype, output_scale),
     )
 
 
@@ -167,6 +169,18 @@ _OTHERS: dict[str, Graph] = {
     "log_softmax_f32": _elements(ops.LogSoftmax, DType.FLOAT32, DType.FLOAT32),
 }
 
+_DSP: dict[str, Graph] = {
+    "conv_2d_dsp_s8": _NARROW["conv_2d"](DType.INT8),
+    "depthwise_conv_2d_dsp_s8": _weighted(
+        ops.DepthwiseConv2D, (1, 2, 2, 2), (1, 3, 3, 2), DType.INT8
+    ),
+    # The factor is no power of two: no sum comes out halfway between two outputs.
+    "fully_connected_dsp_s8": _weighted(
+        ops.FullyConnected, (4, 6), (1, 4), DType.INT8, output_scale=0.7
+    ),
+    "add_dsp_s8": _binary(ops.Add, DType.INT8),
+}
+
 ONE_OF_EACH: dict[str, Graph] = {
     f"ps_{name}": graph
     for name, graph in {
@@ -174,6 +188,12 @@ ONE_OF_EACH: dict[str, Graph] = {
         **{f"{name}_s16": build(DType.INT16) for name, build in _NARROW.items()},
         **_conversions(),
         **_OTHERS,
+        **_DSP,
     }.items()
 }
 """By the kernel's C name, a graph of one operator that calls it."""
+
+
+def kernels_of(kernel: str) -> KernelSet:
+    """Return kernels among which a kernel is selected."""
+    return KernelSet.DSP_SINGLE if is_dsp_kernel(kernel) else KernelSet.REFERENCE

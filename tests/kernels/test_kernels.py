@@ -16,11 +16,12 @@ from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
 from penstock.ir.verify import verify
 from penstock.kernels.catalogue import CATALOGUE
+from penstock.kernels.kernel_set import KernelSet
 from penstock.kernels.selection import select_kernels
-from tests.kernels.cases import CASES
+from tests.kernels.cases import CASES, FAST_CASES
 from tests.kernels.comparison import check_case, check_graph
 from tests.kernels.driver import Program, call_function, load_library, pack_struct
-from tests.kernels.one_of_each import ONE_OF_EACH
+from tests.kernels.one_of_each import ONE_OF_EACH, kernels_of
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -28,10 +29,16 @@ def test_kernel_computes_what_the_interpreter_does(name: str) -> None:
     check_case(CASES[name], 25)
 
 
+@pytest.mark.parametrize("name", FAST_CASES)
+def test_fast_kernel_computes_what_the_interpreter_does(name: str) -> None:
+    """In plain C, as a computer without the DSP extension compiles it."""
+    check_case(FAST_CASES[name], 60, kernels=KernelSet.DSP_SINGLE)
+
+
 @pytest.mark.parametrize("kernel", ONE_OF_EACH)
 def test_each_kernel_computes_what_the_interpreter_does(kernel: str) -> None:
     verify(ONE_OF_EACH[kernel])
-    check_graph(ONE_OF_EACH[kernel], seed=1)
+    check_graph(ONE_OF_EACH[kernel], seed=1, kernels=kernels_of(kernel))
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.37])
@@ -45,6 +52,12 @@ def test_the_exponential_of_a_float_softmax_rounds_as_the_interpreters_does(beta
     (expected,) = run(graph, {"x": values})
     found = Program(select_kernels(graph)).trace({"x": values})["y"]
     np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("name", FAST_CASES)
+def test_fast_kernel_computes_what_the_interpreter_does_on_many_examples(name: str) -> None:
+    check_case(FAST_CASES[name], 2500, derandomize=False, kernels=KernelSet.DSP_SINGLE)
 
 
 @pytest.mark.fuzz

@@ -15,9 +15,11 @@ from penstock.kernels.kernel_graph import (
     ConstantArgument,
     KernelCall,
     KernelGraph,
+    ScratchArgument,
     StructArgument,
     TensorArgument,
 )
+from penstock.kernels.kernel_set import KernelSet, is_dsp_kernel
 from penstock.kernels.selection import select_kernels
 from penstock.planning.tiles import (
     Tile,
@@ -54,15 +56,19 @@ def run_tile(program: Program, call: KernelCall, tile: Tile) -> None:
         assert 0 <= window.offset_bytes <= end <= content.size
         copies[position].bytes[:] = content[window.offset_bytes : end]
     params = pack_struct(tile.params.fields)
+    scratch = Memory(call.scratch_bytes)
     addresses = [
         params.ctypes.data
         if isinstance(argument, StructArgument)
+        else scratch.address
+        if isinstance(argument, ScratchArgument)
         else copies[position].address
         if position in copies
         else None
         for position, argument in enumerate(call.arguments)
     ]
     call_function(call.kernel.name, addresses)
+    assert scratch.is_intact()
     assert all(copy.is_intact() for copy in copies.values())
     last = len(call.arguments) - 1
     window = tile.windows[last]
@@ -70,17 +76,24 @@ def run_tile(program: Program, call: KernelCall, tile: Tile) -> None:
     content[window.offset_bytes : window.offset_bytes + window.size_bytes] = copies[last].bytes
 
 
-def split(draw: Any, count: int) -> list[range]:
-    cuts = sorted(draw(st.sets(st.integers(1, count - 1), max_size=4)) if count > 1 else [])
-    edges = [0, *cuts, count]
+def split(draw: Any, count: int, multiple: int = 1) -> list[range]:
+    """Return ranges that begin at multiples of something."""
+    most = (count - 1) // multiple
+    cuts = sorted(draw(st.sets(st.integers(1, most), max_size=4)) if most else [])
+    edges = [0, *(multiple * cut for cut in cuts), count]
     return [range(a, b) for a, b in pairwise(edges)]
+
+
+def filters_multiple(call: KernelCall) -> int:
+    return 4 if is_dsp_kernel(call.kernel.name) else 1
 
 
 def run_whole(name: str, draw: Any) -> tuple[Program, KernelGraph] | None:
     """Return an operator that has run as one call; None for one without a kernel."""
     graph = ARITHMETIC[name](draw)
+    kernels = draw(st.sampled_from([KernelSet.REFERENCE, KernelSet.DSP_SINGLE]))
     try:
-        selected = select_kernels(graph)
+        selected = select_kernels(graph, kernels)
     except UnsupportedError:
         return None
     program = Program(selected)
@@ -97,9 +110,13 @@ def test_tiles_compute_what_the_whole_call_does(name: str, data: st.DataObject) 
         return
     program, selected = drawn
     (call,) = selected.calls
-    for count, part in ((row_count(call), tile_rows), (filter_count(call), tile_filters)):
+    parts = (
+        (row_count(call), tile_rows, 1),
+        (filter_count(call), tile_filters, filters_multiple(call)),
+    )
+    for count, part, multiple in parts:
         if count > 1:
-            check(program, selected, call, part, split(data.draw, count))
+            check(program, selected, call, part, split(data.draw, count, multiple))
 
 
 def check(
@@ -126,7 +143,7 @@ def test_tiles_may_be_parts_of_rows_and_of_filters(name: str, data: st.DataObjec
     expected = output.copy()
     output[:] = 0x5A
     for rows in split(data.draw, row_count(call)):
-        for filters in split(data.draw, filter_count(call)):
+        for filters in split(data.draw, filter_count(call), filters_multiple(call)):
             run_tile(program, call, tile_part(selected, call, rows, filters))
     np.testing.assert_array_equal(output, expected)
 

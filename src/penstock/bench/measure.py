@@ -6,12 +6,13 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from penstock.bench.cases import fitting_networks
+from penstock.bench.cases import dsp_networks, fitting_networks
 from penstock.boards.board import Board, MemoryKind
 from penstock.codegen.project_files import ProjectManifest
 from penstock.errors import CapacityError
 from penstock.frontends.inputs import random_inputs
 from penstock.ir.graph import Graph
+from penstock.kernels.kernel_set import KernelSet, kernel_set
 from penstock.kernels.selection import select_kernels
 from penstock.machines import open_board
 from penstock.pipeline import lower_plan, write_temporarily
@@ -60,9 +61,9 @@ class MeasuredNetwork:
     harness_stalls: Mapping[str, int]
 
 
-def plan_for_measuring(graph: Graph, board: Board) -> ExecutionPlan:
+def plan_for_measuring(graph: Graph, board: Board, kernels: KernelSet) -> ExecutionPlan:
     """Plan a network with its arena in tightly coupled memory where there is room for it."""
-    program = select_kernels(graph)
+    program = select_kernels(graph, kernels)
     tightly_coupled = [r.name for r in board.regions if r.kind is MemoryKind.TCM_DATA]
     for name in tightly_coupled:
         try:
@@ -85,9 +86,9 @@ def run_network(graph: Graph, plan: ExecutionPlan, board: Board) -> Simulation:
         return run_inference(opened.machine, random_inputs(graph, INPUT_SEED).arrays)  # type: ignore[arg-type]
 
 
-def measure_network(graph: Graph, board: Board) -> MeasuredNetwork:
+def measure_network(graph: Graph, board: Board, kernels: KernelSet) -> MeasuredNetwork:
     """Return what each call of a network takes; raises as `run_network`."""
-    plan = plan_for_measuring(graph, board)
+    plan = plan_for_measuring(graph, board, kernels)
     simulation = run_network(graph, plan, board)
     assert simulation.time is not None
     calls: list[Measured] = []
@@ -122,6 +123,8 @@ def process_count() -> int:
 def measure_all(board: Board, on_progress: Callable[[int, int], None]) -> list[MeasuredNetwork]:
     """Measure all networks of `fitting_networks` in several processes.
 
+    Those for the DSP extension run on cores that have it; the others with kernels in plain C.
+
     Args:
         board: where.
         on_progress: told how many are done, and of how many.
@@ -129,15 +132,19 @@ def measure_all(board: Board, on_progress: Callable[[int, int], None]) -> list[M
     Raises:
         PenstockError: a tool is missing.
     """
-    names = list(fitting_networks())
+    plain, fast = KernelSet.REFERENCE, kernel_set(board.core.name)
+    jobs = [(name, plain) for name in fitting_networks()]
+    if fast is not plain:
+        jobs += [(name, fast) for name in dsp_networks()]
     found = []
     with ProcessPoolExecutor(process_count()) as pool:
-        futures = [pool.submit(_measure_named, name, board) for name in names]
+        futures = [pool.submit(_measure_named, name, board, kernels) for name, kernels in jobs]
         for done, future in enumerate(futures, 1):
             found.append(future.result())
-            on_progress(done, len(names))
+            on_progress(done, len(jobs))
     return found
 
 
-def _measure_named(name: str, board: Board) -> MeasuredNetwork:
-    return measure_network(fitting_networks()[name], board)
+def _measure_named(name: str, board: Board, kernels: KernelSet) -> MeasuredNetwork:
+    networks = fitting_networks() if kernels is KernelSet.REFERENCE else dsp_networks()
+    return measure_network(networks[name], board, kernels)

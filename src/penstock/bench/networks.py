@@ -29,6 +29,7 @@ class Weights:
         zero_point: of the filters, as in legacy uint8 models.
         bias: whether there is one.
         wide_bias: whether an int16 layer has an int64 bias.
+        activation: behind a convolution; RELU limits outputs to less than their type's range.
     """
 
     gain: float = 0.002
@@ -36,6 +37,7 @@ class Weights:
     zero_point: int = 0
     bias: bool = True
     wide_bias: bool = True
+    activation: Activation = Activation.RELU
 
 
 PLAIN = Weights()
@@ -163,7 +165,7 @@ class NetworkBuilder:
                 stride=stride,
                 dilation=dilation,
                 padding=padding,
-                activation=Activation.RELU,
+                activation=weights.activation,
             )
         )
 
@@ -190,7 +192,7 @@ class NetworkBuilder:
                 output=self._result((shape[0], *size, channels)),
                 stride=stride,
                 padding=padding,
-                activation=Activation.RELU,
+                activation=weights.activation,
             )
         )
 

@@ -18,7 +18,7 @@ _NARROW = Weights(wide_bias=False)
 Case = Callable[[NetworkBuilder], None]
 
 
-def _conv(
+def conv(
     shape: Shape,
     channels: int,
     taps: Pair,
@@ -28,6 +28,8 @@ def _conv(
     groups: int = 1,
     weights: Weights | None = None,
 ) -> Case:
+    """Return what adds a convolution to a network."""
+
     def add(network: NetworkBuilder) -> None:
         network.conv_2d(
             shape,
@@ -43,7 +45,7 @@ def _conv(
     return add
 
 
-def _depthwise(
+def depthwise(
     shape: Shape,
     taps: Pair,
     padding: Padding2D = NO_PADDING,
@@ -51,6 +53,8 @@ def _depthwise(
     per_input: int = 1,
     weights: Weights | None = None,
 ) -> Case:
+    """Return what adds a depthwise convolution to a network."""
+
     def add(network: NetworkBuilder) -> None:
         network.depthwise_conv_2d(
             shape,
@@ -75,7 +79,9 @@ def _transposed(
     return add
 
 
-def _dense(rows: int, depth: int, channels: int, weights: Weights | None = None) -> Case:
+def dense(rows: int, depth: int, channels: int, weights: Weights | None = None) -> Case:
+    """Return what adds a fully connected layer to a network."""
+
     def add(network: NetworkBuilder) -> None:
         network.fully_connected(rows, depth, channels, weights=weights or Weights())
 
@@ -90,78 +96,78 @@ def _svdf(depth: int, units: int, rank: int, memory: int, state: DType) -> Case:
 
 
 _CONVOLUTIONS = (
-    _conv((1, 8, 8, 16), 16, (3, 3), _SAME),
-    _conv((1, 1, 1, 1), 1, (1, 1)),
-    _conv((1, 1, 1, 64), 12, (1, 1)),
-    _conv((1, 8, 8, 8), 16, (1, 1)),
-    _conv((1, 8, 8, 32), 32, (1, 1)),
-    _conv((1, 4, 4, 128), 24, (1, 1)),
-    _conv((1, 16, 16, 3), 8, (3, 3), _SAME, (2, 2)),
-    _conv((1, 12, 12, 1), 8, (3, 3), _SAME),
-    _conv((1, 20, 10, 1), 8, (10, 4), _SAME, (2, 2)),
-    _conv((1, 8, 8, 4), 6, (5, 5), _WIDE),
-    _conv((1, 6, 6, 4), 3, (3, 3)),
-    _conv((1, 6, 6, 24), 1, (3, 3)),
-    _conv((1, 8, 8, 8), 7, (3, 3), _SAME),
-    _conv((1, 8, 8, 8), 8, (3, 3), _WIDE, (1, 1), (2, 2)),
-    _conv((1, 8, 8, 8), 8, (1, 3), NO_PADDING, (1, 1), (1, 2)),
-    _conv((1, 6, 6, 16), 16, (3, 3), _SAME, groups=4),
-    _conv((1, 6, 6, 8), 6, (1, 1), groups=2),
-    _conv((1, 8, 1, 1), 4, (4, 1)),
-    _conv((1, 6, 6, 12), 8, (1, 1)),
-    _conv((1, 6, 6, 10), 8, (3, 3), _SAME),
-    _conv((1, 5, 5, 25), 8, (1, 1)),
-    _conv((1, 14, 14, 1), 2, (3, 3)),
-    _conv((1, 14, 14, 2), 3, (3, 3), NO_PADDING, (2, 2)),
-    _conv((1, 1, 16, 2), 5, (1, 2)),
-    _conv((1, 1, 24, 32), 32, (1, 3)),
-    _conv((1, 8, 8, 8), 8, (3, 3), _SAME, weights=_STEEP),
-    _conv((1, 6, 6, 8), 16, (1, 1), weights=_MIXED),
-    _conv((1, 8, 8, 8), 8, (3, 3), _SAME, weights=_BARE),
-    _conv((1, 6, 6, 16), 10, (1, 1), weights=_BARE),
+    conv((1, 8, 8, 16), 16, (3, 3), _SAME),
+    conv((1, 1, 1, 1), 1, (1, 1)),
+    conv((1, 1, 1, 64), 12, (1, 1)),
+    conv((1, 8, 8, 8), 16, (1, 1)),
+    conv((1, 8, 8, 32), 32, (1, 1)),
+    conv((1, 4, 4, 128), 24, (1, 1)),
+    conv((1, 16, 16, 3), 8, (3, 3), _SAME, (2, 2)),
+    conv((1, 12, 12, 1), 8, (3, 3), _SAME),
+    conv((1, 20, 10, 1), 8, (10, 4), _SAME, (2, 2)),
+    conv((1, 8, 8, 4), 6, (5, 5), _WIDE),
+    conv((1, 6, 6, 4), 3, (3, 3)),
+    conv((1, 6, 6, 24), 1, (3, 3)),
+    conv((1, 8, 8, 8), 7, (3, 3), _SAME),
+    conv((1, 8, 8, 8), 8, (3, 3), _WIDE, (1, 1), (2, 2)),
+    conv((1, 8, 8, 8), 8, (1, 3), NO_PADDING, (1, 1), (1, 2)),
+    conv((1, 6, 6, 16), 16, (3, 3), _SAME, groups=4),
+    conv((1, 6, 6, 8), 6, (1, 1), groups=2),
+    conv((1, 8, 1, 1), 4, (4, 1)),
+    conv((1, 6, 6, 12), 8, (1, 1)),
+    conv((1, 6, 6, 10), 8, (3, 3), _SAME),
+    conv((1, 5, 5, 25), 8, (1, 1)),
+    conv((1, 14, 14, 1), 2, (3, 3)),
+    conv((1, 14, 14, 2), 3, (3, 3), NO_PADDING, (2, 2)),
+    conv((1, 1, 16, 2), 5, (1, 2)),
+    conv((1, 1, 24, 32), 32, (1, 3)),
+    conv((1, 8, 8, 8), 8, (3, 3), _SAME, weights=_STEEP),
+    conv((1, 6, 6, 8), 16, (1, 1), weights=_MIXED),
+    conv((1, 8, 8, 8), 8, (3, 3), _SAME, weights=_BARE),
+    conv((1, 6, 6, 16), 10, (1, 1), weights=_BARE),
 )
 _LEGACY_CONVOLUTIONS = (
-    _conv((1, 8, 8, 8), 8, (3, 3), _SAME, weights=_LEGACY),
-    _conv((1, 8, 8, 3), 6, (3, 3), _SAME, (2, 2), weights=_LEGACY),
-    _conv((1, 6, 6, 32), 16, (1, 1), weights=_LEGACY),
-    _conv((1, 1, 1, 256), 16, (1, 1), weights=_LEGACY),
+    conv((1, 8, 8, 8), 8, (3, 3), _SAME, weights=_LEGACY),
+    conv((1, 8, 8, 3), 6, (3, 3), _SAME, (2, 2), weights=_LEGACY),
+    conv((1, 6, 6, 32), 16, (1, 1), weights=_LEGACY),
+    conv((1, 1, 1, 256), 16, (1, 1), weights=_LEGACY),
 )
 _NARROW_CONVOLUTIONS = (
-    _conv((1, 8, 8, 8), 8, (3, 3), _SAME, weights=_NARROW),
-    _conv((1, 6, 6, 16), 9, (1, 1), weights=_NARROW),
-    _conv((1, 6, 6, 4), 16, (1, 1), weights=_NARROW),
+    conv((1, 8, 8, 8), 8, (3, 3), _SAME, weights=_NARROW),
+    conv((1, 6, 6, 16), 9, (1, 1), weights=_NARROW),
+    conv((1, 6, 6, 4), 16, (1, 1), weights=_NARROW),
 )
 _DEPTHWISE = (
-    _depthwise((1, 8, 8, 16), (3, 3), _SAME),
-    _depthwise((1, 1, 1, 1), (1, 1)),
-    _depthwise((1, 10, 10, 32), (3, 3), _SAME, (2, 2)),
-    _depthwise((1, 8, 8, 16), (5, 5), _WIDE),
-    _depthwise((1, 9, 9, 8), (7, 7), Padding2D(3, 3, 3, 3)),
-    _depthwise((1, 3, 3, 64), (3, 3), _SAME),
-    _depthwise((1, 8, 8, 7), (3, 3), _SAME),
-    _depthwise((1, 6, 6, 3), (3, 3)),
-    _depthwise((1, 4, 4, 16), (4, 4)),
-    _depthwise((1, 8, 8, 8), (1, 1)),
-    _depthwise((1, 8, 8, 8), (1, 3)),
-    _depthwise((1, 8, 8, 8), (3, 1)),
-    _depthwise((1, 12, 1, 8), (4, 1)),
-    _depthwise((1, 8, 8, 5), (1, 1)),
-    _depthwise((1, 8, 8, 5), (2, 1)),
-    _depthwise((1, 20, 10, 1), (10, 8), _SAME, (2, 2), 8),
-    _depthwise((1, 8, 8, 1), (3, 3), _SAME, per_input=8),
-    _depthwise((1, 6, 6, 3), (3, 3), _SAME, per_input=4),
-    _depthwise((1, 6, 6, 2), (1, 1), per_input=4),
-    _depthwise((1, 6, 6, 3), (3, 3), _SAME, per_input=2),
-    _depthwise((1, 6, 6, 1), (5, 5), _WIDE, per_input=12),
-    _depthwise((1, 8, 8, 8), (3, 3), _SAME, weights=_STEEP),
-    _depthwise((1, 6, 6, 16), (3, 3), _SAME, weights=_MIXED),
-    _depthwise((1, 8, 8, 8), (3, 3), _SAME, weights=_BARE),
+    depthwise((1, 8, 8, 16), (3, 3), _SAME),
+    depthwise((1, 1, 1, 1), (1, 1)),
+    depthwise((1, 10, 10, 32), (3, 3), _SAME, (2, 2)),
+    depthwise((1, 8, 8, 16), (5, 5), _WIDE),
+    depthwise((1, 9, 9, 8), (7, 7), Padding2D(3, 3, 3, 3)),
+    depthwise((1, 3, 3, 64), (3, 3), _SAME),
+    depthwise((1, 8, 8, 7), (3, 3), _SAME),
+    depthwise((1, 6, 6, 3), (3, 3)),
+    depthwise((1, 4, 4, 16), (4, 4)),
+    depthwise((1, 8, 8, 8), (1, 1)),
+    depthwise((1, 8, 8, 8), (1, 3)),
+    depthwise((1, 8, 8, 8), (3, 1)),
+    depthwise((1, 12, 1, 8), (4, 1)),
+    depthwise((1, 8, 8, 5), (1, 1)),
+    depthwise((1, 8, 8, 5), (2, 1)),
+    depthwise((1, 20, 10, 1), (10, 8), _SAME, (2, 2), 8),
+    depthwise((1, 8, 8, 1), (3, 3), _SAME, per_input=8),
+    depthwise((1, 6, 6, 3), (3, 3), _SAME, per_input=4),
+    depthwise((1, 6, 6, 2), (1, 1), per_input=4),
+    depthwise((1, 6, 6, 3), (3, 3), _SAME, per_input=2),
+    depthwise((1, 6, 6, 1), (5, 5), _WIDE, per_input=12),
+    depthwise((1, 8, 8, 8), (3, 3), _SAME, weights=_STEEP),
+    depthwise((1, 6, 6, 16), (3, 3), _SAME, weights=_MIXED),
+    depthwise((1, 8, 8, 8), (3, 3), _SAME, weights=_BARE),
 )
 _LEGACY_DEPTHWISE = (
-    _depthwise((1, 8, 8, 16), (3, 3), _SAME, weights=_LEGACY),
-    _depthwise((1, 8, 8, 8), (3, 3), _SAME, (2, 2), weights=_LEGACY),
-    _depthwise((1, 4, 4, 16), (5, 5), _WIDE, weights=_LEGACY),
-    _depthwise((1, 6, 6, 8), (1, 1), weights=_LEGACY),
+    depthwise((1, 8, 8, 16), (3, 3), _SAME, weights=_LEGACY),
+    depthwise((1, 8, 8, 8), (3, 3), _SAME, (2, 2), weights=_LEGACY),
+    depthwise((1, 4, 4, 16), (5, 5), _WIDE, weights=_LEGACY),
+    depthwise((1, 6, 6, 8), (1, 1), weights=_LEGACY),
 )
 _TRANSPOSED = (
     _transposed((1, 4, 4, 8), 8, (2, 2), (2, 2)),
@@ -184,31 +190,32 @@ _TRANSPOSED = (
     _transposed((1, 3, 3, 16), 8, (3, 3), (2, 2), _STEEP),
 )
 _DENSE = (
-    _dense(1, 16, 16),
-    _dense(1, 64, 10),
-    _dense(1, 256, 32),
-    _dense(1, 640, 8),
-    _dense(4, 8, 9),
-    _dense(1, 1, 16),
-    _dense(2, 2, 4),
-    _dense(1, 33, 3),
-    _dense(1, 250, 8),
-    _dense(1, 100, 12),
-    _dense(1, 36, 8),
-    _dense(1, 301, 8),
-    _dense(1, 128, 16, _BARE),
-    _dense(1, 32, 16, _STEEP),
-    _dense(1, 32, 16, Weights(per_channel=False)),
+    dense(1, 16, 16),
+    dense(1, 64, 10),
+    dense(1, 256, 32),
+    dense(1, 640, 8),
+    dense(4, 8, 9),
+    dense(1, 1, 16),
+    dense(2, 2, 4),
+    dense(1, 33, 3),
+    dense(1, 250, 8),
+    dense(1, 100, 12),
+    dense(1, 36, 8),
+    dense(1, 301, 8),
+    dense(1, 128, 16, _BARE),
+    dense(1, 32, 16, _STEEP),
+    dense(1, 32, 16, Weights(per_channel=False)),
 )
 _LEGACY_DENSE = (
-    _dense(1, 64, 10, _LEGACY),
-    _dense(1, 256, 4, _LEGACY),
-    _dense(3, 16, 8, _LEGACY),
+    dense(1, 64, 10, _LEGACY),
+    dense(1, 256, 4, _LEGACY),
+    dense(3, 16, 8, _LEGACY),
 )
-_NARROW_DENSE = (_dense(1, 64, 10, _NARROW), _dense(1, 16, 16, _NARROW), _dense(2, 100, 5, _NARROW))
+_NARROW_DENSE = (dense(1, 64, 10, _NARROW), dense(1, 16, 16, _NARROW), dense(2, 100, 5, _NARROW))
 
 
-def _network(name: str, dtype: DType, *cases: Case) -> Graph:
+def collect(name: str, dtype: DType, *cases: Case) -> Graph:
+    """Return a network of cases side by side."""
     network = NetworkBuilder(dtype)
     for case in cases:
         case(network)
@@ -220,14 +227,14 @@ def weighted_networks() -> list[Graph]:
     int8, int16 = DType.INT8, DType.INT16
     svdf_sizes = ((40, 16, 2, 8), (8, 8, 1, 4), (25, 96, 1, 62), (10, 4, 2, 12), (2, 2, 1, 2))
     return [
-        _network("conv_2d_s8", int8, *_CONVOLUTIONS, *_LEGACY_CONVOLUTIONS),
-        _network("conv_2d_s16", int16, *_CONVOLUTIONS, *_NARROW_CONVOLUTIONS),
-        _network("depthwise_conv_2d_s8", int8, *_DEPTHWISE, *_LEGACY_DEPTHWISE),
-        _network("depthwise_conv_2d_s16", int16, *_DEPTHWISE),
-        _network("transpose_conv_2d_s8", int8, *_TRANSPOSED),
-        _network("transpose_conv_2d_s16", int16, *_TRANSPOSED),
-        _network("fully_connected_s8", int8, *_DENSE, *_LEGACY_DENSE),
-        _network("fully_connected_s16", int16, *_DENSE, *_NARROW_DENSE),
-        _network("svdf_s8", int8, *(_svdf(*size, int8) for size in svdf_sizes)),
-        _network("svdf_state_s16_s8", int8, *(_svdf(*size, int16) for size in svdf_sizes)),
+        collect("conv_2d_s8", int8, *_CONVOLUTIONS, *_LEGACY_CONVOLUTIONS),
+        collect("conv_2d_s16", int16, *_CONVOLUTIONS, *_NARROW_CONVOLUTIONS),
+        collect("depthwise_conv_2d_s8", int8, *_DEPTHWISE, *_LEGACY_DEPTHWISE),
+        collect("depthwise_conv_2d_s16", int16, *_DEPTHWISE),
+        collect("transpose_conv_2d_s8", int8, *_TRANSPOSED),
+        collect("transpose_conv_2d_s16", int16, *_TRANSPOSED),
+        collect("fully_connected_s8", int8, *_DENSE, *_LEGACY_DENSE),
+        collect("fully_connected_s16", int16, *_DENSE, *_NARROW_DENSE),
+        collect("svdf_s8", int8, *(_svdf(*size, int8) for size in svdf_sizes)),
+        collect("svdf_state_s16_s8", int8, *(_svdf(*size, int16) for size in svdf_sizes)),
     ]

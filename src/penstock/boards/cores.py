@@ -9,7 +9,14 @@ from importlib import resources
 from penstock.boards.tables import Context, Table
 from penstock.errors import UnsupportedError
 
-_REQUIRED = ("fetch_bytes", "has_armv7m_mpu", "has_caches", "cpuid")
+_REQUIRED = (
+    "fetch_bytes",
+    "has_dsp",
+    "issue_width",
+    "has_armv7m_mpu",
+    "has_caches",
+    "cpuid",
+)
 _FILE = "cores.toml"
 
 
@@ -19,6 +26,8 @@ class CoreFacts:
 
     Attributes:
         fetch_bytes: of instructions, fetched at once where no cache or accelerator is.
+        has_dsp: whether it multiplies two pairs of 16 bits in one instruction.
+        issue_width: instructions that it may begin in a cycle.
         has_armv7m_mpu: whether its MPU is the one that the start-up code knows.
         has_caches: whether it may have caches of its own, which its register CCR turns on.
         cpuid: what its register CPUID reads, of a revision that is on the market; 0: not known.
@@ -27,13 +36,23 @@ class CoreFacts:
     """
 
     fetch_bytes: int
+    has_dsp: bool
+    issue_width: int
     has_armv7m_mpu: bool
     has_caches: bool
     cpuid: int
     pipeline: str | None
 
 
-_UNKNOWN = CoreFacts(fetch_bytes=4, has_armv7m_mpu=True, has_caches=False, cpuid=0, pipeline=None)
+_UNKNOWN = CoreFacts(
+    fetch_bytes=4,
+    has_dsp=False,
+    issue_width=1,
+    has_armv7m_mpu=True,
+    has_caches=False,
+    cpuid=0,
+    pipeline=None,
+)
 """Of a core that the file does not have: its time is never asked for."""
 
 
@@ -71,6 +90,8 @@ def _facts(name: str, values: Mapping[str, object], context: Context) -> CoreFac
     table = Table(values, where, f"core {name}", context, _REQUIRED, ("pipeline",))
     return CoreFacts(
         fetch_bytes=table.power_of_two("fetch_bytes", 2, 32),
+        has_dsp=table.flag("has_dsp"),
+        issue_width=table.integer("issue_width", 1, 3),
         has_armv7m_mpu=table.flag("has_armv7m_mpu"),
         has_caches=table.flag("has_caches"),
         cpuid=table.address("cpuid"),

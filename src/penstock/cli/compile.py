@@ -89,6 +89,7 @@ def _show(result: CompileResult) -> None:
         f"arena {format_bytes(result.arena_bytes)}{least}"
         + (f"; state {format_bytes(result.state_bytes)}" if result.state_bytes else "")
     )
+    stdout.print(f"  kernels: {escape(result.kernels)}", soft_wrap=True)
     if result.overlays is not None:
         show_planned_overlays(result.overlays, result.kinds)
     if result.search is not None:

@@ -14,6 +14,7 @@ from penstock.cli.parameters import (
     result_file_or_stdout,
     virtual_board,
 )
+from penstock.kernels.kernel_set import KernelChoice
 from penstock.planning.options import Effort, PlanOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -113,6 +114,14 @@ _PLAN_OPTIONS = (
         show_default=True,
         callback=lambda _context, _parameter, value: Effort(value),
         help="Look for tiles that fit, or compare all by their estimated time (up to a minute).",
+    ),
+    click.option(
+        "--kernels",
+        type=click.Choice([choice.value for choice in KernelChoice]),
+        default=KernelChoice.AUTO.value,
+        show_default=True,
+        callback=lambda _context, _parameter, value: KernelChoice(value),
+        help="The fastest kernels that the core has instructions for, or those in plain C.",
     ),
 )
 

@@ -104,6 +104,8 @@ def _show_cost(result: RunResult, *, every_operator: bool) -> None:
     executed = sum(row.macs for row in result.operators)
     stdout.print(f"\n[bold]Simulated: {_headline(result)}[/]")
     stdout.print(_details(result, executed), soft_wrap=True)
+    if result.kernels:
+        stdout.print(f"Kernels: {escape(result.kernels)}", soft_wrap=True)
     if executed != result.macs:
         stdout.print(
             f"MACs executed: {format_count(executed)} of the model's {format_count(result.macs)}; "

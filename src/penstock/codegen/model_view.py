@@ -301,7 +301,8 @@ def _step_notes(plan: ExecutionPlan, step: int, call: KernelCall) -> tuple[str, 
             place = _address(plan, tensor.name)
             notes.append(f"{verb} {place}: {kind}, {c_comment(tensor.name, 48)}")
     if call.scratch_bytes:
-        place = f"ARENA({plan.arena.scratch_offset_bytes[step]})"
+        start = plan.arena.scratch_offset_bytes.get(step)
+        place = "tight memory" if start is None else f"ARENA({start})"
         notes.append(f"scratch {place}: {call.scratch_bytes} bytes")
     return tuple(notes)
 

@@ -1,11 +1,25 @@
 """The C library's kernels: what each computes, and under which conditions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from penstock.errors import GraphError
 from penstock.kernels.kernel_graph import Kernel
+from penstock.kernels.kernel_set import KernelSet
 
-_SOURCE_FOLDER = "kernels/reference"
+_REFERENCE_FOLDER = "kernels/reference"
+_DSP_FOLDER = "kernels/dsp"
+_DSP_SOURCES = frozenset(
+    {
+        "add_dsp_s8",
+        "conv_2d_dsp_s8",
+        "depthwise_3x3_single",
+        "depthwise_conv_2d_dsp_s8",
+        "fully_connected_dsp_s8",
+        "multiply_4x1_single",
+        "multiply_4x2_single",
+    }
+)
+_SINGLE, _DUAL = "_single.c", "_dual.c"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +37,24 @@ class CatalogueEntry:
     conditions: str
 
 
-def find_kernel(name: str) -> Kernel:
+def find_kernel(name: str, kernels: KernelSet = KernelSet.REFERENCE) -> Kernel:
     """Return a kernel by its C name.
+
+    Args:
+        name: the C function.
+        kernels: what the core has; inner loops of the same name come in an order for each.
 
     Raises:
         GraphError: the library has no such kernel.
     """
     try:
-        return CATALOGUE[name].kernel
+        kernel = CATALOGUE[name].kernel
     except KeyError:
         raise GraphError(f"the C library has no kernel {name!r}") from None
+    if kernels is not KernelSet.DSP_DUAL:
+        return kernel
+    sources = tuple(path.replace(_SINGLE, _DUAL) for path in kernel.sources)
+    return replace(kernel, sources=sources)
 
 
 def catalogue_table() -> str:
@@ -47,12 +69,19 @@ def catalogue_table() -> str:
 def _entry(
     name: str, header: str, sources: str, operators: str, conditions: str
 ) -> tuple[str, CatalogueEntry]:
-    paths = tuple(f"{_SOURCE_FOLDER}/{source}.c" for source in sources.split())
+    paths = tuple(
+        f"{_DSP_FOLDER if source in _DSP_SOURCES else _REFERENCE_FOLDER}/{source}.c"
+        for source in sources.split()
+    )
     kernel = Kernel(f"ps_{name}", f"penstock/{header}.h", paths)
     return kernel.name, CatalogueEntry(kernel, tuple(operators.split()), conditions)
 
 
 _INT8_CONVOLUTION = "int8 activations and constant filters, int32 bias or none; all scales allowed"
+_DSP_CONVOLUTION = (
+    "a core with the DSP extension; int8 as above, sums below 2^30, all scales of input times "
+    "filter over output below 1/2"
+)
 _INT16_CONVOLUTION = (
     "int16 activations, constant int8 filters, int32 bias, int64 bias below 2^46, or none; "
     "zero points 0; without an int32 bias, multipliers below 2^7"
@@ -69,6 +98,13 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             _INT8_CONVOLUTION,
         ),
         _entry(
+            "conv_2d_dsp_s8",
+            "conv_2d_dsp",
+            "conv_2d_dsp_s8 multiply_4x1_single multiply_4x2_single",
+            "CONV_2D",
+            _DSP_CONVOLUTION,
+        ),
+        _entry(
             "conv_2d_s16",
             "conv_2d",
             "conv_2d_s16 convolve_patch_s16 dot_product_s16 patch",
@@ -81,6 +117,13 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "depthwise_conv_2d_s8 multiply_taps_s8 patch",
             "DEPTHWISE_CONV_2D",
             _INT8_CONVOLUTION,
+        ),
+        _entry(
+            "depthwise_conv_2d_dsp_s8",
+            "depthwise_conv_2d_dsp",
+            "depthwise_conv_2d_dsp_s8 depthwise_3x3_single",
+            "DEPTHWISE_CONV_2D",
+            f"{_DSP_CONVOLUTION}; one filter for each channel, no dilation, at most 16 rows",
         ),
         _entry(
             "depthwise_conv_2d_s16",
@@ -111,6 +154,13 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             _INT8_CONVOLUTION,
         ),
         _entry(
+            "fully_connected_dsp_s8",
+            "fully_connected_dsp",
+            "fully_connected_dsp_s8 multiply_4x1_single",
+            "FULLY_CONNECTED",
+            f"{_DSP_CONVOLUTION}; zero points of filters 0; rounding as of doubles, as checked",
+        ),
+        _entry(
             "fully_connected_s16",
             "fully_connected",
             "fully_connected_s16 dot_product_s16 real_scaling_s64",
@@ -127,6 +177,14 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "int16 state and time weights",
         ),
         _entry("add_s8", "elementwise", "add", "ADD SUB", _BROADCASTING),
+        _entry(
+            "add_dsp_s8",
+            "add_dsp",
+            "add_dsp_s8",
+            "ADD",
+            "a core with the DSP extension; all factors of scales at most 1/2, as converters make "
+            f"them; {_BROADCASTING}",
+        ),
         _entry("add_s16", "elementwise", "add", "ADD SUB", _BROADCASTING),
         _entry(
             "add_shift_s16",

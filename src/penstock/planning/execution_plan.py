@@ -112,6 +112,8 @@ class ExecutionPlan:
         overlays: tiles and copies; None runs each call as a whole, where its tensors are.
         without_overlays: why there are none although they were asked for; empty otherwise.
         search: how tiles were chosen; None where nothing was compared.
+        without_fast_kernels: why all kernels are plain C although others were asked for; empty
+            otherwise.
     """
 
     program: KernelGraph
@@ -123,6 +125,7 @@ class ExecutionPlan:
     overlays: OverlayProgram | None = None
     without_overlays: str = ""
     search: PlanSearch | None = None
+    without_fast_kernels: str = ""
 
     @property
     def weights_bytes(self) -> int:

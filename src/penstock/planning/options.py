@@ -8,6 +8,7 @@ from typing import Any
 from penstock.boards.banks import join_banks
 from penstock.boards.board import Board
 from penstock.errors import InputError
+from penstock.kernels.kernel_set import KernelChoice
 
 
 class Effort(Enum):
@@ -31,6 +32,7 @@ class PlanOptions:
         tight: use memory that is tightly coupled to the core for what is read most.
         reserve: bytes that stay free, by memory region.
         effort: how long to look for the best tiles.
+        kernels: which of the C library's.
     """
 
     weights_in: str | None = None
@@ -41,11 +43,17 @@ class PlanOptions:
     tight: bool = True
     reserve: tuple[tuple[str, int], ...] = ()
     effort: Effort = Effort.FAST
+    kernels: KernelChoice = KernelChoice.AUTO
 
     def to_json(self) -> dict[str, Any]:
         """Return the choices by name."""
         document = {field.name: getattr(self, field.name) for field in fields(PlanOptions)}
-        return {**document, "reserve": dict(self.reserve), "effort": self.effort.value}
+        return {
+            **document,
+            "reserve": dict(self.reserve),
+            "effort": self.effort.value,
+            "kernels": self.kernels.value,
+        }
 
 
 DEFAULT_PLAN_OPTIONS = PlanOptions()
@@ -63,8 +71,8 @@ def parse_plan_options(document: Mapping[str, Any]) -> PlanOptions:
     kept = values["reserve"]
     if not isinstance(kept, dict) or not all(type(size) is int for size in kept.values()):
         raise ValueError(f"reserve is {kept!r}, not bytes by memory region")
-    effort = Effort(values["effort"])
-    return PlanOptions(**{**values, "reserve": tuple(kept.items()), "effort": effort})
+    chosen = {"effort": Effort(values["effort"]), "kernels": KernelChoice(values["kernels"])}
+    return PlanOptions(**{**values, "reserve": tuple(kept.items()), **chosen})
 
 
 def with_joined_banks(board: Board, options: PlanOptions) -> Board:

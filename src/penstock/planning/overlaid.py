@@ -28,6 +28,10 @@ from penstock.planning.plan import plan_execution, plan_state
 from penstock.progress import Progress, silent
 from penstock.units import format_bytes
 
+_NO_DRIVER = (
+    "no driver knows a DMA controller of this board, and all fits inside: the core would wait for "
+    "its own copies"
+)
 _FAST_KINDS = (MemoryKind.SRAM, MemoryKind.TCM_DATA)
 
 
@@ -138,6 +142,8 @@ def plan_model(
     less = reserve_memory(board, options)
     if not options.overlays or not program.calls:
         return _plan_whole(program, less, options)
+    if dma_controller(board) is None and (plan := _plan_inside(program, less, options)) is not None:
+        return replace(plan, without_overlays=_NO_DRIVER)
     try:
         return plan_overlaid(program, less, options, progress)
     except (CapacityError, UnsupportedError) as error:
@@ -167,6 +173,17 @@ def plan_on_board(
         if joined == board:
             raise
     return plan_model(program, joined, options, progress), joined
+
+
+def _plan_inside(program: KernelGraph, board: Board, options: PlanOptions) -> ExecutionPlan | None:
+    """Return a plan without overlays that needs no memory outside; None where there is none."""
+    try:
+        plan = _plan_whole(program, board, options)
+    except CapacityError:
+        return None
+    assert plan.placement is not None
+    regions = (plan.placement.weights, plan.placement.arena)
+    return None if any(board.region(name).is_external for name in regions) else plan
 
 
 def _plan_whole(program: KernelGraph, board: Board, options: PlanOptions) -> ExecutionPlan:

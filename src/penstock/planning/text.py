@@ -45,6 +45,8 @@ def _heading(plan: ExecutionPlan) -> str:
         )
     elif plan.without_overlays:
         lines.append(f"overlays none: {plan.without_overlays}")
+    if plan.without_fast_kernels:
+        lines.append(f"kernels  plain C: {plan.without_fast_kernels}")
     return "\n".join(lines)
 
 
@@ -74,7 +76,7 @@ def _steps(plan: ExecutionPlan) -> str:
         source = "-" if operator.source is None else str(operator.source)
         scratch = "-"
         if call.scratch_bytes:
-            start = plan.arena.scratch_offset_bytes[step]
+            start = plan.arena.scratch_offset_bytes.get(step, "tight")
             scratch = f"{call.scratch_bytes}@{start}"
         cells = [str(step), source, operator.kind, call.kernel.name, str(call.macs), scratch]
         rows.append(cells if tiles is None else [*cells, *tiles[step]])

@@ -17,6 +17,7 @@ from penstock.kernels.kernel_graph import (
     StructArgument,
     TensorArgument,
 )
+from penstock.kernels.selection.dsp import LANES
 
 _RUNS: Mapping[str, Mapping[str, int]] = {
     "pairwise": {"left_strides": 1, "right_strides": 2, "output_strides": 3},
@@ -29,6 +30,8 @@ _RUN_ELEMENTS = 64
 """A row of an operator without rows: elements enough for whole bursts of DMA."""
 _SPATIAL = ("ps_conv_2d_", "ps_depthwise_conv_2d_", "ps_average_pool_2d_", "ps_max_pool_2d_")
 _BY_FILTER = ("ps_conv_2d_", "ps_fully_connected_")
+_IN_BLOCKS = ("ps_conv_2d_dsp_s8", "ps_fully_connected_dsp_s8")
+"""Kernels whose filters come in blocks of `LANES` channels, the last one filled up."""
 _PARAMS, _INPUT, _FILTERS = 0, 1, 2
 """Positions of arguments, in the order of the C declarations; the output is the last."""
 
@@ -198,7 +201,8 @@ def tile_filters(program: KernelGraph, call: KernelCall, filters: range) -> Tile
     Args:
         program: that the call is of.
         call: one that `filter_count` parts.
-        filters: not empty, within the output's channels.
+        filters: not empty, within the output's channels; it begins, and ends if others follow, at a
+            multiple of `LANES`.
     """
     view = _view(program, call)
     count, taken = view.fields["output_channels"], len(filters)
@@ -207,8 +211,10 @@ def tile_filters(program: KernelGraph, call: KernelCall, filters: range) -> Tile
         size = view.sizes[position]
         if size == view.element_bytes[position] or not size:
             continue  # one value for all channels, or none at all
-        each = size // count
-        windows[position] = Window(filters.start * each, taken * each)
+        unit = LANES if position == _FILTERS and call.kernel.name in _IN_BLOCKS else 1
+        each = size // -(-count // unit)
+        first, blocks = filters.start // unit, -(-taken // unit)
+        windows[position] = Window(first * each, blocks * each)
     element = view.element_bytes[view.output]
     skipped = count - taken
     windows[view.output] = Window(

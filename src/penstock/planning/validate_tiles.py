@@ -70,9 +70,18 @@ def _check_ranges(program: KernelGraph, tile: TileCall, who: str) -> None:
     channels = numbers.get("output_channels", (0,))[0] if is_by_filter else 0
     if tile.rows is not None and tile.lines is not None:
         raise GraphError(f"{who} has rows of two kinds")
+    if "_dsp_" in call.kernel.name and _splits_four(tile.filters, channels):
+        raise GraphError(f"{who} computes part of four channels that belong together")
     for what, part, count in (("rows", tile.band, lines), ("filters", tile.filters, channels)):
         if part is not None and not 0 <= part.start < part.stop <= count:
             raise GraphError(f"{who} computes {what} {part} of {count}")
+
+
+def _splits_four(filters: range | None, channels: int) -> bool:
+    """Return whether a range of channels begins or ends within four of them."""
+    if filters is None:
+        return False
+    return filters.start % 4 != 0 or (filters.stop % 4 != 0 and filters.stop != channels)
 
 
 def _is_needed(call: KernelCall, argument: object) -> bool:
@@ -138,7 +147,12 @@ def touched(program: KernelGraph, tile: TileCall, position: int) -> Offsets:
     if isinstance(argument, ConstantArgument):
         if tile.filters is None or every.size == element:
             return every
-        return _split(every, numbers["output_channels"][0])[_slice(tile.filters)].reshape(-1)
+        count = numbers["output_channels"][0]
+        if "_dsp_" in call.kernel.name and position == 2:
+            # Four filters lie between one another.
+            quads = range(tile.filters.start // 4, (tile.filters.stop + 3) // 4)
+            return _split(every, (count + 3) // 4)[_slice(quads)].reshape(-1)
+        return _split(every, count)[_slice(tile.filters)].reshape(-1)
     if argument.is_written:
         height = numbers.get("output_height", (1,))[0]
         channels = _tensor(program, argument).shape[-1]

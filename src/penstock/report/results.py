@@ -155,6 +155,7 @@ class RunResult:
         compiler: what compiled the C, with its version.
         run_seconds: how long this computer needed for the inference: no time of the board.
         overlays: what they did in all; None on the host.
+        kernels: which of the C library's, for people.
     """
 
     model: str
@@ -173,6 +174,7 @@ class RunResult:
     compiler: str
     run_seconds: float
     overlays: OverlayTotals | None = None
+    kernels: str = ""
 
     @property
     def cycles_per_mac(self) -> float | None:
@@ -195,6 +197,7 @@ class RunResult:
             "stack_bytes": self.stack_bytes,
             "memory_bytes": memory_to_json(self.memory),
             "overlays": None if self.overlays is None else self.overlays.to_json(),
+            "kernels": self.kernels,
             "operators": [_operator_to_json(operator) for operator in self.operators],
             "outputs": [
                 {"name": output.name, "shape": list(output.shape), "dtype": output.dtype}
@@ -254,6 +257,7 @@ class CompileResult:
         kinds: of operators, by step.
         overlays: what is planned; None for the host.
         search: how that was searched for; None where nothing was compared.
+        kernels: which of the C library's, for people.
     """
 
     model: str
@@ -272,6 +276,7 @@ class CompileResult:
     kinds: Sequence[str]
     overlays: OverlayReport | None
     search: PlanSearch | None = None
+    kernels: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``penstock.compile/1`` form."""
@@ -291,6 +296,7 @@ class CompileResult:
             "memory_bytes": memory_to_json(self.memory),
             "files": list(self.files),
             "overlays": None if self.overlays is None else self.overlays.to_json(),
+            "kernels": self.kernels,
             "search": None if self.search is None else _search_to_json(self.search),
         }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from penstock.boards.board import Board
 from penstock.ir.graph import Graph
 from penstock.ir.macs import graph_macs
+from penstock.kernels.kernel_set import is_dsp_kernel
 from penstock.planning import ExecutionPlan
 from penstock.planning.overlays.program import Block
 from penstock.report.energy import Energy, spent_energy
@@ -110,6 +111,7 @@ def summarize_compile(
         kinds=[plan.program.graph.operators[call.operator].kind for call in plan.program.calls],
         overlays=None if board is None else report_overlays(plan, board, None),
         search=plan.search,
+        kernels=describe_kernels(plan),
     )
 
 
@@ -150,7 +152,19 @@ def summarize_run(
         compiler=compiler,
         run_seconds=run_seconds,
         overlays=None if overlays is None else overlays.totals,
+        kernels=describe_kernels(plan),
     )
+
+
+def describe_kernels(plan: ExecutionPlan) -> str:
+    """Return which kernels a plan takes, for people."""
+    if plan.without_fast_kernels:
+        return f"plain C, as those with DSP instructions do not fit: {plan.without_fast_kernels}"
+    names = [call.kernel.name for call in plan.program.calls]
+    fast = sum(map(is_dsp_kernel, names))
+    if not fast:
+        return "plain C"
+    return f"DSP instructions in {fast} of {len(names)} steps, plain C in {len(names) - fast}"
 
 
 def run_time(

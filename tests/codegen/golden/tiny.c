@@ -73,6 +73,7 @@ OPERATOR void tiny_op_000_conv_2d(void) {
       .narrow_sums = 0,
       .activation_min = -128,
       .activation_max = 127,
+      .scratch_pixels = 0,
   };
   ps_conv_2d_s8(&params, ARENA(80), tiny_op000_filters, tiny_op000_bias, tiny_op000_multipliers,
                 tiny_op000_shifts, ARENA(0));

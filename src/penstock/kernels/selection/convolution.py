@@ -1,7 +1,5 @@
 """Lowering of convolutions of all kinds and fully connected layers."""
 
-import math
-
 import numpy as np
 
 from penstock.ir.dtype import DType
@@ -21,10 +19,14 @@ from penstock.ir.operators import (
 )
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import Argument, ConstantArgument, FieldValue, KernelCall
+from penstock.kernels.selection import dsp
+from penstock.kernels.selection.dsp import split_real
 from penstock.kernels.selection.site import SUFFIXES, Site, struct
 from penstock.kernels.selection.views import dense_strides
 
 Weighted = Convolution | FullyConnected
+
+_FAST = {"conv_2d": dsp.lower_conv_2d, "depthwise_conv_2d": dsp.lower_depthwise_conv_2d}
 
 _INT16_BIAS_LIMIT = 1 << 46
 _INT16_SHIFT_MAX = 7
@@ -66,19 +68,15 @@ def lower_fully_connected(site: Site, operator: FullyConnected) -> list[KernelCa
             **_quantization(site, operator, "factor_step", len(factors)),
         },
     )
-    mantissas, exponents = zip(*(_split_real(factor) for factor in factors), strict=True)
+    if (fast := dsp.lower_fully_connected(site, operator, params)) is not None:
+        return [fast]
+    mantissas, exponents = zip(*(split_real(factor) for factor in factors), strict=True)
     weights = (
         *_weights(site, operator),
         site.constant("mantissas", np.array(mantissas, np.int64)),
         site.constant("exponents", np.array(exponents, np.int16)),
     )
     return [_call(site, operator, f"ps_fully_connected_{suffix}", params, weights)]
-
-
-def _split_real(factor: float) -> tuple[int, int]:
-    """Return m in [2^52, 2^53) and e with factor = m · 2^e."""
-    fraction, exponent = math.frexp(factor)
-    return int(fraction * 2**53), exponent - 53
 
 
 def _lower_spatial(
@@ -113,8 +111,13 @@ def _lower_spatial(
             "padding_top": operator.padding.top,
             "padding_left": operator.padding.left,
             **_quantization(site, operator, "multiplier_step", len(factors)),
+            "scratch_pixels": 0,
         },
     )
+    lower_fast = _FAST.get(name)
+    fast = None if lower_fast is None else lower_fast(site, operator, params)
+    if fast is not None:
+        return [fast]
     weights = (*_weights(site, operator), *_multipliers(site, factors))
     return [_call(site, operator, f"ps_{name}_{suffix}", params, weights)]
 

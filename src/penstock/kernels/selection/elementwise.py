@@ -1,13 +1,17 @@
 """Lowering of operators on two tensors."""
 
 from penstock.ir.dtype import DType
+from penstock.ir.fixed_point import Multiplier
 from penstock.ir.integer_parameters import (
     addition_parameters,
     multiplication_parameters,
     shift_addition_parameters,
 )
 from penstock.ir.operators import Add, Maximum, Minimum, Mul, Sub
+from penstock.ir.parameter_types import AdditionParameters
 from penstock.kernels.kernel_graph import FieldValue, KernelCall
+from penstock.kernels.kernel_set import KernelSet
+from penstock.kernels.selection.dsp import SHIFT_MAX
 from penstock.kernels.selection.site import SUFFIXES, Site, struct
 from penstock.kernels.selection.views import (
     RANK_MAX,
@@ -16,6 +20,7 @@ from penstock.kernels.selection.views import (
     merge_dimensions,
 )
 
+_HALF = Multiplier(1 << 30, 0)
 _Binary = Add | Sub | Mul | Maximum | Minimum
 
 
@@ -33,6 +38,8 @@ def lower_sum(site: Site, operator: Add | Sub) -> list[KernelCall]:
         }
         return [_call(site, operator, "ps_add_shift_s16", "ps_add_shift_params", fields)]
     parameters = addition_parameters(site.graph, operator)
+    if suffix == "s8" and sign == 1 and (fast := _fast_fields(site, parameters)) is not None:
+        return [_call(site, operator, "ps_add_dsp_s8", "ps_add_dsp_params", *fast)]
     fields = {
         "right_sign": sign,
         "headroom_shift": parameters.headroom_shift,
@@ -49,6 +56,43 @@ def lower_sum(site: Site, operator: Add | Sub) -> list[KernelCall]:
         "activation_max": parameters.activation_max,
     }
     return [_call(site, operator, f"ps_add_{suffix}", "ps_add_params", fields)]
+
+
+def _fast_fields(
+    site: Site, parameters: AdditionParameters
+) -> tuple[dict[str, FieldValue], bool] | None:
+    """Return the parameters of the kernel for cores with the DSP extension.
+
+    Returns:
+        them, and whether the operands change places, so that the left one has the factor 1/2; None
+        where the conditions do not hold.
+    """
+    if site.kernels is KernelSet.REFERENCE:
+        return None
+    swaps = parameters.left != _HALF
+    left, right = parameters.left, parameters.right
+    left_zero, right_zero = parameters.left_zero_point, parameters.right_zero_point
+    if swaps:
+        left, right, left_zero, right_zero = right, left, right_zero, left_zero
+    output = parameters.output
+    is_alike = right == _HALF
+    shifts = (1 if is_alike else -right.shift, -output.shift)
+    if left != _HALF or not all(1 <= shift <= SHIFT_MAX for shift in shifts):
+        return None
+    shift = -output.shift
+    fields: dict[str, FieldValue] = {
+        "left_start": -((left_zero + (right_zero if is_alike else 0)) << 20),
+        "right_start": 0 if is_alike else -(right_zero << 21),
+        "right_multiplier": 0 if is_alike else right.multiplier,
+        "right_rounding": 0 if is_alike else 1 << (-right.shift - 1),
+        "right_shift": 0 if is_alike else -right.shift,
+        "output_multiplier": output.multiplier,
+        "output_rounding": (1 << (shift - 1)) + (parameters.output_zero_point << shift),
+        "output_shift": shift,
+        "activation_min": parameters.activation_min,
+        "activation_max": parameters.activation_max,
+    }
+    return fields, swaps
 
 
 def lower_mul(site: Site, operator: Mul) -> list[KernelCall]:
@@ -85,10 +129,17 @@ def _suffix(site: Site, operator: _Binary) -> str:
 
 
 def _call(
-    site: Site, operator: _Binary, kernel: str, ctype: str, fields: dict[str, FieldValue]
+    site: Site,
+    operator: _Binary,
+    kernel: str,
+    ctype: str,
+    fields: dict[str, FieldValue],
+    swaps: bool = False,
 ) -> KernelCall:
     shape = site.tensor(operator.output).shape
     operands = (operator.left, operator.right)
+    if swaps:
+        operands = operands[::-1]
     strides = [broadcast_strides(site.tensor(name).shape, shape) for name in operands]
     merged = merge_dimensions(shape, *strides, dense_strides(shape))
     if merged is None:
@@ -106,8 +157,8 @@ def _call(
     }
     arguments = (
         struct(ctype, walk | fields),
-        site.read(operator.left, "left"),
-        site.read(operator.right, "right"),
+        site.read(operands[0], "right" if swaps else "left"),
+        site.read(operands[1], "left" if swaps else "right"),
         site.write(operator.output),
     )
     in_place = tuple(

@@ -8,6 +8,7 @@ from penstock.ir import operators as ops
 from penstock.ir.graph import Graph
 from penstock.ir.limits import WIDE_CONSTANTS_MAX
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
+from penstock.kernels.kernel_set import KernelSet
 from penstock.kernels.selection import (
     activation,
     convolution,
@@ -54,11 +55,15 @@ _LOWERINGS: dict[type[ops.Operator], Callable[[Site, Any], list[KernelCall]]] = 
 }
 
 
-def select_kernels(graph: Graph) -> KernelGraph:
+def select_kernels(graph: Graph, kernels: KernelSet = KernelSet.REFERENCE) -> KernelGraph:
     """Return the graph as a program of kernel calls.
 
     RESHAPE moves no byte: its output becomes an alias of its input. CONCATENATION, PACK and SPLIT
     become a call for each part; the first call that writes to a concatenation starts its life.
+
+    Args:
+        graph: what is to be computed.
+        kernels: what the core has instructions for.
 
     Raises:
         UnsupportedError: no kernel takes an operator's element types, quantization or shapes, or
@@ -68,7 +73,7 @@ def select_kernels(graph: Graph) -> KernelGraph:
     calls: list[KernelCall] = []
     aliases: dict[str, str] = {}
     for position, operator in enumerate(graph.operators):
-        site = Site(graph, position, operator, pool)
+        site = Site(graph, position, operator, pool, kernels)
         _check_sizes(site)
         if isinstance(operator, ops.Reshape) and not graph.tensors[operator.input].is_constant:
             _check_reshape(site, operator)

@@ -20,6 +20,7 @@ from penstock.kernels.kernel_graph import (
     StructArgument,
     TensorArgument,
 )
+from penstock.kernels.kernel_set import KernelSet
 
 CTYPES = {
     DType.INT8: "int8_t",
@@ -69,12 +70,14 @@ class Site:
         position: of the operator in ``graph.operators``.
         operator: itself.
         pool: constants of the program so far.
+        kernels: what the core has instructions for.
     """
 
     graph: Graph
     position: int
     operator: Operator
     pool: ConstantPool
+    kernels: KernelSet = KernelSet.REFERENCE
 
     def tensor(self, name: str) -> Tensor:
         """Return a tensor of the graph."""
@@ -101,6 +104,7 @@ class Site:
         arguments: tuple[Argument, ...],
         *,
         macs: int = 0,
+        scratch_bytes: int = 0,
         in_place: tuple[tuple[str, str], ...] = (),
     ) -> KernelCall:
         """Return a call that computes this operator, or a part of it.
@@ -108,7 +112,14 @@ class Site:
         Pairs of ``in_place`` whose first is a constant are left out.
         """
         computed = tuple(pair for pair in in_place if not self.tensor(pair[0]).is_constant)
-        return KernelCall(find_kernel(kernel), arguments, self.position, macs, 0, computed)
+        return KernelCall(
+            find_kernel(kernel, self.kernels),
+            arguments,
+            self.position,
+            macs,
+            scratch_bytes,
+            computed,
+        )
 
     def unsupported(self, tensor: str, reason: str, help_text: str) -> UnsupportedError:
         """Return an error that names the operator and the tensor and says what would help."""

@@ -49,7 +49,7 @@ def line_ticks(
     apart = _apart(accesses, costs)
     ticks = 0.0
     for access, count, turn in zip(accesses, misses, turns, strict=True):
-        if not access.reads or not count:
+        if not (access.reads or access.awaits_lines) or not count:
             continue
         ways = access.crossings(line_bytes)
         going_on = access.continuing(line_bytes) / ways * (1 - turn / count)

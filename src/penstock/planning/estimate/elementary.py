@@ -39,6 +39,13 @@ def walking(view: CallView) -> Features:
     return {"call": 1, **walk, **_shifts(view, walk["element"])}
 
 
+def adding(view: CallView) -> Features:
+    """Count a sum by whether both operands have the same scale."""
+    walk = _walk(view.numbers("extents"))
+    kind = "element" if view.number("right_shift") else "alike_element"
+    return {"call": 1, **walk, "element": 0, kind: walk["element"]}
+
+
 def counting(view: CallView) -> Features:
     """Count a kernel that goes over ``count`` adjacent elements."""
     elements = view.number("count")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from penstock.errors import GraphError
 from penstock.kernels.catalogue import CATALOGUE
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
-from penstock.planning.estimate import elementary, weighted
+from penstock.planning.estimate import dsp, elementary, weighted
 from penstock.planning.estimate.call_view import CallView, view_call
 from penstock.planning.estimate.weighted import Features
 
@@ -19,8 +19,12 @@ _BY_HEADER: dict[str, Callable[[CallView], Features]] = {
     "depthwise_conv_2d": weighted.depthwise_conv_2d,
     "transpose_conv_2d": weighted.transpose_conv_2d,
     "fully_connected": weighted.fully_connected,
+    "conv_2d_dsp": dsp.conv_2d,
+    "depthwise_conv_2d_dsp": dsp.depthwise_conv_2d,
+    "fully_connected_dsp": dsp.fully_connected,
     "svdf": weighted.svdf,
     "elementwise": elementary.walking,
+    "add_dsp": elementary.adding,
     "pool_2d": elementary.pool_2d,
     "mean": elementary.mean,
     "quantize": elementary.counting,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
-from penstock.planning.estimate import elementary_accesses, weighted_accesses
+from penstock.planning.estimate import dsp_accesses, elementary_accesses, weighted_accesses
 from penstock.planning.estimate.accesses import Access, Role
 from penstock.planning.estimate.call_view import CallView, view_call
 
@@ -13,6 +13,9 @@ _BY_HEADER: dict[str, Callable[[CallView], Sequence[Access]]] = {
     "depthwise_conv_2d": weighted_accesses.depthwise_conv_2d,
     "transpose_conv_2d": weighted_accesses.transpose_conv_2d,
     "fully_connected": weighted_accesses.fully_connected,
+    "conv_2d_dsp": dsp_accesses.conv_2d,
+    "depthwise_conv_2d_dsp": dsp_accesses.depthwise_conv_2d,
+    "fully_connected_dsp": dsp_accesses.fully_connected,
     "svdf": elementary_accesses.svdf,
     "pool_2d": elementary_accesses.pool_2d,
     "mean": elementary_accesses.mean,

@@ -132,6 +132,7 @@ def _region(role: Role, placement: Placement, board: Board) -> MemoryRegion:
         Role.CODE: placement.code,
         Role.WEIGHTS: placement.weights,
         Role.ARENA: placement.arena,
+        Role.SCRATCH: placement.arena,
     }
     return board.region(names[role])
 

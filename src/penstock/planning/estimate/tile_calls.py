@@ -8,6 +8,7 @@ from penstock.kernels.kernel_graph import (
     ConstantArgument,
     KernelCall,
     KernelGraph,
+    ScratchArgument,
     StructArgument,
     TensorArgument,
 )
@@ -17,6 +18,8 @@ from penstock.planning.estimate.loop_accesses import call_accesses
 from penstock.planning.estimate.weighted import Features
 from penstock.planning.overlays.program import Address, TileCall
 
+SCRATCH = "(scratch)"
+"""Stands for scratch memory among the names of arrays; no tensor and no constant is called so."""
 _Key = tuple[int, tuple[StructArgument, ...], range | None]
 
 
@@ -94,4 +97,6 @@ def array_names(program: KernelGraph, tile: TileCall) -> dict[str, Address]:
             found[name] = tile.addresses[position]
         elif isinstance(argument, ConstantArgument) and argument.constant is not None:
             found[argument.constant] = tile.addresses[position]
+        elif isinstance(argument, ScratchArgument):
+            found[SCRATCH] = tile.addresses[position]
     return found

@@ -18,7 +18,7 @@ from penstock.planning.estimate.memory import fetch_cycles, wait_cycles_at
 from penstock.planning.estimate.overlay_costs import OverlayCosts, load_overlay_costs
 from penstock.planning.estimate.residue import Residue
 from penstock.planning.estimate.routes import Routes
-from penstock.planning.estimate.tile_calls import TileWorks, array_names
+from penstock.planning.estimate.tile_calls import SCRATCH, TileWorks, array_names
 from penstock.planning.execution_plan import ExecutionPlan, Placement
 from penstock.planning.overlays.program import Address, Block, Copy, OverlayProgram, TileCall
 
@@ -292,6 +292,8 @@ class _Walk:
     def _placed(
         self, access: Access, tile: TileCall, addresses: Mapping[str, Address]
     ) -> tuple[Access, MemoryRegion]:
+        if access.role is Role.SCRATCH and SCRATCH in addresses:
+            return access, self._region(addresses[SCRATCH])
         address = addresses.get(access.array)
         if address is None:
             block = {Role.WEIGHTS: Block.CONSTANT, Role.ARENA: Block.ARENA}.get(access.role)

@@ -52,8 +52,6 @@ def can_chain(program: KernelGraph, steps: range, users: Mapping[str, Sequence[i
     calls = [program.calls[step] for step in steps]
     if any(line_count(program, call) <= 1 or len(call.writes) != 1 for call in calls):
         return False
-    if any(call.scratch_bytes for call in calls):
-        return False
     inner = inner_tensors(program, steps)
     if any(step not in steps for name in inner for step in users[name]):
         return False

@@ -1,6 +1,6 @@
 """From a program and its fast memory to tiles, copies and addresses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +26,7 @@ from penstock.planning.overlays.schedule import Schedule
 from penstock.planning.overlays.tight import choose_tight
 from penstock.units import format_bytes
 
+_GATHERING = ("ps_depthwise_conv_2d_dsp_",)
 _CALLS_SOUGHT_MAX = 200
 """Longer programs are not planned again and again to find out what they lack."""
 _LEAST_BYTES, _MOST_BYTES = 256, 1 << 31
@@ -275,7 +276,15 @@ class _Layout:
 
     arena: Arena
     tight_offset_bytes: Mapping[str, int]
+    tight_scratch_bytes: Mapping[int, int]
     tight_bytes: int
+
+    def scratch(self, step: int) -> Address | None:
+        """Return where a step has its scratch; None for a step without."""
+        if (offset := self.tight_scratch_bytes.get(step)) is not None:
+            return Address(Block.TIGHT, offset)
+        offset = self.arena.scratch_offset_bytes.get(step)
+        return None if offset is None else Address(Block.ARENA, offset)
 
 
 def _lay_out(program: KernelGraph, parted: Partition, schedule: Schedule, space: Space) -> _Layout:
@@ -285,7 +294,9 @@ def _lay_out(program: KernelGraph, parted: Partition, schedule: Schedule, space:
         *(_in_tiles(buffer, schedule, space) for buffer in resident),
         *(_slot_buffer(slot, space) for slot in schedule.slots),
     ]
-    urgent = [len(resident) + n for n, slot in enumerate(schedule.slots) if slot.is_pack]
+    urgent = [n for n, buffer in enumerate(resident) if buffer.scratch_step is not None]
+    urgent += _gathered(program, resident)
+    urgent += [len(resident) + n for n, slot in enumerate(schedule.slots) if slot.is_pack]
     tight = choose_tight(buffers, urgent, space.tight_bytes)
     loose = [index for index in range(len(buffers)) if index not in tight.offsets]
     packing = pack_buffers([buffers[index] for index in loose])
@@ -299,16 +310,27 @@ def _lay_out(program: KernelGraph, parted: Partition, schedule: Schedule, space:
     inner = schedule.inner
     empty = [name for name in (*names, *program.aliases) if not tensors[name].is_variable]
     homes[False] = {name: 0 for name in empty if name not in schedule.far and name not in inner}
-    scratch: dict[int, int] = {}
+    scratch: dict[bool, dict[int, int]] = {True: {}, False: {}}
     for index, buffer in enumerate(resident):
         for name in buffer.tensors:
             homes[False].pop(name, None)
             homes[index in tight.offsets][name] = offsets[index]
         if buffer.scratch_step is not None:
-            scratch[buffer.scratch_step] = offsets[index]
+            scratch[index in tight.offsets][buffer.scratch_step] = offsets[index]
     bound = lower_bound_bytes([buffers[index] for index in loose])
-    arena = Arena(packing.size_bytes, bound, homes[False], scratch)
-    return _Layout(arena, homes[True], tight.size_bytes)
+    arena = Arena(packing.size_bytes, bound, homes[False], scratch[False])
+    return _Layout(arena, homes[True], scratch[True], tight.size_bytes)
+
+
+def _gathered(program: KernelGraph, resident: Sequence[Buffer]) -> list[int]:
+    """Return the buffers that kernels read a few channels at a time, the smallest first.
+
+    They come back to each cache line for the next channels.
+    """
+    calls = program.calls
+    names = {n for call in calls if call.kernel.name.startswith(_GATHERING) for n in call.reads}
+    found = [n for n, buffer in enumerate(resident) if not names.isdisjoint(buffer.tensors)]
+    return sorted(found, key=lambda n: resident[n].size_bytes)
 
 
 def _in_tiles(buffer: Buffer, schedule: Schedule, space: Space) -> Buffer:
@@ -376,8 +398,8 @@ def _tile_call(
         elif isinstance(argument, TensorArgument):
             addresses[position] = _tensor_address(program, argument.tensor, start, layout, far)
         elif isinstance(argument, ScratchArgument):
-            if (scratch := layout.arena.scratch_offset_bytes.get(draft.step)) is not None:
-                addresses[position] = Address(Block.ARENA, scratch)
+            if (address := layout.scratch(draft.step)) is not None:
+                addresses[position] = address
         elif isinstance(argument, ConstantArgument) and argument.constant is not None:
             addresses[position] = Address(Block.CONSTANT, start, argument.constant)
     return TileCall(draft.step, params, addresses, draft.rows, draft.filters, draft.lines)

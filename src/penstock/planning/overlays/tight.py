@@ -35,7 +35,7 @@ def choose_tight(buffers: Sequence[Buffer], urgent: Sequence[int], room_bytes: i
     if not room_bytes:
         return Tight({}, 0)
     first = set(urgent)
-    others = [n for n, b in enumerate(buffers) if n not in first and b.scratch_step is None]
+    others = [n for n in range(len(buffers)) if n not in first]
     end = max((buffer.lifetime.end_step for buffer in buffers), default=0)
     alive = np.zeros(end, np.int64)
     order = (*urgent, *sorted(others, key=lambda n: buffers[n].size_bytes))

@@ -1,0 +1,162 @@
+"""The shapes that kernels with the DSP extension are measured on."""
+
+from functools import partial
+
+from penstock.bench.networks import NetworkBuilder, Shape, Weights
+from penstock.bench.weighted_cases import collect, conv, dense, depthwise
+from penstock.ir.dtype import DType
+from penstock.ir.graph import Graph
+from penstock.ir.operators import NO_PADDING, Activation, Add, Padding2D
+
+_SAME = Padding2D(1, 1, 1, 1)
+_WIDE = Padding2D(2, 2, 2, 2)
+_DOWN = Padding2D(0, 1, 0, 1)
+_LEGACY = Weights(per_channel=False, zero_point=5)
+_OPEN = Weights(activation=Activation.NONE)
+_conv = partial(conv, weights=_OPEN)
+_depthwise = partial(depthwise, weights=_OPEN)
+
+_POINTS = (
+    _conv((1, 8, 8, 8), 16, (1, 1)),
+    _conv((1, 8, 8, 16), 8, (1, 1)),
+    _conv((1, 8, 8, 32), 32, (1, 1)),
+    _conv((1, 8, 8, 64), 64, (1, 1)),
+    _conv((1, 16, 16, 8), 24, (1, 1)),
+    _conv((1, 16, 16, 12), 4, (1, 1)),
+    _conv((1, 20, 20, 4), 4, (1, 1)),
+    _conv((1, 4, 4, 128), 24, (1, 1)),
+    _conv((1, 3, 3, 256), 16, (1, 1)),
+    _conv((1, 7, 7, 40), 20, (1, 1)),
+    _conv((1, 7, 7, 24), 10, (1, 1)),
+    _conv((1, 1, 1, 64), 12, (1, 1)),
+    _conv((1, 1, 1, 256), 32, (1, 1)),
+    _conv((1, 1, 1, 16), 24, (1, 1)),
+    _conv((1, 1, 1, 36), 7, (1, 1)),
+    _conv((1, 1, 1, 520), 8, (1, 1)),
+    _conv((1, 5, 5, 25), 8, (1, 1)),
+    _conv((1, 9, 9, 10), 6, (1, 1)),
+    _conv((1, 12, 12, 16), 16, (1, 1), NO_PADDING, (2, 2)),
+    _conv((1, 2, 2, 320), 8, (1, 1)),
+    conv((1, 8, 8, 16), 24, (1, 1)),
+    conv((1, 1, 1, 40), 16, (1, 1)),
+    conv((1, 7, 7, 32), 8, (1, 1)),
+)
+_WINDOWS = (
+    _conv((1, 8, 8, 16), 16, (3, 3), _SAME),
+    _conv((1, 8, 8, 64), 16, (3, 3), _SAME),
+    _conv((1, 6, 6, 32), 32, (3, 3), _SAME, (2, 2)),
+    _conv((1, 10, 10, 8), 8, (3, 3)),
+    _conv((1, 10, 10, 4), 12, (3, 3)),
+    _conv((1, 16, 16, 3), 8, (3, 3), _DOWN, (2, 2)),
+    _conv((1, 24, 24, 3), 16, (3, 3), _DOWN, (2, 2)),
+    _conv((1, 16, 16, 3), 8, (3, 3)),
+    _conv((1, 12, 12, 1), 8, (3, 3), _SAME),
+    _conv((1, 24, 24, 1), 4, (3, 3), _SAME, (2, 2)),
+    _conv((1, 20, 10, 1), 8, (10, 4), Padding2D(4, 5, 1, 1), (2, 2)),
+    _conv((1, 20, 10, 1), 32, (10, 4), Padding2D(4, 5, 1, 1), (2, 2)),
+    _conv((1, 8, 8, 4), 6, (5, 5), _WIDE),
+    _conv((1, 8, 8, 5), 9, (3, 3), _SAME),
+    _conv((1, 8, 8, 6), 8, (3, 3), _SAME),
+    _conv((1, 8, 8, 8), 8, (3, 3), _WIDE, (1, 1), (2, 2)),
+    _conv((1, 8, 8, 3), 4, (3, 3), _WIDE, (1, 1), (2, 2)),
+    _conv((1, 1, 24, 32), 32, (1, 3)),
+    _conv((1, 8, 1, 1), 4, (4, 1)),
+    _conv((1, 14, 14, 2), 3, (3, 3), NO_PADDING, (2, 2)),
+    _conv((1, 9, 9, 7), 4, (2, 2), NO_PADDING, (1, 1)),
+    conv((1, 12, 12, 16), 8, (3, 3), weights=_LEGACY),
+    _conv((1, 7, 7, 12), 8, (3, 3), _SAME),
+    _conv((1, 6, 6, 24), 1, (3, 3)),
+)
+_DEPTHWISE = (
+    _depthwise((1, 8, 8, 16), (3, 3), _SAME),
+    _depthwise((1, 24, 24, 8), (3, 3), _SAME),
+    _depthwise((1, 24, 24, 8), (3, 3), _DOWN, (2, 2)),
+    _depthwise((1, 10, 10, 32), (3, 3), _SAME, (2, 2)),
+    _depthwise((1, 3, 3, 64), (3, 3), _SAME),
+    _depthwise((1, 6, 6, 32), (3, 3), _SAME, (2, 2)),
+    _depthwise((1, 7, 7, 24), (3, 3), _SAME),
+    _depthwise((1, 5, 25, 8), (3, 3), _SAME),
+    _depthwise((1, 25, 5, 16), (3, 3), _SAME),
+    _depthwise((1, 20, 5, 8), (3, 3)),
+    _depthwise((1, 9, 9, 12), (3, 3), NO_PADDING, (2, 2)),
+    _depthwise((1, 5, 5, 32), (3, 3), NO_PADDING, (2, 2)),
+    _depthwise((1, 8, 8, 7), (3, 3), _SAME),
+    _depthwise((1, 6, 6, 3), (3, 3)),
+    _depthwise((1, 16, 16, 5), (3, 3), _SAME, (2, 2)),
+    _depthwise((1, 8, 8, 16), (5, 5), _WIDE),
+    _depthwise((1, 16, 16, 8), (5, 5), _WIDE, (2, 2)),
+    _depthwise((1, 9, 9, 8), (7, 7), Padding2D(3, 3, 3, 3)),
+    _depthwise((1, 10, 10, 12), (7, 7), Padding2D(3, 3, 3, 3)),
+    _depthwise((1, 12, 12, 8), (7, 7), Padding2D(2, 3, 2, 3), (2, 2)),
+    _depthwise((1, 7, 7, 24), (5, 5), _WIDE),
+    _depthwise((1, 14, 14, 16), (5, 5), _WIDE),
+    _depthwise((1, 8, 8, 24), (5, 5), Padding2D(1, 2, 1, 2), (2, 2)),
+    _depthwise((1, 6, 6, 8), (1, 7), Padding2D(0, 0, 3, 3)),
+    _depthwise((1, 4, 4, 16), (4, 4)),
+    _depthwise((1, 8, 8, 8), (1, 1)),
+    _depthwise((1, 8, 8, 8), (1, 3)),
+    _depthwise((1, 8, 8, 8), (3, 1)),
+    _depthwise((1, 12, 1, 8), (4, 1)),
+    _depthwise((1, 12, 12, 5), (5, 5), _WIDE),
+    _depthwise((1, 8, 8, 4), (2, 2)),
+    depthwise((1, 12, 12, 8), (3, 3), _SAME, weights=_LEGACY),
+    depthwise((1, 8, 8, 16), (3, 3), _SAME),
+    depthwise((1, 10, 10, 12), (5, 5), _WIDE),
+    _depthwise((1, 25, 5, 64), (3, 3), _SAME),
+    _depthwise((1, 12, 12, 32), (3, 3), _SAME),
+)
+_DENSE = (
+    dense(1, 16, 16),
+    dense(1, 64, 10),
+    dense(1, 256, 32),
+    dense(1, 640, 8),
+    dense(4, 8, 9),
+    dense(1, 4, 16),
+    dense(2, 2, 4),
+    dense(1, 33, 3),
+    dense(1, 250, 8),
+    dense(1, 100, 12),
+    dense(1, 301, 8),
+    dense(3, 128, 16),
+    dense(2, 12, 24),
+)
+
+
+_SUMS: tuple[tuple[Shape, Shape, float], ...] = (
+    ((1, 4, 4, 16), (1, 4, 4, 16), 0.05),
+    ((1, 8, 8, 16), (1, 8, 8, 16), 0.05),
+    ((1, 8, 8, 16), (1, 8, 8, 16), 0.02),
+    ((1, 16, 16, 8), (1, 16, 16, 8), 0.02),
+    ((1, 1, 1, 40), (1, 1, 1, 40), 0.02),
+    ((1, 8, 8, 24), (1, 1, 1, 24), 0.02),
+    ((1, 8, 8, 24), (1, 1, 1, 24), 0.05),
+    ((1, 6, 5, 3), (1, 6, 5, 1), 0.02),
+    ((1, 1, 1, 1), (1, 1, 1, 1), 0.05),
+    ((1, 1, 1, 2), (1, 1, 1, 2), 0.02),
+)
+"""Shapes of the operands, and the scale of the second; the first one's is 0.05."""
+
+
+def _add_sum(network: NetworkBuilder, left: Shape, right: Shape, scale: float) -> None:
+    output = network.tensor(left, scale=0.1)
+    operands = network.input(left), network.input(right, scale=scale)
+    network.operator(Add(left=operands[0], right=operands[1], output=output))
+
+
+def _sums() -> Graph:
+    network = NetworkBuilder(DType.INT8)
+    for left, right, scale in _SUMS:
+        _add_sum(network, left, right, scale)
+    return network.build("add_dsp_s8")
+
+
+def dsp_kernel_networks() -> list[Graph]:
+    """Return networks that measure the kernels with the DSP extension."""
+    int8 = DType.INT8
+    return [
+        collect("conv_2d_dsp_s8_points", int8, *_POINTS),
+        collect("conv_2d_dsp_s8_windows", int8, *_WINDOWS),
+        collect("depthwise_conv_2d_dsp_s8", int8, *_DEPTHWISE),
+        collect("fully_connected_dsp_s8", int8, *_DENSE),
+        _sums(),
+    ]

@@ -1,0 +1,35 @@
+"""Which of the C library's kernels a core can run, and which are the fastest there."""
+
+from enum import Enum
+
+from penstock.boards.cores import core_facts
+
+
+class KernelChoice(Enum):
+    """What a user may ask for."""
+
+    AUTO = "auto"  # the fastest that the core has instructions for
+    REFERENCE = "reference"  # plain C, everywhere
+
+
+class KernelSet(Enum):
+    """Kernels beside those in plain C, by what the core must have."""
+
+    REFERENCE = "reference"  # none
+    DSP_SINGLE = "dsp, one instruction at a time"  # two products of int16 in one instruction
+    DSP_DUAL = "dsp, two instructions at a time"  # the same, in another order
+
+
+def is_dsp_kernel(name: str) -> bool:
+    """Return whether a kernel, by its C name, is for the DSP extension."""
+    return "_dsp_" in name
+
+
+def kernel_set(core: str | None, choice: KernelChoice = KernelChoice.AUTO) -> KernelSet:
+    """Return the kernels for a core, by the name that compilers give it; None is this computer."""
+    if core is None or choice is KernelChoice.REFERENCE:
+        return KernelSet.REFERENCE
+    facts = core_facts(core)
+    if not facts.has_dsp:
+        return KernelSet.REFERENCE
+    return KernelSet.DSP_DUAL if facts.issue_width > 1 else KernelSet.DSP_SINGLE

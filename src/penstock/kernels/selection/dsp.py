@@ -1,0 +1,286 @@
+"""Lowering to kernels for cores that multiply two pairs of int16 in one instruction."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.ir.dtype import DType
+from penstock.ir.fixed_point import Multiplier
+from penstock.ir.integer_parameters import (
+    Convolution,
+    fully_connected_scales,
+    requantization_multipliers,
+)
+from penstock.ir.interpreter.requantization import round_half_away
+from penstock.ir.macs import operator_macs
+from penstock.ir.operators import FullyConnected
+from penstock.ir.tensor import Array
+from penstock.kernels.kernel_graph import KernelCall, ScratchArgument, StructArgument
+from penstock.kernels.kernel_set import KernelSet
+from penstock.kernels.selection.site import Site
+
+LANES = 4
+"""Output channels that are computed together."""
+_SUM_LIMIT = 1 << 30
+SHIFT_MAX = 22
+_SCRATCH_BYTES = 16 * 1024
+"""Of pixels at most, where two would do with less."""
+_PIXELS_MAX = 64
+_SLACK_WORDS = 4
+_ROWS = 16
+_FILTER_WORDS_MAX = 64
+"""Limits of the depthwise kernel."""
+_INT8_SPAN = 128
+
+
+def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> KernelCall | None:
+    """Lower CONV_2D; None where the conditions of the kernel do not hold."""
+    fields = dict(params.fields)
+    if site.kernels is KernelSet.REFERENCE or fields["groups"] != 1:
+        return None
+    data = site.tensor(operator.filters).data
+    if data is None or site.tensor(operator.input).dtype is not DType.INT8:
+        return None
+    channels = data.shape[0]
+    filters = data.reshape(channels, -1).astype(np.int64)
+    scaling = _scaling(site, operator, filters)
+    if scaling is None:
+        return None
+    output = site.tensor(operator.output)
+    packed = pack_filters(data.reshape(channels, -1), filler=-_number(fields["filter_offset"]))
+    words = packed.shape[1] // (2 * LANES)  # of a pixel: the pairs of taps
+    pixels = _scratch_pixels(words, output.shape[1] * output.shape[2])
+    spare = max(pixels, words // 2 + 1)
+    scratch = 4 * (LANES * words + words * pixels + _SLACK_WORDS + spare)
+    arguments = (
+        replace(params, fields=tuple({**fields, "scratch_pixels": pixels}.items())),
+        site.read(operator.input, "input"),
+        site.constant("filters", packed),
+        site.constant("scaling", scaling),
+        ScratchArgument(),
+        site.write(operator.output),
+    )
+    macs = operator_macs(site.graph, operator)
+    return site.call("ps_conv_2d_dsp_s8", arguments, macs=macs, scratch_bytes=scratch)
+
+
+def lower_depthwise_conv_2d(
+    site: Site, operator: Convolution, params: StructArgument
+) -> KernelCall | None:
+    """Lower DEPTHWISE_CONV_2D; None where the conditions of the kernel do not hold."""
+    fields = {name: value for name, value in params.fields if isinstance(value, int)}
+    data = site.tensor(operator.filters).data
+    if (
+        site.kernels is KernelSet.REFERENCE
+        or data is None
+        or site.tensor(operator.input).dtype is not DType.INT8
+        or fields["input_channels"] != fields["output_channels"]
+        or fields["dilation_height"] != 1
+        or fields["dilation_width"] != 1
+    ):
+        return None
+    height, width = fields["filter_height"], fields["filter_width"]
+    filters = np.moveaxis(data.reshape(height, width, -1), 2, 0)
+    scaling = _scaling(site, operator, filters.reshape(len(filters), -1).astype(np.int64))
+    if scaling is None or height > _ROWS or height * (width // 2 + 1) > _FILTER_WORDS_MAX:
+        return None
+    seen = (fields["output_width"] - 1) * fields["stride_width"] + width
+    arguments = (
+        params,
+        site.read(operator.input, "input"),
+        site.constant("filters", pack_depthwise_filters(filters, -fields["filter_offset"])),
+        site.constant("scaling", scaling),
+        ScratchArgument(),
+        site.write(operator.output),
+    )
+    return site.call(
+        "ps_depthwise_conv_2d_dsp_s8",
+        arguments,
+        macs=operator_macs(site.graph, operator),
+        scratch_bytes=4 * LANES * _ROWS * (seen // 2 + 2),
+    )
+
+
+def pack_depthwise_filters(filters: Array, filler: int) -> Array:
+    """Return filters in the order of penstock/depthwise_conv_2d_dsp.h.
+
+    Args:
+        filters: int8 ``[channels, height, width]``.
+        filler: of taps that add nothing.
+
+    Returns:
+        int8 ``[channels, height, words, 4]``.
+    """
+    channels, height, width = filters.shape
+    words = width // 2 + 1
+    padded = np.full((channels, height, 2 * words + 1), filler, np.int8)
+    padded[:, :, 1 : width + 1] = filters
+    first = 2 * np.arange(words) + 1
+    return np.ascontiguousarray(padded[:, :, first[:, None] + np.array([0, -1, 1, 0])])
+
+
+def pack_filters(filters: Array, filler: int) -> Array:
+    """Return filters in the order of penstock/conv_2d_dsp.h.
+
+    Args:
+        filters: int8 ``[channels, taps]``.
+        filler: of taps that add nothing.
+
+    Returns:
+        int8 ``[blocks, bytes of a block]``.
+    """
+    channels, taps = filters.shape
+    extents = (-(-channels // LANES) * LANES, -(-taps // 4) * 4)
+    padded = np.full(extents, filler, np.int8)
+    padded[:channels, :taps] = filters
+    # In each four taps the second and third change places: (0, 2), (1, 3) are widened together.
+    swapped = padded.reshape(extents[0], -1, 2, 2).swapaxes(2, 3).reshape(extents[0], -1, 2)
+    # [block, half, channel of two, pair, tap of two] → [block, pair, half, tap, channel]
+    blocks = swapped.reshape(-1, 2, 2, extents[1] // 2, 2).transpose(0, 3, 1, 4, 2)
+    return np.ascontiguousarray(blocks.reshape(blocks.shape[0], -1))
+
+
+def _number(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _scratch_pixels(words: int, pixels: int) -> int:
+    """Return how many pixels are widened together: an even number."""
+    fitting = min(_SCRATCH_BYTES // (4 * words), _PIXELS_MAX, pixels)
+    return max(fitting + fitting % 2, 2)
+
+
+def split_real(factor: float) -> tuple[int, int]:
+    """Return m in [2^52, 2^53) and e with factor = m · 2^e."""
+    fraction, exponent = math.frexp(factor)
+    return int(fraction * 2**53), exponent - 53
+
+
+def lower_fully_connected(
+    site: Site, operator: FullyConnected, params: StructArgument
+) -> KernelCall | None:
+    """Lower FULLY_CONNECTED; None where the conditions of the kernel do not hold."""
+    fields = {name: value for name, value in params.fields if isinstance(value, int)}
+    data = site.tensor(operator.filters).data
+    if (
+        site.kernels is KernelSet.REFERENCE
+        or data is None
+        or site.tensor(operator.input).dtype is not DType.INT8
+        or fields["filter_offset"] != 0
+    ):
+        return None
+    sums = _sums(site, operator, data.astype(np.int64))
+    if sums is None:
+        return None
+    scaling = _real_scaling(site, operator, *sums)
+    if scaling is None:
+        return None
+    packed = pack_filters(data, filler=-fields["filter_offset"])
+    arguments = (
+        params,
+        site.read(operator.input, "input"),
+        site.constant("filters", packed),
+        site.constant("scaling", scaling),
+        ScratchArgument(),
+        site.write(operator.output),
+    )
+    return site.call(
+        "ps_fully_connected_dsp_s8",
+        arguments,
+        macs=operator_macs(site.graph, operator),
+        scratch_bytes=packed.shape[1] // 2,
+    )
+
+
+def _real_scaling(
+    site: Site,
+    operator: FullyConnected,
+    bias: npt.NDArray[np.int64],
+    bounds: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int32] | None:
+    """Return how sums become outputs, ``[channels, 5]``; None where that is not the same."""
+    factors = fully_connected_scales(site.graph, operator)
+    output = site.tensor(operator.output).zero_point
+    rows = []
+    for b, factor, bound in zip(bias, factors, bounds, strict=True):
+        mantissa, exponent = split_real(factor)
+        shift = -53 - exponent
+        if not 1 <= shift <= SHIFT_MAX or not _rounds_alike(factor, mantissa, shift, int(bound)):
+            return None
+        multiplier = mantissa << 9
+        rounding = (1 << (shift - 1)) + (output << shift)
+        rows.append((b, multiplier >> 31, multiplier & 0x7FFFFFFF, rounding, shift))
+    return np.array(rows, np.int32)
+
+
+def _rounds_alike(factor: float, mantissa: int, shift: int, bound: int) -> bool:
+    """Return whether halves rounded up make the same of each sum as doubles and halves away.
+
+    Both only grow with the sum, so that it is enough to see where they reach each value that int8
+    can tell apart.
+    """
+    reached = range(-2 * _INT8_SPAN, 2 * _INT8_SPAN + 1)
+    # The least sums that come out as these: (sum * mantissa >> 53) >= (value - 1/2) * 2^shift.
+    least = [-(-((2 * value - 1) << (shift + 52)) // mantissa) for value in reached]
+    values = np.array(reached, np.float64)
+    sums = np.array(least, np.float64)
+    seen = np.abs(sums) <= bound
+    at, before = (round_half_away(s * factor) for s in (sums, sums - 1))
+    return bool(np.all((at >= values) & (before < values), where=seen))
+
+
+def _scaling(
+    site: Site, operator: Convolution, filters: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int32] | None:
+    """Return how sums become outputs, ``[channels, 4]``; None where 32 bits are too few."""
+    sums = _sums(site, operator, filters)
+    if sums is None:
+        return None
+    factors = requantization_multipliers(site.graph, operator)
+    if len(factors) == 1:
+        factors = factors * len(filters)
+    zero_point = site.tensor(operator.output).zero_point
+    rows = [
+        _row(int(bias), factor, int(bound), zero_point)
+        for bias, factor, bound in zip(sums[0], factors, sums[1], strict=True)
+    ]
+    return None if None in rows else np.array(rows, np.int32)
+
+
+def _sums(
+    site: Site, operator: Convolution | FullyConnected, filters: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
+    """Return what sums of each channel begin with, and how large they are at most.
+
+    None where the kernels' conditions do not hold.
+    """
+    source = site.tensor(operator.input)
+    zero_points = site.tensor(operator.filters).quantization
+    filter_zero = 0 if zero_points is None else zero_points.zero_point[0]
+    offset = filters - filter_zero
+    given = None if operator.bias is None else site.tensor(operator.bias)
+    if given is not None and (given.data is None or given.dtype is not DType.INT32):
+        return None
+    bias = np.zeros(len(filters), np.int64)
+    if given is not None and given.data is not None:
+        bias = given.data.astype(np.int64)
+    bias = bias - source.zero_point * offset.sum(axis=1)
+    bounds = np.abs(bias) + _INT8_SPAN * np.abs(offset).sum(axis=1)
+    return None if bounds.max() >= _SUM_LIMIT else (bias, bounds)
+
+
+def _row(
+    bias: int, factor: Multiplier, bound: int, output_zero_point: int
+) -> tuple[int, int, int, int] | None:
+    """Return bias, multiplier, rounding and shift of a channel; None where they do not do."""
+    multiplier, shift = factor.multiplier, -factor.shift
+    if shift < 1:
+        return None
+    if shift > SHIFT_MAX:
+        if bound >= 1 << (shift - 1):
+            return None
+        multiplier, shift = 0, 1  # sums that are always rounded to 0
+    return bias, multiplier, (1 << (shift - 1)) + (output_zero_point << shift), shift

@@ -1,0 +1,165 @@
+/* Instructions of the DSP extension (Armv7E-M, Armv8-M), and the same in plain C elsewhere.
+ *
+ * A word holds four int8 or two int16, the first in the lowest bits.
+ */
+#ifndef PENSTOCK_DSP_H
+#define PENSTOCK_DSP_H
+
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+#define PS_HAS_DSP 1
+#else
+#define PS_HAS_DSP 0
+#endif
+
+/* For parameters that only assembly reads. */
+#if defined(__GNUC__)
+#define PS_UNUSED __attribute__((unused))
+#else
+#define PS_UNUSED
+#endif
+
+/* For functions whose arguments are constants where they are called. */
+#if defined(__GNUC__)
+#define PS_INLINE static inline __attribute__((always_inline))
+#else
+#define PS_INLINE static inline
+#endif
+
+/* Returns the word at an address of any alignment. */
+static inline uint32_t ps_load_word(const void *address) {
+  uint32_t word;
+  memcpy(&word, address, sizeof word);
+  return word;
+}
+
+/* Writes a word to an address of any alignment. */
+static inline void ps_store_word(void *address, uint32_t word) {
+  memcpy(address, &word, sizeof word);
+}
+
+/* Returns two int16 as a word. */
+static inline uint32_t ps_pair(int32_t low, int32_t high) {
+  return ((uint32_t)low & 0xFFFFU) | ((uint32_t)high << 16);
+}
+
+/* Returns the sums of both int16, each modulo 2^16. */
+static inline uint32_t ps_add_pairs(uint32_t left, uint32_t right) {
+  return ((left + right) & 0xFFFFU) | ((left & 0xFFFF0000U) + (right & 0xFFFF0000U));
+}
+
+/* Returns bytes 0 and 2 as int16. */
+static inline uint32_t ps_even_bytes(uint32_t bytes) {
+#if PS_HAS_DSP
+  uint32_t result;
+  __asm__("sxtb16 %0, %1" : "=r"(result) : "r"(bytes));
+  return result;
+#else
+  return ps_pair((int8_t)bytes, (int8_t)(bytes >> 16));
+#endif
+}
+
+/* Returns bytes 1 and 3 as int16. */
+static inline uint32_t ps_odd_bytes(uint32_t bytes) {
+#if PS_HAS_DSP
+  uint32_t result;
+  __asm__("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(bytes));
+  return result;
+#else
+  return ps_even_bytes(bytes >> 8);
+#endif
+}
+
+/* Returns bytes 0 and 2 as int16, each added to that of addends. */
+static inline uint32_t ps_widen_even(uint32_t addends, uint32_t bytes) {
+#if PS_HAS_DSP
+  uint32_t result;
+  __asm__("sxtab16 %0, %1, %2" : "=r"(result) : "r"(addends), "r"(bytes));
+  return result;
+#else
+  return ps_pair((int16_t)addends + (int8_t)bytes, (int16_t)(addends >> 16) + (int8_t)(bytes >> 16));
+#endif
+}
+
+/* Returns bytes 1 and 3 as int16, each added to that of addends. */
+static inline uint32_t ps_widen_odd(uint32_t addends, uint32_t bytes) {
+#if PS_HAS_DSP
+  uint32_t result;
+  __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(result) : "r"(addends), "r"(bytes));
+  return result;
+#else
+  return ps_widen_even(addends, bytes >> 8);
+#endif
+}
+
+/* Returns sum + the products of the low and of the high int16, modulo 2^32. */
+static inline int32_t ps_multiply_pairs(uint32_t left, uint32_t right, int32_t sum) {
+#if PS_HAS_DSP
+  __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(left), "r"(right));
+  return sum;
+#else
+  const int32_t low = (int16_t)left * (int16_t)right;
+  const int32_t high = (int16_t)(left >> 16) * (int16_t)(right >> 16);
+  return (int32_t)((uint32_t)sum + (uint32_t)low + (uint32_t)high);
+#endif
+}
+
+/* Returns sum + the product of the high int16 of left and the low one of right, modulo 2^32. */
+static inline int32_t ps_multiply_high_low(uint32_t left, uint32_t right, int32_t sum) {
+#if PS_HAS_DSP
+  __asm__("smlatb %0, %1, %2, %0" : "+r"(sum) : "r"(left), "r"(right));
+  return sum;
+#else
+  return (int32_t)((uint32_t)sum + (uint32_t)((int16_t)(left >> 16) * (int16_t)right));
+#endif
+}
+
+/* Returns sum + the product of the low int16 of left and the high one of right, modulo 2^32. */
+static inline int32_t ps_multiply_low_high(uint32_t left, uint32_t right, int32_t sum) {
+  return ps_multiply_high_low(right, left, sum);
+}
+
+/* Returns the low int16 of both, the first in the low half. */
+static inline uint32_t ps_low_halves(uint32_t first, uint32_t second) {
+#if PS_HAS_DSP
+  uint32_t result;
+  __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(result) : "r"(first), "r"(second));
+  return result;
+#else
+  return (first & 0xFFFFU) | (second << 16);
+#endif
+}
+
+/* Returns the high int16 of both, the first in the low half. */
+static inline uint32_t ps_high_halves(uint32_t first, uint32_t second) {
+#if PS_HAS_DSP
+  uint32_t result;
+  __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(result) : "r"(second), "r"(first));
+  return result;
+#else
+  return (first >> 16) | (second & 0xFFFF0000U);
+#endif
+}
+
+/* Returns the upper word of left * right, rounded to nearest, halves up. */
+static inline int32_t ps_multiply_upper(int32_t left, int32_t right) {
+#if PS_HAS_DSP
+  int32_t result;
+  __asm__("smmulr %0, %1, %2" : "=r"(result) : "r"(left), "r"(right));
+  return result;
+#else
+  return (int32_t)(((int64_t)left * right + ((int64_t)1 << 31)) >> 32);
+#endif
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

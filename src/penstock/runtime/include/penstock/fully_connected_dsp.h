@@ -1,0 +1,37 @@
+/* Fully connected layer for cores that multiply two pairs of int16 in one instruction.
+ *
+ * The same function as ps_fully_connected_s8 (penstock/fully_connected.h), under conditions that a
+ * compiler checks, with constants in the order in which they are used:
+ *
+ * filters: as of ps_conv_2d_dsp_s8 (penstock/conv_2d_dsp.h), a tap for each input channel.
+ * scaling: of each output channel five int32: the bias with what the zero points contribute, a
+ *   multiplier below 2^62 as its upper and its lower 31 bits, rounding, and a shift. An output is
+ *   ((sum * multiplier >> 62) + rounding) >> shift, limited to its range; |sum| < 2^30.
+ */
+#ifndef PENSTOCK_FULLY_CONNECTED_DSP_H
+#define PENSTOCK_FULLY_CONNECTED_DSP_H
+
+#include <stdint.h>
+
+#include "penstock/fully_connected.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Multiplies int8.
+ *
+ * params: filter_offset is 0; factor_step is not used.
+ * filters: their address is a multiple of 4.
+ * scratch: a word for each two input channels, rounded up to an even number.
+ * input: [batches, input_channels]; output: [batches, output_channels]; they must not overlap.
+ */
+void ps_fully_connected_dsp_s8(const ps_fully_connected_params *params, const int8_t *input,
+                               const int8_t *filters, const int32_t *scaling, uint32_t *scratch,
+                               int8_t *output);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
