@@ -5,7 +5,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.bench.models import ModelTiming, benchmark_json
 from penstock.bench.operators import OperatorBenchmark, benchmark_operators
+from penstock.bench.records import find_record
 from penstock.bench.throughput import Throughput
 from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
@@ -78,6 +80,7 @@ __all__ = [
     "CoreCoefficients",
     "EstimateResult",
     "Inspection",
+    "ModelTiming",
     "NetworkOptions",
     "OperatorBenchmark",
     "PlanOptions",
@@ -88,7 +91,9 @@ __all__ = [
     "Throughput",
     "Variant",
     "VariantResult",
+    "bench_models",
     "bench_ops",
+    "benchmark_json",
     "board",
     "boards",
     "build",
@@ -188,6 +193,36 @@ def bench_ops(board: str, *, fit: bool = False, progress: Progress = silent) -> 
         PenstockError: no such board, or a tool is missing.
     """
     return benchmark_operators(load_board(board), progress, fits=fit)
+
+
+def bench_models(
+    models: Sequence[str | Path],
+    *,
+    boards: Sequence[str],
+    options: CompileOptions = DEFAULT_OPTIONS,
+    progress: Progress = silent,
+) -> tuple[ModelTiming, ...]:
+    """Time models on virtual boards, each with its published record where there is one.
+
+    Args:
+        models: .tflite files.
+        boards: names, or paths of .toml files.
+        options: placement, of all of them.
+        progress: told what is going on.
+
+    Raises:
+        PenstockError: no such board, a model that cannot be read or does not fit, or no compiler.
+        VerificationError: an operator's output differs from the interpreter's.
+    """
+    cores = {board: load_board(board).core.name for board in boards}
+    timings: list[ModelTiming] = []
+    for model in map(Path, models):
+        content = model.read_bytes()
+        for board, core in cores.items():
+            progress(f"{model.stem} on {board}", len(timings) / len(models) / len(cores))
+            found = run(model, board=board, verify=True, options=options).result
+            timings.append(ModelTiming(found, core, find_record(content, core)))
+    return tuple(timings)
 
 
 def build(options: NetworkOptions, progress: Progress = silent) -> BuiltNetwork:

@@ -25,7 +25,8 @@ from penstock.frontends.inputs import ModelInputs, fit_arrays, load_inputs
 from penstock.frontends.tflite import identifier, load_model
 from penstock.ir.graph import Graph
 from penstock.ir.tensor import Array
-from penstock.kernels.kernel_set import KernelSet, kernel_set
+from penstock.kernels.kernel_graph import KernelGraph
+from penstock.kernels.kernel_set import is_dsp_kernel, kernel_set
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_on_board, validate_plan
@@ -117,7 +118,8 @@ def plan_graph(
 ) -> tuple[ExecutionPlan, Board | None]:
     """Choose kernels for a graph and plan it.
 
-    The fastest kernels need scratch memory; where there is no room for that, all are plain C.
+    The fastest kernels need larger constants, then scratch memory; where there is no room, first
+    those with larger constants go, then all but plain C.
 
     Returns:
         the plan, and the board as it is planned for.
@@ -126,16 +128,25 @@ def plan_graph(
         PenstockError: an unsupported model, or not enough memory.
     """
     kernels = kernel_set(None if board is None else board.core.name, wishes.kernels)
+    fast = select_kernels(graph, kernels)
     try:
-        return plan_on_board(select_kernels(graph, kernels), board, wishes, progress)
-    except CapacityError as lack:
-        if kernels is KernelSet.REFERENCE:
-            raise
+        return plan_on_board(fast, board, wishes, progress)
+    except CapacityError as error:
+        lack = error
+    compact = select_kernels(graph, kernels, is_compact=True)
+    if _kernel_names(compact) != _kernel_names(fast):
         try:
-            plan, placed = plan_on_board(select_kernels(graph), board, wishes, progress)
+            return plan_on_board(compact, board, wishes, progress)
         except CapacityError as error:
-            raise error from None
-        return replace(plan, without_fast_kernels=lack.what), placed
+            lack = error
+    if not any(map(is_dsp_kernel, _kernel_names(compact))):
+        raise lack
+    plan, placed = plan_on_board(select_kernels(graph), board, wishes, progress)
+    return replace(plan, without_fast_kernels=lack.what), placed
+
+
+def _kernel_names(program: KernelGraph) -> list[str]:
+    return [call.kernel.name for call in program.calls]
 
 
 def load_named(model: Path, named: str = "") -> Graph:

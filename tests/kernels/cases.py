@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from penstock.ir import operators as ops
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
-from penstock.ir.operators import Activation, AverageRounding, MultiplierSource
+from penstock.ir.operators import Activation, AverageRounding, MultiplierSource, Padding2D
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
 from tests.interpreter import elementwise_cases, weighted_cases
@@ -76,6 +76,46 @@ def wide_depthwise(draw: Draw) -> Graph:
     operator = ops.DepthwiseConv2D(
         input="x", filters="filters", bias=bias, output="y", stride=shape.stride,
         dilation=shape.dilation, padding=shape.padding, activation=draw(ACTIVATIONS),
+    )  # fmt: skip
+    return build.graph(operator, "x")
+
+
+def winograd(draw: Draw) -> Graph:
+    """CONV_2D of 3x3 with strides of 1 and channels by fours: any padding, edge and remainder."""
+    build = Builder(draw)
+    height, width = (draw(st.integers(6, 13)) for _ in range(2))
+    padding = Padding2D(*(draw(st.integers(0, 2)) for _ in range(4)))
+    output = height + padding.top + padding.bottom - 2, width + padding.left + padding.right - 2
+    depth, out = draw(st.sampled_from([8, 12, 16, 20, 32])), draw(st.integers(8, 13))
+    batch, scale = draw(st.sampled_from([1, 1, 2])), build.scale(1e-3, 1.0)
+    build.add("x", (batch, height, width, depth), DType.INT8, scale=scale)
+    build.filters((out, 3, 3, depth), 0)
+    bias = build.bias(out, scale, DType.INT8)
+    fitting = build.fitting_scale(9 * depth, scale, DType.INT8)
+    build.add("y", (batch, *output, out), DType.INT8, scale=fitting)
+    operator = ops.Conv2D(
+        input="x", filters="filters", bias=bias, output="y", stride=(1, 1), dilation=(1, 1),
+        padding=padding, activation=draw(ACTIVATIONS),
+    )  # fmt: skip
+    return build.graph(operator, "x")
+
+
+def narrow_depthwise(draw: Draw) -> Graph:
+    """DEPTHWISE_CONV_2D of 3x3 on images that are much longer one way than the other."""
+    build = Builder(draw)
+    sides = draw(st.sampled_from([(25, 5), (13, 1), (18, 6), (5, 25), (2, 14)]))
+    padding = Padding2D(*(draw(st.integers(1, 2)) for _ in range(4)))
+    stride = draw(st.sampled_from([(1, 1), (1, 2), (2, 1), (2, 2)]))
+    around = padding.top + padding.bottom, padding.left + padding.right
+    output = tuple((sides[n] + around[n] - 3) // stride[n] + 1 for n in (0, 1))
+    depth, scale = draw(st.integers(1, 19)), build.scale(1e-3, 1.0)
+    build.add("x", (1, *sides, depth), DType.INT8, scale=scale)
+    build.filters((1, 3, 3, depth), 3)
+    bias = build.bias(depth, scale, DType.INT8, narrow=False)
+    build.add("y", (1, *output, depth), DType.INT8, scale=build.fitting_scale(9, scale, DType.INT8))
+    operator = ops.DepthwiseConv2D(
+        input="x", filters="filters", bias=bias, output="y", stride=stride, dilation=(1, 1),
+        padding=padding, activation=draw(ACTIVATIONS),
     )  # fmt: skip
     return build.graph(operator, "x")
 
@@ -243,6 +283,8 @@ CASES = {
     "legacy_weights": legacy_weights,
     "extreme_scales": extreme_scales,
     "wide_depthwise": wide_depthwise,
+    "winograd": winograd,
+    "narrow_depthwise": narrow_depthwise,
     "average_half_up": average_half_up,
     "svdf_bytes": svdf_bytes,
     "relu_int16": relu_int16,
@@ -267,6 +309,8 @@ FAST_CASES = {
         "add",
         "legacy_weights",
         "extreme_scales",
+        "winograd",
+        "narrow_depthwise",
     )
 }
 """Cases of operators that have kernels for the DSP extension."""

@@ -50,9 +50,10 @@ def _weighted(
     output: tuple[int, ...],
     dtype: DType,
     output_scale: float = 0.5,
+    source: tuple[int, ...] | None = None,
     **attributes: Any,
 ) -> Graph:
-    source = (1, 6) if kind is ops.FullyConnected else _IMAGE
+    source = source or ((1, 6) if kind is ops.FullyConnected else _IMAGE)
     return _graph(
         kind(filters="w", **_UNARY, **attributes),
         _tensor("x", source, dtype),
@@ -171,6 +172,9 @@ _OTHERS: dict[str, Graph] = {
 
 _DSP: dict[str, Graph] = {
     "conv_2d_dsp_s8": _NARROW["conv_2d"](DType.INT8),
+    "conv_2d_winograd_dsp_s8": _weighted(
+        ops.Conv2D, (8, 3, 3, 8), (1, 6, 6, 8), DType.INT8, source=(1, 8, 8, 8)
+    ),
     "depthwise_conv_2d_dsp_s8": _weighted(
         ops.DepthwiseConv2D, (1, 2, 2, 2), (1, 3, 3, 2), DType.INT8
     ),

@@ -29,12 +29,21 @@ from penstock.planning.tiles import (
     tile_part,
     tile_rows,
 )
-from tests.kernels.cases import ARITHMETIC
+from tests.kernels.cases import CASES
 from tests.kernels.driver import Memory, Program, call_function, pack_struct
 from tests.litert import random_inputs
 
 Parts = Callable[[KernelGraph, KernelCall, range], Tile]
-PARTED = ["add", "add_by_shifts", "conv_2d", "depthwise_conv_2d", "pool_2d", "fully_connected"]
+PARTED = [
+    "add",
+    "add_by_shifts",
+    "conv_2d",
+    "winograd",
+    "depthwise_conv_2d",
+    "narrow_depthwise",
+    "pool_2d",
+    "fully_connected",
+]
 WHOLE = ["transpose_conv_2d", "softmax", "mean"]
 
 
@@ -90,7 +99,7 @@ def filters_multiple(call: KernelCall) -> int:
 
 def run_whole(name: str, draw: Any) -> tuple[Program, KernelGraph] | None:
     """Return an operator that has run as one call; None for one without a kernel."""
-    graph = ARITHMETIC[name](draw)
+    graph = CASES[name](draw)
     kernels = draw(st.sampled_from([KernelSet.REFERENCE, KernelSet.DSP_SINGLE]))
     try:
         selected = select_kernels(graph, kernels)
@@ -154,7 +163,7 @@ def test_what_cannot_be_parted_says_so(name: str) -> None:
     @given(st.data())
     def check_counts(data: st.DataObject) -> None:
         try:
-            selected = select_kernels(ARITHMETIC[name](data.draw))
+            selected = select_kernels(CASES[name](data.draw))
         except UnsupportedError:
             return
         for call in selected.calls:

@@ -28,7 +28,7 @@ BOARDS = {
     "cortex-m33": "nucleo-u575zi-q",
 }
 SEEDS = range(12)
-"""Networks of forty layers, for each core."""
+"""Networks of 48 layers, for each core."""
 
 Random = np.random.Generator
 
@@ -81,6 +81,38 @@ def _add_convolution(network: NetworkBuilder, random: Random) -> None:
     )
 
 
+def _add_winograd(network: NetworkBuilder, random: Random) -> None:
+    taps = 3, 3
+    padding = _padding(random, taps)
+    height, width = (int(random.integers(8, 15)) for _ in range(2))
+    depth, channels = _pick(random, [8, 12, 16, 24, 40]), int(random.integers(8, 18))
+    shape = (1, height, width, depth)
+    network.conv_2d(
+        shape,
+        channels,
+        taps,
+        stride=(1, 1),
+        padding=padding,
+        dilation=(1, 1),
+        groups=1,
+        weights=_weights(random),
+    )
+
+
+def _add_narrow_depthwise(network: NetworkBuilder, random: Random) -> None:
+    sides = [(25, 5), (18, 6), (6, 21), (4, 12)][int(random.integers(4))]
+    shape = (1, *sides, _pick(random, [3, 8, 16, 27]))
+    stride = _pick(random, [1, 1, 2]), _pick(random, [1, 1, 2])
+    network.depthwise_conv_2d(
+        shape,
+        (3, 3),
+        per_input=1,
+        stride=stride,
+        padding=Padding2D(1, 1, 1, 1),
+        weights=_weights(random),
+    )
+
+
 def _add_dense(network: NetworkBuilder, random: Random) -> None:
     weights = Weights(gain=float(random.choice([0.001, 0.01])), per_channel=False)
     rows, depth, channels = (int(random.integers(1, most)) for most in (3, 90, 30))
@@ -107,6 +139,9 @@ def random_network(seed: int) -> Graph:
     network = NetworkBuilder(_random=random)
     for _ in range(24):
         _add_convolution(network, random)
+    for _ in range(4):
+        _add_winograd(network, random)
+        _add_narrow_depthwise(network, random)
     for _ in range(8):
         _add_dense(network, random)
         _add_sum(network, random)

@@ -42,10 +42,11 @@ _POINTS = (
     conv((1, 7, 7, 32), 8, (1, 1)),
 )
 _WINDOWS = (
-    _conv((1, 8, 8, 16), 16, (3, 3), _SAME),
-    _conv((1, 8, 8, 64), 16, (3, 3), _SAME),
+    _conv((1, 5, 5, 16), 16, (3, 3), _SAME),
+    _conv((1, 8, 8, 64), 16, (3, 3), _SAME, (2, 2)),
+    _conv((1, 16, 16, 16), 16, (3, 3), _SAME, (1, 2)),
     _conv((1, 6, 6, 32), 32, (3, 3), _SAME, (2, 2)),
-    _conv((1, 10, 10, 8), 8, (3, 3)),
+    _conv((1, 10, 10, 8), 7, (3, 3)),
     _conv((1, 10, 10, 4), 12, (3, 3)),
     _conv((1, 16, 16, 3), 8, (3, 3), _DOWN, (2, 2)),
     _conv((1, 24, 24, 3), 16, (3, 3), _DOWN, (2, 2)),
@@ -63,8 +64,13 @@ _WINDOWS = (
     _conv((1, 8, 1, 1), 4, (4, 1)),
     _conv((1, 14, 14, 2), 3, (3, 3), NO_PADDING, (2, 2)),
     _conv((1, 9, 9, 7), 4, (2, 2), NO_PADDING, (1, 1)),
-    conv((1, 12, 12, 16), 8, (3, 3), weights=_LEGACY),
-    _conv((1, 7, 7, 12), 8, (3, 3), _SAME),
+    conv((1, 12, 12, 16), 7, (3, 3), weights=_LEGACY),
+    _conv((1, 7, 7, 12), 5, (3, 3), _SAME),
+    _conv((1, 18, 18, 3), 4, (3, 3), NO_PADDING),
+    _conv((1, 12, 12, 3), 12, (3, 3), _SAME),
+    _conv((1, 12, 12, 5), 8, (3, 3), NO_PADDING),
+    _conv((1, 10, 10, 2), 4, (3, 3), _SAME),
+    _conv((1, 9, 9, 11), 4, (2, 2), NO_PADDING),
     _conv((1, 6, 6, 24), 1, (3, 3)),
 )
 _DEPTHWISE = (
@@ -73,6 +79,12 @@ _DEPTHWISE = (
     _depthwise((1, 24, 24, 8), (3, 3), _DOWN, (2, 2)),
     _depthwise((1, 10, 10, 32), (3, 3), _SAME, (2, 2)),
     _depthwise((1, 3, 3, 64), (3, 3), _SAME),
+    _depthwise((1, 6, 24, 32), (3, 3)),
+    _depthwise((1, 6, 6, 64), (3, 3), _SAME),
+    _depthwise((1, 5, 20, 16), (3, 3), NO_PADDING, (2, 2)),
+    _depthwise((1, 4, 12, 20), (3, 3)),
+    _depthwise((1, 5, 9, 27), (3, 3), _SAME),
+    _depthwise((1, 7, 16, 16), (5, 5), NO_PADDING),
     _depthwise((1, 6, 6, 32), (3, 3), _SAME, (2, 2)),
     _depthwise((1, 7, 7, 24), (3, 3), _SAME),
     _depthwise((1, 5, 25, 8), (3, 3), _SAME),
@@ -105,6 +117,22 @@ _DEPTHWISE = (
     _depthwise((1, 25, 5, 64), (3, 3), _SAME),
     _depthwise((1, 12, 12, 32), (3, 3), _SAME),
 )
+_WINOGRAD = (
+    _conv((1, 8, 8, 8), 8, (3, 3), _SAME),
+    _conv((1, 8, 8, 16), 16, (3, 3), _SAME),
+    _conv((1, 16, 16, 16), 8, (3, 3), _SAME),
+    _conv((1, 16, 16, 32), 12, (3, 3)),
+    _conv((1, 8, 8, 64), 16, (3, 3), _SAME),
+    _conv((1, 7, 7, 24), 10, (3, 3), _SAME),
+    _conv((1, 9, 9, 12), 9, (3, 3), _SAME),
+    _conv((1, 11, 6, 20), 8, (3, 3), _SAME),
+    _conv((1, 24, 24, 8), 8, (3, 3), _SAME),
+    _conv((1, 12, 12, 48), 8, (3, 3), NO_PADDING),
+    _conv((1, 6, 6, 40), 24, (3, 3), _SAME),
+    _conv((1, 32, 8, 16), 8, (3, 3), _SAME),
+    conv((1, 12, 12, 16), 16, (3, 3), _SAME),
+    conv((1, 8, 8, 16), 8, (3, 3), weights=_LEGACY),
+)
 _DENSE = (
     dense(1, 16, 16),
     dense(1, 64, 10),
@@ -119,6 +147,8 @@ _DENSE = (
     dense(1, 301, 8),
     dense(3, 128, 16),
     dense(2, 12, 24),
+    dense(1, 24, 16),
+    dense(1, 20, 32),
 )
 
 
@@ -131,6 +161,10 @@ _SUMS: tuple[tuple[Shape, Shape, float], ...] = (
     ((1, 8, 8, 24), (1, 1, 1, 24), 0.02),
     ((1, 8, 8, 24), (1, 1, 1, 24), 0.05),
     ((1, 6, 5, 3), (1, 6, 5, 1), 0.02),
+    ((1, 6, 5, 3), (1, 6, 5, 1), 0.05),
+    ((1, 1, 1, 7), (1, 1, 1, 7), 0.02),
+    ((1, 1, 1, 7), (1, 1, 1, 7), 0.05),
+    ((1, 8, 8, 16), (1, 8, 1, 16), 0.02),
     ((1, 1, 1, 1), (1, 1, 1, 1), 0.05),
     ((1, 1, 1, 2), (1, 1, 1, 2), 0.02),
 )
@@ -156,6 +190,7 @@ def dsp_kernel_networks() -> list[Graph]:
     return [
         collect("conv_2d_dsp_s8_points", int8, *_POINTS),
         collect("conv_2d_dsp_s8_windows", int8, *_WINDOWS),
+        collect("conv_2d_winograd_dsp_s8", int8, *_WINOGRAD),
         collect("depthwise_conv_2d_dsp_s8", int8, *_DEPTHWISE),
         collect("fully_connected_dsp_s8", int8, *_DENSE),
         _sums(),

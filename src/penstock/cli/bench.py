@@ -9,12 +9,14 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_file, write_json
-from penstock.cli.options import board_option, json_option
+from penstock.cli.options import board_option, json_option, plan_options
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,
+    model_files,
     refuse_overwriting,
     result_file,
+    virtual_boards,
 )
 from penstock.cli.tables import add_columns, plain_table
 from penstock.errors import InputError
@@ -26,7 +28,7 @@ _WORST_FITS = 5
 @click.group("bench", invoke_without_command=True)
 @click.pass_context
 def bench(context: click.Context) -> None:
-    """Time kernels on a virtual board."""
+    """Time kernels and models on virtual boards."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -64,6 +66,64 @@ def ops(board: str, fit_path: Path | None, json_path: Path | None) -> None:
         _show_fit(result.coefficients)
     else:
         _show_throughput(result)
+
+
+@bench.command("models")
+@click.argument("models", nargs=-1, required=True, callback=model_files, metavar="MODEL.tflite...")
+@click.option(
+    "--board",
+    "boards",
+    required=True,
+    multiple=True,
+    callback=virtual_boards,
+    metavar="NAME",
+    help="Virtual board, or the path of a board's .toml file; give it several times for more.",
+)
+@plan_options
+@json_option
+def models_command(
+    models: Sequence[Path], boards: Sequence[str], plan: api.PlanOptions, json_path: Path | None
+) -> None:
+    """Time models on virtual boards, beside the best that was published.
+
+    One inference with random values, every operator compared with the interpreter. Cycles for each
+    multiply-accumulate (MAC) count those of the model as it was, before any pass. Published figures
+    are MLPerf Tiny's, for its four models.
+    """
+    sources = {f"the model {path.name!r}": path for path in models}
+    refuse_overwriting(sources, {"--json": json_path})
+    with progress_bar() as progress:
+        options = api.CompileOptions(plan)
+        timings = api.bench_models(models, boards=boards, options=options, progress=progress)
+    write_json(api.benchmark_json(timings), json_path)
+    if json_path != STANDARD_OUTPUT:
+        _show_models(timings)
+
+
+def _show_models(timings: Sequence[api.ModelTiming]) -> None:
+    stdout.print(
+        "[bold]Simulated[/], one inference each, every operator equal to the interpreter's; cycles "
+        "per MAC of the model",
+        soft_wrap=True,
+    )
+    table = plain_table()
+    headings = ("model", "board", "MACs", "cycles", "ms", "per MAC", "published", "waiting")
+    add_columns(table, ("model", "board"), headings)
+    for timing in timings:
+        result, record = timing.result, timing.record
+        time, each = result.time, result.cycles_per_mac
+        stalled = 0 if time is None else sum(time.stalls.values())
+        table.add_row(
+            escape(Path(result.model).stem),
+            escape(result.board),
+            format_count(result.macs),
+            "-" if time is None else format_count(time.cycles),
+            "-" if time is None else f"{time.latency_ms:.3g}",
+            "-" if each is None else f"{each:.3f}",
+            "-" if record is None else f"{record.cycles_per_mac:.2f}",
+            "-" if time is None else f"{100 * stalled / time.cycles:.0f} %",
+        )
+    stdout.print(table)
 
 
 def _show_throughput(result: api.OperatorBenchmark) -> None:

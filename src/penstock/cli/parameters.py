@@ -34,6 +34,13 @@ def model_file(_context: click.Context, parameter: click.Parameter, value: str) 
     return _model(path)
 
 
+def model_files(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[Path, ...]:
+    """Take several model files; raises as `model_file`."""
+    return tuple(model_file(context, parameter, value) for value in values)
+
+
 def model_or_project(_context: click.Context, parameter: click.Parameter, value: str) -> Path:
     """Take a model file or a compiled project.
 
@@ -135,6 +142,15 @@ def virtual_board(
 def board_file(board: str | None) -> Path | None:
     """Return the file that a board's name is, if it is one."""
     return Path(board) if board is not None and board.endswith(BOARD_SUFFIX) else None
+
+
+def virtual_boards(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Take several virtual boards; raises as `virtual_board`."""
+    for value in values:
+        virtual_board(context, parameter, value)
+    return tuple(dict.fromkeys(values))
 
 
 def refuse_overwriting(

@@ -12,11 +12,16 @@ _DSP_SOURCES = frozenset(
     {
         "add_dsp_s8",
         "conv_2d_dsp_s8",
+        "conv_2d_winograd_dsp_s8",
         "depthwise_3x3_single",
         "depthwise_conv_2d_dsp_s8",
+        "dot_4x1_single",
         "fully_connected_dsp_s8",
         "multiply_4x1_single",
         "multiply_4x2_single",
+        "sums_4x2_single",
+        "widen_pixels",
+        "winograd_3x3",
     }
 )
 _SINGLE, _DUAL = "_single.c", "_dual.c"
@@ -100,9 +105,17 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
         _entry(
             "conv_2d_dsp_s8",
             "conv_2d_dsp",
-            "conv_2d_dsp_s8 multiply_4x1_single multiply_4x2_single",
+            "conv_2d_dsp_s8 multiply_4x1_single multiply_4x2_single widen_pixels",
             "CONV_2D",
             _DSP_CONVOLUTION,
+        ),
+        _entry(
+            "conv_2d_winograd_dsp_s8",
+            "conv_2d_winograd",
+            "conv_2d_winograd_dsp_s8 sums_4x2_single winograd_3x3",
+            "CONV_2D",
+            f"{_DSP_CONVOLUTION}; 3x3, strides and dilations of 1, at least 8 input channels, a "
+            "multiple of 4, at least 8 output channels and 36 pixels; sums below 2^29",
         ),
         _entry(
             "conv_2d_s16",
@@ -156,9 +169,10 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
         _entry(
             "fully_connected_dsp_s8",
             "fully_connected_dsp",
-            "fully_connected_dsp_s8 multiply_4x1_single",
+            "fully_connected_dsp_s8 dot_4x1_single",
             "FULLY_CONNECTED",
-            f"{_DSP_CONVOLUTION}; zero points of filters 0; rounding as of doubles, as checked",
+            f"{_DSP_CONVOLUTION}; zero points of filters 0, magnitudes of each second filter below "
+            "2^16 in sum; rounding as of doubles, as checked",
         ),
         _entry(
             "fully_connected_s16",

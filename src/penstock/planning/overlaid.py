@@ -9,7 +9,9 @@ from penstock.boards.paths import is_tightly_coupled
 from penstock.boards.timing import DmaController
 from penstock.errors import CapacityError, InputError, UnsupportedError
 from penstock.kernels.kernel_graph import KernelGraph
-from penstock.planning.code_size import overlaid_code_bytes
+from penstock.planning.code_size import code_bytes, overlaid_code_bytes
+from penstock.planning.estimate.estimate import estimate_program
+from penstock.planning.estimate.timeline import estimate_overlaid
 from penstock.planning.execution_plan import ALIGNMENT_BYTES, ExecutionPlan, Placement
 from penstock.planning.options import (
     DEFAULT_PLAN_OPTIONS,
@@ -23,7 +25,7 @@ from penstock.planning.overlays.improve import improve_plan
 from penstock.planning.overlays.parts import Space
 from penstock.planning.overlays.plan import Overlaid, house_packs, overlay
 from penstock.planning.overlays.program import Block, OverlayProgram
-from penstock.planning.placement import STACK_BYTES, check_code, place_stack
+from penstock.planning.placement import STACK_BYTES, check_code, check_code_somewhere, place_stack
 from penstock.planning.plan import plan_execution, plan_state
 from penstock.progress import Progress, silent
 from penstock.units import format_bytes
@@ -32,6 +34,11 @@ _NO_DRIVER = (
     "no driver knows a DMA controller of this board, and all fits inside: the core would wait for "
     "its own copies"
 )
+_FASTER_IN_PLACE = (
+    "all fits inside, and reading constants in place is estimated to be faster than copying them"
+)
+_CLEARLY = 0.9
+"""Of the estimated time with overlays: closer than that estimates cannot tell."""
 _FAST_KINDS = (MemoryKind.SRAM, MemoryKind.TCM_DATA)
 
 
@@ -140,18 +147,37 @@ def plan_model(
     if board is None:
         return plan_execution(program, None)
     less = reserve_memory(board, options)
+    # Overlays only add to the code; what is hopeless shall not be planned for a minute.
+    check_code_somewhere(code_bytes(program), less)
     if not options.overlays or not program.calls:
         return _plan_whole(program, less, options)
-    if dma_controller(board) is None and (plan := _plan_inside(program, less, options)) is not None:
-        return replace(plan, without_overlays=_NO_DRIVER)
+    inside = _plan_inside(program, less, options)
+    if inside is not None and dma_controller(board) is None:
+        return replace(inside, without_overlays=_NO_DRIVER)
     try:
-        return plan_overlaid(program, less, options, progress)
+        overlaid = plan_overlaid(program, less, options, progress)
+        if inside is not None and _is_faster(inside, overlaid, less):
+            return replace(inside, without_overlays=_FASTER_IN_PLACE)
+        return overlaid
     except (CapacityError, UnsupportedError) as error:
         try:
             whole = _plan_whole(program, less, options)
         except CapacityError as lack:
             raise (error if isinstance(error, CapacityError) else lack) from None
         return replace(whole, without_overlays=error.what)
+
+
+def _is_faster(inside: ExecutionPlan, overlaid: ExecutionPlan, board: Board) -> bool:
+    """Return whether to read constants in place is clearly estimated to beat copying them first.
+
+    So it is where a flash has a wide bus for the core's cache, and DMA reads it word by word.
+    """
+    assert inside.placement is not None
+    try:
+        in_place = estimate_program(inside.program, inside.placement, board).cycles
+        return in_place < _CLEARLY * estimate_overlaid(overlaid, board).cycles
+    except UnsupportedError:
+        return False  # nobody knows what this core takes
 
 
 def plan_on_board(

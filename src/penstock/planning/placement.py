@@ -100,6 +100,18 @@ def check_code(size_bytes: int, region: MemoryRegion, board: Board) -> None:
         raise _does_not_fit("code", size_bytes, board, [region], left, None)
 
 
+def check_code_somewhere(size_bytes: int, board: Board) -> None:
+    """Check that a board's largest memory for code holds it, before anything else is placed.
+
+    Raises:
+        CapacityError: it does not.
+    """
+    regions = _candidates(board, "code", _CODE_KINDS, None)
+    if all(size_bytes > region.size_bytes for region in regions):
+        left = {region.name: region.size_bytes for region in regions}
+        raise _does_not_fit("code", size_bytes, board, regions, left, None)
+
+
 def _candidates(
     board: Board, section: str, kinds: Sequence[MemoryKind], wish: str | None
 ) -> list[MemoryRegion]:

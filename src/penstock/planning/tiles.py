@@ -30,7 +30,11 @@ _RUN_ELEMENTS = 64
 """A row of an operator without rows: elements enough for whole bursts of DMA."""
 _SPATIAL = ("ps_conv_2d_", "ps_depthwise_conv_2d_", "ps_average_pool_2d_", "ps_max_pool_2d_")
 _BY_FILTER = ("ps_conv_2d_", "ps_fully_connected_")
-_IN_BLOCKS = ("ps_conv_2d_dsp_s8", "ps_fully_connected_dsp_s8")
+_IN_BLOCKS = (
+    "ps_conv_2d_dsp_s8",
+    "ps_conv_2d_winograd_dsp_s8",
+    "ps_fully_connected_dsp_s8",
+)
 """Kernels whose filters come in blocks of `LANES` channels, the last one filled up."""
 _PARAMS, _INPUT, _FILTERS = 0, 1, 2
 """Positions of arguments, in the order of the C declarations; the output is the last."""
@@ -95,6 +99,8 @@ def row_count(call: KernelCall) -> int:
     fields = _fields(call)
     if not call.kernel.name.startswith(_SPATIAL) or fields.get("batches") != 1:
         return 1
+    if fields["output_row_stride"] < fields["output_column_stride"]:
+        return 1  # it takes columns for rows: these are nowhere in one piece
     return fields["output_height"]
 
 

@@ -19,14 +19,17 @@ from penstock.ir.operators import (
 )
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import Argument, ConstantArgument, FieldValue, KernelCall
-from penstock.kernels.selection import dsp
+from penstock.kernels.selection import dsp, winograd
 from penstock.kernels.selection.dsp import split_real
 from penstock.kernels.selection.site import SUFFIXES, Site, struct
 from penstock.kernels.selection.views import dense_strides
 
 Weighted = Convolution | FullyConnected
 
-_FAST = {"conv_2d": dsp.lower_conv_2d, "depthwise_conv_2d": dsp.lower_depthwise_conv_2d}
+_FAST = {
+    "conv_2d": (winograd.lower_conv_2d, dsp.lower_conv_2d),
+    "depthwise_conv_2d": (dsp.lower_depthwise_conv_2d,),
+}
 
 _INT16_BIAS_LIMIT = 1 << 46
 _INT16_SHIFT_MAX = 7
@@ -114,10 +117,9 @@ def _lower_spatial(
             "scratch_pixels": 0,
         },
     )
-    lower_fast = _FAST.get(name)
-    fast = None if lower_fast is None else lower_fast(site, operator, params)
-    if fast is not None:
-        return [fast]
+    for lower_fast in _FAST.get(name, ()):
+        if (fast := lower_fast(site, operator, params)) is not None:
+            return [fast]
     weights = (*_weights(site, operator), *_multipliers(site, factors))
     return [_call(site, operator, f"ps_{name}_{suffix}", params, weights)]
 

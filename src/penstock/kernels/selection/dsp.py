@@ -1,6 +1,7 @@
 """Lowering to kernels for cores that multiply two pairs of int16 in one instruction."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +25,8 @@ from penstock.kernels.selection.site import Site
 LANES = 4
 """Output channels that are computed together."""
 _SUM_LIMIT = 1 << 30
+_SECOND_SUM_LIMIT = 1 << 16
+"""Of a fully connected layer's filters: 128 times that fits the upper 24 bits of a word."""
 SHIFT_MAX = 22
 _SCRATCH_BYTES = 16 * 1024
 """Of pixels at most, where two would do with less."""
@@ -32,6 +35,8 @@ _SLACK_WORDS = 4
 _ROWS = 16
 _FILTER_WORDS_MAX = 64
 """Limits of the depthwise kernel."""
+_TRANSPOSED_BYTES_MAX = 16 * 1024
+_CLEARLY = 0.9
 _INT8_SPAN = 128
 
 
@@ -45,14 +50,15 @@ def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> 
         return None
     channels = data.shape[0]
     filters = data.reshape(channels, -1).astype(np.int64)
-    scaling = _scaling(site, operator, filters)
+    scaling = channel_scaling(site, operator, filters)
     if scaling is None:
         return None
     output = site.tensor(operator.output)
-    packed = pack_filters(data.reshape(channels, -1), filler=-_number(fields["filter_offset"]))
+    taps = rests_last(data)
+    packed = pack_filters(taps, filler=-_number(fields["filter_offset"]))
     words = packed.shape[1] // (2 * LANES)  # of a pixel: the pairs of taps
     pixels = _scratch_pixels(words, output.shape[1] * output.shape[2])
-    spare = max(pixels, words // 2 + 1)
+    spare = max(pixels, words // 2 + data.shape[1] + 2)
     scratch = 4 * (LANES * words + words * pixels + _SLACK_WORDS + spare)
     arguments = (
         replace(params, fields=tuple({**fields, "scratch_pixels": pixels}.items())),
@@ -83,12 +89,15 @@ def lower_depthwise_conv_2d(
         return None
     height, width = fields["filter_height"], fields["filter_width"]
     filters = np.moveaxis(data.reshape(height, width, -1), 2, 0)
-    scaling = _scaling(site, operator, filters.reshape(len(filters), -1).astype(np.int64))
+    if _is_faster_transposed(fields):
+        fields, filters = _transposed(fields), filters.swapaxes(1, 2)
+        height, width = width, height
+    scaling = channel_scaling(site, operator, filters.reshape(len(filters), -1).astype(np.int64))
     if scaling is None or height > _ROWS or height * (width // 2 + 1) > _FILTER_WORDS_MAX:
         return None
     seen = (fields["output_width"] - 1) * fields["stride_width"] + width
     arguments = (
-        params,
+        replace(params, fields=tuple(fields.items())),
         site.read(operator.input, "input"),
         site.constant("filters", pack_depthwise_filters(filters, -fields["filter_offset"])),
         site.constant("scaling", scaling),
@@ -101,6 +110,37 @@ def lower_depthwise_conv_2d(
         macs=operator_macs(site.graph, operator),
         scratch_bytes=4 * LANES * _ROWS * (seen // 2 + 2),
     )
+
+
+def _is_faster_transposed(fields: Mapping[str, int]) -> bool:
+    """Return whether columns shall be taken for rows: four outputs of a row are computed together.
+
+    Only where the whole image is small: transposed it cannot be parted by rows.
+    """
+    size = fields["input_height"] * fields["input_row_stride"]
+    strides = fields["stride_height"], fields["stride_width"]
+    if fields["filter_height"] != 3 or fields["filter_width"] != 3 or not set(strides) <= {1, 2}:
+        return False
+    height, width = fields["output_height"], fields["output_width"]
+    as_is, transposed = _row_cycles(width) * height, _row_cycles(height) * width
+    return size <= _TRANSPOSED_BYTES_MAX and transposed < _CLEARLY * as_is
+
+
+def _row_cycles(outputs: int) -> int:
+    """Return about what a row of outputs takes a Cortex-M7, by fours and the last one or two."""
+    fours, rest = divmod(outputs + 1, 4)
+    return 60 * fours + 45 * (rest > 1) + 20
+
+
+def _transposed(fields: Mapping[str, int]) -> dict[str, int]:
+    """Return the fields of the same convolution with rows and columns exchanged."""
+    exchange = {
+        f"{prefix}_{name}": f"{prefix}_{other}"
+        for prefix in ("input", "output", "filter", "stride", "dilation")
+        for pair in (("height", "width"), ("row_stride", "column_stride"))
+        for name, other in (pair, pair[::-1])
+    } | {"padding_top": "padding_left", "padding_left": "padding_top"}
+    return {name: fields[exchange.get(name, name)] for name in fields}
 
 
 def pack_depthwise_filters(filters: Array, filler: int) -> Array:
@@ -119,6 +159,22 @@ def pack_depthwise_filters(filters: Array, filler: int) -> Array:
     padded[:, :, 1 : width + 1] = filters
     first = 2 * np.arange(words) + 1
     return np.ascontiguousarray(padded[:, :, first[:, None] + np.array([0, -1, 1, 0])])
+
+
+def rests_last(filters: Array) -> Array:
+    """Return the taps of filters, those last that are left of each row when it is cut into fours.
+
+    Args:
+        filters: int8 ``[channels, height, width, depth]``.
+
+    Returns:
+        int8 ``[channels, height * width * depth]``.
+    """
+    channels, height = filters.shape[:2]
+    rows = filters.reshape(channels, height, -1)
+    whole = rows.shape[2] // 4 * 4
+    parts = rows[:, :, :whole], rows[:, :, whole:]
+    return np.concatenate([part.reshape(channels, -1) for part in parts], axis=1)
 
 
 def pack_filters(filters: Array, filler: int) -> Array:
@@ -170,15 +226,18 @@ def lower_fully_connected(
         or data is None
         or site.tensor(operator.input).dtype is not DType.INT8
         or fields["filter_offset"] != 0
+        or np.abs(data[1::2].astype(np.int64)).sum(axis=1).max(initial=0) >= _SECOND_SUM_LIMIT
     ):
         return None
-    sums = _sums(site, operator, data.astype(np.int64))
+    sums = channel_sums(site, operator, data.astype(np.int64))
     if sums is None:
         return None
     scaling = _real_scaling(site, operator, *sums)
     if scaling is None:
         return None
-    packed = pack_filters(data, filler=-fields["filter_offset"])
+    plain = pack_filters(data, filler=0)
+    # 128 modulo 2^8 added to each first byte of two.
+    packed = np.bitwise_xor(plain, np.resize(np.array([-128, 0], np.int8), plain.shape[1]))
     arguments = (
         params,
         site.read(operator.input, "input"),
@@ -212,7 +271,8 @@ def _real_scaling(
             return None
         multiplier = mantissa << 9
         rounding = (1 << (shift - 1)) + (output << shift)
-        rows.append((b, multiplier >> 31, multiplier & 0x7FFFFFFF, rounding, shift))
+        lower = (multiplier + (1 << 31)) % (1 << 32) - (1 << 31)
+        rows.append((b, (multiplier - lower) >> 32, lower, rounding, shift))
     return np.array(rows, np.int32)
 
 
@@ -232,11 +292,11 @@ def _rounds_alike(factor: float, mantissa: int, shift: int, bound: int) -> bool:
     return bool(np.all((at >= values) & (before < values), where=seen))
 
 
-def _scaling(
+def channel_scaling(
     site: Site, operator: Convolution, filters: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int32] | None:
     """Return how sums become outputs, ``[channels, 4]``; None where 32 bits are too few."""
-    sums = _sums(site, operator, filters)
+    sums = channel_sums(site, operator, filters)
     if sums is None:
         return None
     factors = requantization_multipliers(site.graph, operator)
@@ -250,7 +310,7 @@ def _scaling(
     return None if None in rows else np.array(rows, np.int32)
 
 
-def _sums(
+def channel_sums(
     site: Site, operator: Convolution | FullyConnected, filters: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
     """Return what sums of each channel begin with, and how large they are at most.

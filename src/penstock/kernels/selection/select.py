@@ -55,7 +55,9 @@ _LOWERINGS: dict[type[ops.Operator], Callable[[Site, Any], list[KernelCall]]] = 
 }
 
 
-def select_kernels(graph: Graph, kernels: KernelSet = KernelSet.REFERENCE) -> KernelGraph:
+def select_kernels(
+    graph: Graph, kernels: KernelSet = KernelSet.REFERENCE, *, is_compact: bool = False
+) -> KernelGraph:
     """Return the graph as a program of kernel calls.
 
     RESHAPE moves no byte: its output becomes an alias of its input. CONCATENATION, PACK and SPLIT
@@ -64,6 +66,7 @@ def select_kernels(graph: Graph, kernels: KernelSet = KernelSet.REFERENCE) -> Ke
     Args:
         graph: what is to be computed.
         kernels: what the core has instructions for.
+        is_compact: leave out kernels whose constants are larger than the model's.
 
     Raises:
         UnsupportedError: no kernel takes an operator's element types, quantization or shapes, or
@@ -73,7 +76,7 @@ def select_kernels(graph: Graph, kernels: KernelSet = KernelSet.REFERENCE) -> Ke
     calls: list[KernelCall] = []
     aliases: dict[str, str] = {}
     for position, operator in enumerate(graph.operators):
-        site = Site(graph, position, operator, pool, kernels)
+        site = Site(graph, position, operator, pool, kernels, is_compact)
         _check_sizes(site)
         if isinstance(operator, ops.Reshape) and not graph.tensors[operator.input].is_constant:
             _check_reshape(site, operator)

@@ -66,8 +66,8 @@ class Access:
         burst: how many follow one another before the kernel turns to another array.
         is_inner: whether the innermost loop uses it; otherwise what is around that loop does.
         rounds: how often the innermost loop begins.
-        awaits_lines: whether writes come so scattered that each waits for its line, as reads do; no
-            store buffer holds enough of them.
+        write_pace: cycles from one write to the next, where they come so scattered that each waits
+            for its line, if that takes longer; 0 where a store buffer hides them all.
         array: a name by which later calls know it; empty for what none comes back to.
     """
 
@@ -81,7 +81,7 @@ class Access:
     burst: float = 1.0
     is_inner: bool = True
     rounds: float = math.inf
-    awaits_lines: bool = False
+    write_pace: float = 0.0
     array: str = ""
 
     def crossings(self, size_bytes: float) -> float:

@@ -7,7 +7,7 @@ another array in the same memory. A serial flash goes on without set-up behind i
 
 from collections.abc import Sequence
 
-from penstock.boards.costs import RegionCosts
+from penstock.boards.costs import TICKS_PER_CYCLE, RegionCosts
 from penstock.planning.estimate.accesses import Access
 
 
@@ -49,16 +49,20 @@ def line_ticks(
     apart = _apart(accesses, costs)
     ticks = 0.0
     for access, count, turn in zip(accesses, misses, turns, strict=True):
-        if not (access.reads or access.awaits_lines) or not count:
+        if not (access.reads or access.write_pace) or not count:
             continue
         ways = access.crossings(line_bytes)
         going_on = access.continuing(line_bytes) / ways * (1 - turn / count)
         opened = turn * apart + (count - turn) * _opens(access, costs) / ways
-        ticks += count * (
+        each = (
             going_on * costs.sequential_read
             + (1 - going_on) * costs.line_read
             + opened / count * costs.row_miss
         )
+        if not access.reads:  # the line that leaves for it has been written, too
+            hidden = access.write_pace * access.writes / count * TICKS_PER_CYCLE
+            each = max(each + costs.line_write - hidden, 0.0)
+        ticks += count * each
     return ticks
 
 

@@ -7,11 +7,14 @@ import numpy as np
 from penstock.planning.estimate.call_view import CallView
 
 Features = dict[str, int]
+Mask = np.ndarray[tuple[int], np.dtype[np.bool]]
 
 LANES = 4
 _ROUND_PAIRS = 8
 """Pairs of taps that the inner loop takes in a round."""
 ROWS = 16
+"""Of four channels that a depthwise convolution widens; half as many of eight."""
+_RGB_RUN = 9
 _INT8 = (-128, 127)
 
 
@@ -70,57 +73,64 @@ def conv_2d(view: CallView) -> Features:
         "lone_block": lone * buffers.blocks,
         "lone_step": lone * buffers.blocks * steps // 2,
         "lone_output": lone * channels,
-        "limit": _limited(view) * sum(buffers.sizes) * channels,
+        "limit": is_limited(view) * sum(buffers.sizes) * channels,
     }
     return found | _gathered(view, buffers)
 
 
-def _limited(view: CallView) -> int:
+def is_limited(view: CallView) -> int:
+    """Return 1 where outputs are limited to less than int8 has."""
     return int((view.number("activation_min"), view.number("activation_max")) != _INT8)
 
 
 def _gathered(view: CallView, buffers: PixelBuffers) -> Features:
-    """Count how pixels are widened: two points together, whole rows, or byte by byte."""
+    """Count how pixels are widened: two points together, rows that are inside, or at an edge."""
     images, width = view.number("batches"), view.number("output_width")
     height, depth = view.number("output_height"), view.number("input_channels")
-    pixels = images * width * height
+    pixels, rows = images * width * height, view.number("filter_height")
+    run = view.number("filter_width") * depth
+    lines = sum(-(-size // width) for size in buffers.sizes)
     if _is_point(view):
         together = sum(_point_pairs(size, width) for size in buffers.sizes)
-        return {
-            "point_pair": together,
-            "point_step": together * (depth // 4),
-            "pixel": pixels - 2 * together,
-            "row": pixels - 2 * together,
-            **_widened(pixels - 2 * together, depth),
-        }
-    run = view.number("filter_width") * depth
-    rows = view.number("filter_height")
-    across, down = _inside(view, "width", "left"), _inside(view, "height", "top")
+        pixels -= 2 * together
+        points = {"line": lines, "point_pair": together, "point_step": together * (depth // 4)}
+        return points | {"pixel": pixels} | _widened(pixels, 1, run)
+    across, down = _all_inside(view, "width", "left"), _all_inside(view, "height", "top")
     adjacent = view.number("dilation_width") == 1 and view.number("input_column_stride") == depth
-    seen = int(across.sum()) * adjacent
-    direct = seen * int(down.sum()) * images if run % 4 == 0 else 0
-    plain = images * seen * _rows_inside(view) - direct * rows
-    other = pixels * rows - direct * rows - plain
+    whole = int(across.sum()) * int(down.sum()) * images * adjacent
+    edges = pixels - whole
+    is_rgb = (rows, run) == (3, _RGB_RUN)
+    kinds = {"rgb_pixel": whole} if is_rgb else {"pixel": whole}
+    found = _widened(edges + whole * (not is_rgb), rows, run)
+    taps = edges * rows * view.number("filter_width")
+    return (
+        found
+        | kinds
+        | {
+            "line": lines,
+            "edge_pixel": edges,
+            "edge_row": edges * rows,
+            "edge_tap": taps,
+            "edge_word": taps * (depth // 4),
+            "edge_byte": taps * (depth % 4),
+        }
+    )
+
+
+def _widened(pixels: int, rows: int, run: int) -> Features:
+    """Count words that are widened, four together or one by one, and bytes left of rows."""
+    is_long = run >= 16
+    rests = rows * (run % 4)
     return {
-        "pixel": pixels,
-        "row": direct * rows,
-        **_widened(direct * rows if run % 4 == 0 else 0, run),
-        "copied_row": plain,
-        "copied_word": plain * (run // 4),
-        "copied_byte": plain * (run % 4),
-        "edge_row": other,
-        "edge_tap": other * view.number("filter_width"),
-        "edge_word": other * view.number("filter_width") * (depth // 4),
-        "edge_byte": other * view.number("filter_width") * (depth % 4),
-        "late_pixel": pixels - direct,
-        "late_long": (pixels - direct) * (buffers.tap_pairs // 8),
-        "late_step": (pixels - direct) * (buffers.tap_pairs // 2 % 4),
+        "row": pixels * rows,
+        "long_row": pixels * rows * is_long,
+        "wide_long": pixels * rows * (run // 16) * is_long,
+        "wide_step": pixels * rows * (run % 16 // 4) * is_long,
+        "short_step": pixels * rows * (run // 4) * (not is_long),
+        "rest_byte": pixels * rests,
+        "rest_pixel": pixels * (rests > 0),
+        "rest_word": pixels * -(-rests // 4),
     }
-
-
-def _widened(runs: int, size_bytes: int) -> Features:
-    """Count words that are widened: four together, and the rest."""
-    return {"wide_long": runs * (size_bytes // 16), "wide_step": runs * (size_bytes % 16 // 4)}
 
 
 def _is_point(view: CallView) -> bool:
@@ -135,43 +145,93 @@ def _point_pairs(pixels: int, width: int) -> int:
     return pixels // 2 if width % 2 == 0 else max(pixels // 2 - pixels // width // 2, 0)
 
 
-def _inside(view: CallView, dimension: str, edge: str) -> np.ndarray[tuple[int], np.dtype[np.bool]]:
+def _all_inside(view: CallView, dimension: str, edge: str) -> Mask:
     """Return for each output position whether its whole window is inside the input."""
-    origin = np.arange(view.number(f"output_{dimension}")) * view.number(
+    reach = (view.number(f"filter_{dimension}") - 1) * view.number(f"dilation_{dimension}") + 1
+    return inside(view, dimension, edge, reach, 1)
+
+
+def inside(view: CallView, dimension: str, edge: str, reach: int, step: int) -> Mask:
+    """Return for each so many-th output position whether what it reaches is inside the input."""
+    origin = np.arange(0, view.number(f"output_{dimension}"), step) * view.number(
         f"stride_{dimension}"
     ) - view.number(f"padding_{edge}")
-    reach = (view.number(f"filter_{dimension}") - 1) * view.number(f"dilation_{dimension}")
-    return (origin >= 0) & (origin + reach < view.number(f"input_{dimension}"))
+    return (origin >= 0) & (origin + reach <= view.number(f"input_{dimension}"))
 
 
-def _rows_inside(view: CallView) -> int:
-    """Return how many rows of windows are inside the input, in one column of outputs."""
-    origin = np.arange(view.number("output_height")) * view.number("stride_height")
-    taps = np.arange(view.number("filter_height")) * view.number("dilation_height")
-    rows = origin[:, None] + taps[None, :] - view.number("padding_top")
-    return int(((rows >= 0) & (rows < view.number("input_height"))).sum())
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """How a depthwise convolution goes over its input.
+
+    Attributes:
+        count: bands of rows, all images together.
+        rows: of the input that are widened, in all bands of all images.
+        words: of a row in a plane, two columns each.
+        lanes: channels that are widened together.
+    """
+
+    count: int
+    rows: int
+    words: int
+    lanes: int
+
+
+def bands(view: CallView) -> Bands:
+    """Return the bands of a depthwise convolution."""
+    height, taps = view.number("output_height"), view.number("filter_height")
+    stride, top = view.number("stride_height"), view.number("padding_top")
+    room = ROWS // 2 if (height - 1) * stride + taps <= ROWS // 2 else ROWS
+    outputs = (room - taps) // stride + 1
+    firsts = range(0, height, outputs)
+    rows = 0
+    for first in firsts:
+        begin = first * stride - top
+        end = begin + (min(outputs, height - first) - 1) * stride + taps
+        rows += max(min(end, view.number("input_height")) - max(begin, 0), 0)
+    seen = (view.number("output_width") - 1) * view.number("stride_width")
+    images = view.number("batches")
+    return Bands(
+        count=images * len(firsts),
+        rows=images * rows,
+        words=(seen + view.number("filter_width")) // 2 + 2,
+        lanes=LANES * ROWS // room,
+    )
+
+
+def _columns(view: CallView, found: Bands) -> tuple[int, int, int]:
+    """Return of a row the words of padding and a pixel, of two pixels, and of the last one."""
+    width, left = view.number("input_width"), view.number("padding_left")
+    odd = left % 2
+    words = found.words - left // 2 - odd
+    pairs = min((width - odd) // 2, words)
+    return odd, pairs, int(words > pairs and (width - odd) % 2 > 0)
 
 
 def depthwise_conv_2d(view: CallView) -> Features:
     """Count rows that are widened, and outputs by four and fewer."""
     images, channels = view.number("batches"), view.number("output_channels")
     height, width = view.number("output_height"), view.number("output_width")
-    taps, stride = view.number("filter_height"), view.number("stride_height")
-    outputs = (ROWS - taps) // stride + 1
-    bands = -(-height // outputs)
-    groups = -(-channels // LANES)
-    widened = images * groups * ((height - bands) * stride + bands * taps)
-    words = ((width - 1) * view.number("stride_width") + view.number("filter_width")) // 2 + 2
+    taps = view.number("filter_height")
+    go = bands(view)
+    groups, some = -(-channels // go.lanes), -(-(channels % go.lanes) // LANES)
+    full, fours = channels // go.lanes, go.lanes // LANES
+    odd, pairs, last = _columns(view, go)
+    kind = "" if fours == 1 else "_of_eight"
+    single = go.rows * (full * fours + some)
     rows = images * channels * height
     found = {
         "call": 1,
-        "band": images * bands,
-        "group": images * bands * groups,
-        "row": widened,
-        "row_word": widened * words,
-        "lane_word": widened * words * (channels % LANES > 0) // groups,
-        "channel": images * bands * channels,
-        "limit": _limited(view) * rows * width,
+        "band": go.count,
+        "band_row": go.rows,
+        "group": go.count * groups,
+        "row": go.rows * groups,
+        f"pair{kind}": go.rows * full * pairs,
+        "some_pair": go.rows * some * pairs,
+        "odd": single * odd,
+        "last": single * last,
+        "odd_lane": go.rows * (odd + pairs + last) * (channels % LANES),
+        "channel": go.count * channels,
+        "limit": is_limited(view) * rows * width,
     }
     if view.number("filter_width") == 3 == taps and view.number("stride_width") in (1, 2):
         four, two = divmod(width, 4)
@@ -186,7 +246,7 @@ def depthwise_conv_2d(view: CallView) -> Features:
     kind = {3: "three", 4: "four_words"}.get(filter_words, "any")
     alone = width - 2 * together
     return found | {
-        "filter_word": images * bands * channels * taps * filter_words,
+        "filter_word": go.count * channels * taps * filter_words,
         "other_line": rows,
         "two_outputs": rows * together,
         "output": rows * alone,
@@ -201,14 +261,15 @@ def fully_connected(view: CallView) -> Features:
     """Count rows that are widened, and products with four channels."""
     rows, depth = view.number("batches"), view.number("input_channels")
     channels = view.number("output_channels")
-    blocks, steps = -(-channels // LANES), -(-depth // 4)
+    blocks, fours = -(-channels // LANES), -(-depth // 4)
     return {
         "call": 1,
         "row": rows,
-        "wide_step": rows * steps,
-        "rest": rows * (depth % 4 > 0),
+        "wide_step": rows * fours,
+        "rest": rows * (depth % 4),
         "block": rows * blocks,
-        "long_run": rows * blocks * (steps > 1),
-        "step": rows * blocks * steps,
+        "round": rows * blocks * -(-fours // 4),
+        "step": rows * blocks * fours,
         "output": rows * channels,
+        "limit": is_limited(view) * rows * channels,
     }

@@ -12,11 +12,13 @@ from penstock.planning.estimate.access_parts import (
 )
 from penstock.planning.estimate.accesses import Access, Hop, Role, Sweep, forward
 from penstock.planning.estimate.call_view import CallView
-from penstock.planning.estimate.dsp import LANES, ROWS, Features, pixel_buffers
+from penstock.planning.estimate.dsp import LANES, ROWS, Bands, Features, bands, pixel_buffers
 from penstock.planning.estimate.dsp import depthwise_conv_2d as depthwise_features
 from penstock.planning.estimate.windows import count_patches, window_axis
 
-_FILTERS, _SCALING = 2, 3
+FILTERS, SCALING = 2, 3
+_SCALING_CYCLES = 15
+"""From one output to the next, when their sums are there."""
 _BETWEEN = 0.4
 """Of the misses of a visit, those that fall between two uses of the same scratch: what is filled
 for the first time comes before all visits. Chosen once, between caches of 4 and of 16 KiB."""
@@ -32,15 +34,15 @@ def conv_2d(view: CallView) -> list[Access]:
     pairs = sum(-(-size // 2) for size in buffers.sizes) * blocks
     return [
         replace(parameters(view, visits), is_inner=False),
-        _streamed_again(view, _FILTERS, fillings, blocks),
+        streamed_again(view, FILTERS, fillings, blocks),
         _gathered(view, visits, held / view.number("output_width")),
         _reread(
-            _scratch(visits, words * LANES, pairs * words * LANES, visits * words * LANES),
+            scratch(visits, words * LANES, pairs * words * LANES, visits * words * LANES),
             pairs / visits,
         ),
-        _scratch(visits, held * words, pairs * words * 2, pixels * words),
-        replace(_streamed_again(view, _SCALING, fillings, blocks), is_inner=False),
-        _scattered(view, visits, held, LANES, LANES),
+        scratch(visits, held * words, pairs * words * 2, pixels * words),
+        replace(streamed_again(view, SCALING, fillings, blocks), is_inner=False),
+        scattered(view, visits, held, LANES, LANES, 1),
     ]
 
 
@@ -73,7 +75,9 @@ def _gathered(view: CallView, visits: int, rows: float) -> Access:
     )
 
 
-def _scattered(view: CallView, visits: int, pixels: float, channels: int, together: int) -> Access:
+def scattered(
+    view: CallView, visits: int, pixels: float, channels: int, together: int, pace: float
+) -> Access:
     """Return an output of which each visit writes a few channels of many pixels.
 
     Args:
@@ -82,6 +86,7 @@ def _scattered(view: CallView, visits: int, pixels: float, channels: int, togeth
         pixels: that a visit writes.
         channels: that a visit writes of each.
         together: channels among them that are written at once.
+        pace: cycles from one to the next, about.
     """
     turns = channels // together
     step = view.number("output_column_stride")
@@ -99,11 +104,11 @@ def _scattered(view: CallView, visits: int, pixels: float, channels: int, togeth
         hops=(Hop(1 - 1 / together, 1), Hop(1 / together, step)),
         burst=together,
         is_inner=False,
-        awaits_lines=True,
+        write_pace=pace,
     )
 
 
-def _scratch(visits: int, words: float, reads: int, writes: int) -> Access:
+def scratch(visits: int, words: float, reads: int, writes: int) -> Access:
     """Return a part of scratch that each visit goes over."""
     size = words * WORD_BYTES
     sweeps = (
@@ -129,7 +134,7 @@ def _reread(access: Access, times: float) -> Access:
     return replace(access, sweeps=(*access.sweeps, again))
 
 
-def _streamed_again(view: CallView, position: int, times: int, visits: int) -> Access:
+def streamed_again(view: CallView, position: int, times: int, visits: int) -> Access:
     """Return a constant that is gone over several times, some of it at each visit."""
     array = view.constant(position)
     size = 0 if array is None else array.nbytes
@@ -150,46 +155,46 @@ def _streamed_again(view: CallView, position: int, times: int, visits: int) -> A
 
 
 def depthwise_conv_2d(view: CallView) -> list[Access]:
-    """Return the arrays of a depthwise convolution; a visit is four channels of a band of rows."""
-    found = depthwise_features(view)
+    """Return the arrays of a depthwise convolution; a visit is some channels of a band of rows."""
+    found, go = depthwise_features(view), bands(view)
     images, channels = view.number("batches"), view.number("output_channels")
-    bands, groups = found["band"], -(-channels // LANES)
-    visits = bands * groups
-    outputs = images * view.number("output_height") * view.number("output_width") / bands
-    widened = found["row_word"]
+    groups, lanes = -(-channels // go.lanes), go.lanes
+    visits = go.count * groups
+    outputs = images * view.number("output_height") * view.number("output_width") / go.count
+    widened = go.rows * groups * go.words
     pixels = 2 * widened / visits
     pixel = view.number("input_column_stride")
-    fresh = min(LANES / min(LINE_BYTES, max(pixel, LANES)), 1.0)
+    fresh = min(lanes / min(LINE_BYTES, max(pixel, lanes)), 1.0)
     source = Access(
         Role.ARENA,
         visits,
         (
-            Sweep(pixels * fresh, LANES, pixel, None),
-            Sweep(pixels * (1 - fresh), LANES, pixel, 1),
+            Sweep(pixels * fresh, lanes, pixel, None),
+            Sweep(pixels * (1 - fresh), lanes, pixel, 1),
         ),
-        2 * widened,
+        2 * widened * lanes // LANES,
         element_bytes=WORD_BYTES,
         hops=(Hop(1.0, pixel),),
         burst=2,
         is_inner=False,
     )
-    planes = LANES * widened / visits
+    planes = lanes * widened / visits
     return [
         replace(parameters(view, visits), is_inner=False),
-        replace(_streamed_again(view, _FILTERS, bands, groups), is_inner=False),
+        replace(streamed_again(view, FILTERS, go.count, groups), is_inner=False),
         source,
-        _with_columns(_scratch(visits, planes, _plane_reads(found, view), LANES * widened), view),
-        replace(_streamed_again(view, _SCALING, bands, groups), is_inner=False),
-        _scattered(view, visits, outputs, LANES, 1),
+        _with_columns(
+            scratch(visits, planes, _plane_reads(found, view), lanes * widened), view, go
+        ),
+        replace(streamed_again(view, SCALING, go.count, groups), is_inner=False),
+        scattered(view, visits, outputs, lanes, 1, _SCALING_CYCLES),
     ]
 
 
-def _with_columns(planes: Access, view: CallView) -> Access:
+def _with_columns(planes: Access, view: CallView, go: Bands) -> Access:
     """Return planes that each row of outputs of each channel goes over, column by column."""
-    bands = max(planes.visits // -(-view.number("output_channels") // LANES), 1)
-    turns = LANES * max(view.number("batches") * view.number("output_height") / bands, 1)
-    words = (view.number("output_width") - 1) * view.number("stride_width")
-    words = (words + view.number("filter_width")) // 2 + 1
+    turns = go.lanes * max(view.number("batches") * view.number("output_height") / go.count, 1)
+    words = go.words - 1
     column = LANES * ROWS * WORD_BYTES
     seen = view.number("filter_height") * WORD_BYTES
     again = Sweep((turns - 1) * words, seen, column, 1 / turns)
@@ -215,9 +220,9 @@ def fully_connected(view: CallView) -> list[Access]:
     blocks = -(-channels // LANES)
     return [
         replace(parameters(view, rows), is_inner=False),
-        _streamed_again(view, _FILTERS, rows, blocks),
+        streamed_again(view, FILTERS, rows, blocks),
         repeated(Role.ARENA, rows, depth, 1, WORD_BYTES),
-        _scratch(rows * blocks, depth / 2, rows * blocks * -(-depth // 2), rows * -(-depth // 2)),
-        replace(_streamed_again(view, _SCALING, rows, blocks), is_inner=False),
+        scratch(rows * blocks, depth / 2, rows * blocks * -(-depth // 2), rows * -(-depth // 2)),
+        replace(streamed_again(view, SCALING, rows, blocks), is_inner=False),
         replace(output(view, rows, channels, LANES), is_inner=False),
     ]

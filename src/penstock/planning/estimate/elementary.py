@@ -40,10 +40,20 @@ def walking(view: CallView) -> Features:
 
 
 def adding(view: CallView) -> Features:
-    """Count a sum by whether both operands have the same scale."""
+    """Count a sum by whether both operands have the same scale, and elements are adjacent."""
     walk = _walk(view.numbers("extents"))
-    kind = "element" if view.number("right_shift") else "alike_element"
-    return {"call": 1, **walk, "element": 0, kind: walk["element"]}
+    alike = "" if view.number("right_shift") else "alike_"
+    steps = {view.numbers(f"{name}_strides")[-1] for name in ("left", "right", "output")}
+    limits = view.number("activation_min"), view.number("activation_max")
+    length = view.numbers("extents")[-1]
+    fours = length // 4 if steps == {1} and limits == (-128, 127) else 0
+    return {
+        "call": 1,
+        **walk,
+        "element": 0,
+        f"{alike}four": walk["run"] * fours,
+        f"{alike}element": walk["element"] - walk["run"] * fours * 4,
+    }
 
 
 def counting(view: CallView) -> Features:

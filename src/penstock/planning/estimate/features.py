@@ -10,7 +10,7 @@ from collections.abc import Callable
 from penstock.errors import GraphError
 from penstock.kernels.catalogue import CATALOGUE
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
-from penstock.planning.estimate import dsp, elementary, weighted
+from penstock.planning.estimate import dsp, elementary, weighted, winograd
 from penstock.planning.estimate.call_view import CallView, view_call
 from penstock.planning.estimate.weighted import Features
 
@@ -20,6 +20,7 @@ _BY_HEADER: dict[str, Callable[[CallView], Features]] = {
     "transpose_conv_2d": weighted.transpose_conv_2d,
     "fully_connected": weighted.fully_connected,
     "conv_2d_dsp": dsp.conv_2d,
+    "conv_2d_winograd": winograd.conv_2d,
     "depthwise_conv_2d_dsp": dsp.depthwise_conv_2d,
     "fully_connected_dsp": dsp.fully_connected,
     "svdf": weighted.svdf,

@@ -4,7 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
-from penstock.planning.estimate import dsp_accesses, elementary_accesses, weighted_accesses
+from penstock.planning.estimate import (
+    dsp_accesses,
+    elementary_accesses,
+    weighted_accesses,
+    winograd,
+)
 from penstock.planning.estimate.accesses import Access, Role
 from penstock.planning.estimate.call_view import CallView, view_call
 
@@ -14,6 +19,7 @@ _BY_HEADER: dict[str, Callable[[CallView], Sequence[Access]]] = {
     "transpose_conv_2d": weighted_accesses.transpose_conv_2d,
     "fully_connected": weighted_accesses.fully_connected,
     "conv_2d_dsp": dsp_accesses.conv_2d,
+    "conv_2d_winograd": winograd.accesses,
     "depthwise_conv_2d_dsp": dsp_accesses.depthwise_conv_2d,
     "fully_connected_dsp": dsp_accesses.fully_connected,
     "svdf": elementary_accesses.svdf,

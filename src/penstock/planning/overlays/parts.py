@@ -23,6 +23,9 @@ from penstock.planning.tiles import (
 
 PACK_BYTES = 16 * 1024
 """Constants that come at once: bringing them takes far longer than starting the copy does."""
+_LARGE_PACK_BYTES = 64 * 1024
+_TRANSFORMING = ("ps_conv_2d_winograd_",)
+"""Kernels of which each tile transforms the whole input again: they have larger packs."""
 FILTERS_MULTIPLE = 4
 """Kernels compute this many output channels together."""
 FAR_PARTS_MIN = 4
@@ -241,8 +244,9 @@ def _candidates(
     is_far = bool(copied & _tensors(call))
     lines, channels = row_count(call), filter_count(call)
     first_rows = min(FAR_PARTS_MIN, lines) if is_far else 1
-    each = channels * PACK_BYTES // max(constants, 1) // FILTERS_MULTIPLE * FILTERS_MULTIPLE
-    fewest = 1 if constants <= PACK_BYTES else -(-channels // max(each, FILTERS_MULTIPLE))
+    most = _LARGE_PACK_BYTES if call.kernel.name.startswith(_TRANSFORMING) else PACK_BYTES
+    each = channels * most // max(constants, 1) // FILTERS_MULTIPLE * FILTERS_MULTIPLE
+    fewest = 1 if constants <= most else -(-channels // max(each, FILTERS_MULTIPLE))
     for filter_parts in range(fewest, channels + 1):
         filters = cut(filter_parts, channels, FILTERS_MULTIPLE)
         for row_parts in range(first_rows, lines + 1 if is_far else 2):

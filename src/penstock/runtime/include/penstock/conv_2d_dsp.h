@@ -5,8 +5,9 @@
  *
  * filters: for each block of four output channels and each pair of taps, eight int8: the pair of
  *   channel 0 and 1, then of channel 2 and 3, as c0k0 c1k0 c0k1 c1k1. Taps are in the order of
- *   memory, but in each four the second and third change places; their number is rounded up to a
- *   multiple of four and the channels to a multiple of four, with filters that add nothing.
+ *   memory, but the last filter_width * filter_channels % 4 of each row come behind all others, and
+ *   then in each four the second and third change places; their number is rounded up to a multiple
+ *   of four and the channels to a multiple of four, with filters that add nothing.
  * scaling: a ps_dsp_scaling of each output channel.
  */
 #ifndef PENSTOCK_CONV_2D_DSP_H
@@ -35,7 +36,7 @@ typedef struct ps_dsp_scaling {
  *
  * params: groups is 1; multiplier_step is not used; scratch_pixels is even.
  * scratch: 4 * P words for filters, P * scratch_pixels for pixels, 4, then room for either
- *   scratch_pixels words of outputs or 4 bytes more than the taps of a pixel;
+ *   scratch_pixels words of outputs or P / 2 + filter_height + 2 words;
  *   P = the pairs of taps, rounded up to an even number.
  * output: must not overlap input.
  */

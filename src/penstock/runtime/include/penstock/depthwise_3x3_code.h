@@ -12,14 +12,13 @@
 
 #if PS_HAS_DSP
 
-/* Makes an output of a sum; r1: multiplier, r2: rounding, r3: shift. */
+/* Makes outputs of two sums; r1: multiplier, r2: rounding, r3: shift. Halves are rounded by the sign of
+ * the sum, not of the product, which is 0 where these differ, and so is the output. */
 #define PS_SCALE_TWO(a, b)               \
-  "smmulr " a ", " a ", r1\n"            \
-  "smmulr " b ", " b ", r1\n"            \
-  "add " a ", " a ", " a ", asr #31\n"   \
-  "add " b ", " b ", " b ", asr #31\n"   \
-  "add " a ", r2\n"                      \
-  "add " b ", r2\n"                      \
+  "smmlar r11, " a ", r1, r2\n"          \
+  "smmlar r12, " b ", r1, r2\n"          \
+  "add " a ", r11, " a ", asr #31\n"     \
+  "add " b ", r12, " b ", asr #31\n"     \
   "asr " a ", r3\n"                      \
   "asr " b ", r3\n"                      \
   "ssat " a ", #8, " a "\n"              \

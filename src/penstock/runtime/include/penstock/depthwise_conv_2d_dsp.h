@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 enum {
-  PS_DEPTHWISE_ROWS = 16,     /* of the input that are widened together, and of a filter at most */
+  PS_DEPTHWISE_ROWS = 16,     /* of four channels that are widened together, and of a filter at most */
   PS_DEPTHWISE_WORDS_MAX = 64 /* of a filter: filter_height * W at most */
 };
 

@@ -51,7 +51,24 @@ static inline uint32_t ps_pair(int32_t low, int32_t high) {
 
 /* Returns the sums of both int16, each modulo 2^16. */
 static inline uint32_t ps_add_pairs(uint32_t left, uint32_t right) {
+#if PS_HAS_DSP
+  uint32_t result;
+  __asm__("sadd16 %0, %1, %2" : "=r"(result) : "r"(left), "r"(right));
+  return result;
+#else
   return ((left + right) & 0xFFFFU) | ((left & 0xFFFF0000U) + (right & 0xFFFF0000U));
+#endif
+}
+
+/* Returns the differences of both int16, each modulo 2^16. */
+static inline uint32_t ps_subtract_pairs(uint32_t left, uint32_t right) {
+#if PS_HAS_DSP
+  uint32_t result;
+  __asm__("ssub16 %0, %1, %2" : "=r"(result) : "r"(left), "r"(right));
+  return result;
+#else
+  return ((left - right) & 0xFFFFU) | ((left & 0xFFFF0000U) - (right & 0xFFFF0000U));
+#endif
 }
 
 /* Returns bytes 0 and 2 as int16. */

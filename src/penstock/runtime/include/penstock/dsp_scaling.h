@@ -20,11 +20,26 @@ static inline int32_t ps_limit_to_s8(int32_t value) {
 #endif
 }
 
-/* Returns what ps_dsp_scaling says of a sum. */
-static inline int8_t ps_scale_sum(const ps_dsp_scaling *scaling, int32_t sum) {
-  const int32_t scaled = ps_multiply_upper(2 * sum, scaling->multiplier);
+/* Returns what ps_dsp_scaling says of a sum, given twice that. */
+static inline int8_t ps_scale_doubled(const ps_dsp_scaling *scaling, int32_t doubled) {
+  const int32_t scaled = ps_multiply_upper(doubled, scaling->multiplier);
   const int32_t rounded = scaled + (scaled >> 31) + scaling->rounding;
   return (int8_t)ps_limit_to_s8(rounded >> scaling->shift);
+}
+
+/* Returns what ps_dsp_scaling says of a sum. */
+static inline int8_t ps_scale_sum(const ps_dsp_scaling *scaling, int32_t sum) {
+  return ps_scale_doubled(scaling, 2 * sum);
+}
+
+/* Limits all channels of an output pixel to the range of the activation. */
+static inline void ps_limit_pixel(const ps_conv_2d_params *params, int8_t *pixel) {
+  const int32_t least = params->activation_min;
+  const int32_t most = params->activation_max;
+  for (int32_t channel = 0; channel < params->output_channels; ++channel) {
+    const int32_t value = pixel[channel];
+    pixel[channel] = (int8_t)(value < least ? least : value > most ? most : value);
+  }
 }
 
 #ifdef __cplusplus

@@ -3,9 +3,11 @@
  * The same function as ps_fully_connected_s8 (penstock/fully_connected.h), under conditions that a
  * compiler checks, with constants in the order in which they are used:
  *
- * filters: as of ps_conv_2d_dsp_s8 (penstock/conv_2d_dsp.h), a tap for each input channel.
+ * filters: as of ps_conv_2d_dsp_s8 (penstock/conv_2d_dsp.h), a tap for each input channel; to those of
+ *   channels 0 and 2 of each block 128 is added (a word is two half-words of u + 256 * c, and what is
+ *   multiplied as a whole needs no unpacking). Filters of channels 1 and 3 sum up to less than 2^16.
  * scaling: of each output channel five int32: the bias with what the zero points contribute, a
- *   multiplier below 2^62 as its upper and its lower 31 bits, rounding, and a shift. An output is
+ *   multiplier below 2^62 as two signed words u * 2^32 + l, rounding, and a shift. An output is
  *   ((sum * multiplier >> 62) + rounding) >> shift, limited to its range; |sum| < 2^30.
  */
 #ifndef PENSTOCK_FULLY_CONNECTED_DSP_H

@@ -1,7 +1,8 @@
 /* Depthwise convolution of int8, channel by channel on rows that are widened once.
  *
- * Four channels of a band of rows are widened to int16, two columns to a word. What a filter covers
- * lies at fixed distances: a column's rows are adjacent, behind them are those of the next channel.
+ * Four or eight channels of a band of rows are widened to int16, two columns to a word. What a filter
+ * covers lies at fixed distances: a column's rows are adjacent, behind them are those of the next
+ * channel.
  */
 #include "penstock/depthwise_conv_2d_dsp.h"
 
@@ -9,15 +10,16 @@
 #include "penstock/dsp.h"
 #include "penstock/dsp_scaling.h"
 
-enum { LANES = 4, ROWS = PS_DEPTHWISE_ROWS, PITCH = PS_DEPTHWISE_PITCH };
+enum { LANES = 4, PITCH = PS_DEPTHWISE_PITCH };
 
 /* A band of rows, and where its planes are. */
 typedef struct band {
   const ps_conv_2d_params *params;
   const int8_t *input;
   uint32_t *planes;
-  int32_t words;     /* of a row in a plane */
-  int32_t first_row; /* of the input, may be padding */
+  int32_t plane_rows; /* words from one channel to the next: 16, or 8 for twice as many channels */
+  int32_t words;      /* of a row in a plane */
+  int32_t first_row;  /* of the input, may be padding */
   int32_t rows;
   int32_t first_output;
   int32_t outputs; /* rows */
@@ -26,7 +28,7 @@ typedef struct band {
 /* Returns four channels of a pixel. lanes: channels that there are. */
 static inline uint32_t load_lanes(const int8_t *pixel, int32_t lanes) {
   uint32_t bytes = 0;
-  if (lanes == LANES) {
+  if (lanes >= LANES) {
     return ps_load_word(pixel);
   }
   for (int32_t lane = lanes - 1; lane >= 0; --lane) {
@@ -35,74 +37,133 @@ static inline uint32_t load_lanes(const int8_t *pixel, int32_t lanes) {
   return bytes;
 }
 
-/* Writes two columns of four channels. */
-static inline void write_columns(uint32_t left, uint32_t right, uint32_t *to) {
+/* Writes two columns of four channels. rows: of a plane. */
+PS_INLINE void write_columns(uint32_t left, uint32_t right, int32_t rows, uint32_t *to) {
   const uint32_t left_even = ps_even_bytes(left);
   const uint32_t left_odd = ps_odd_bytes(left);
   const uint32_t right_even = ps_even_bytes(right);
   const uint32_t right_odd = ps_odd_bytes(right);
   to[0] = ps_low_halves(left_even, right_even);
-  to[ROWS] = ps_low_halves(left_odd, right_odd);
-  to[2 * ROWS] = ps_high_halves(left_even, right_even);
-  to[3 * ROWS] = ps_high_halves(left_odd, right_odd);
+  to[rows] = ps_low_halves(left_odd, right_odd);
+  to[2 * rows] = ps_high_halves(left_even, right_even);
+  to[3 * rows] = ps_high_halves(left_odd, right_odd);
 }
 
-static void widen_padding(const band *in, int32_t words, uint32_t *to) {
+/* Writes two columns of any channels; a pixel that is 0 is padding. */
+PS_INLINE void write_pixels(const band *in, const int8_t *left, const int8_t *right, int32_t lanes,
+                            uint32_t *to) {
   const uint32_t padding = (uint8_t)-in->params->input_offset * 0x01010101U;
+  const int32_t rows = in->plane_rows;
+  for (; lanes > 0; lanes -= LANES) {
+    uint32_t first = padding;
+    uint32_t second = padding;
+    if (left != 0) {
+      first = load_lanes(left, lanes);
+      left += LANES;
+    }
+    if (right != 0) {
+      second = load_lanes(right, lanes);
+      right += LANES;
+    }
+    write_columns(first, second, rows, to);
+    to += LANES * rows;
+  }
+}
+
+/* Fills columns of a row with padding, which is the same for all channels. */
+static void fill_padding(const band *in, int32_t words, uint32_t *to) {
+  const uint32_t padding = ps_pair(-in->params->input_offset, -in->params->input_offset);
   for (; words > 0; --words) {
-    write_columns(padding, padding, to);
+    for (int32_t plane = 0; plane < PITCH; plane += in->plane_rows) {
+      to[plane] = padding;
+    }
     to += PITCH;
   }
 }
 
-/* Widens four channels of a row. first: of its pixels; lanes: channels that there are. */
-static void widen_row(const band *in, const int8_t *first, int32_t lanes, uint32_t *to) {
-  const ps_conv_2d_params *params = in->params;
-  const uint32_t padding = (uint8_t)-params->input_offset * 0x01010101U;
-  const int32_t step = params->input_column_stride;
-  const int32_t before = params->padding_left / 2;
-  const int32_t odd = params->padding_left % 2;
-  int32_t pairs = (params->input_width - odd) / 2;
-  int32_t words = in->words - before - odd; /* behind the padding and a pixel that begins in it */
-  widen_padding(in, before, to);
-  to += before * PITCH;
-  if (odd) {
-    write_columns(padding, load_lanes(first, lanes), to);
-    first += step;
-    to += PITCH;
-  }
-  if (pairs > words) {
-    pairs = words;
-  }
-  words -= pairs;
-  if (lanes == LANES) {
-    for (; pairs > 0; --pairs) {
-      const uint32_t left = ps_load_word(first);
-      first += step;
-      write_columns(left, ps_load_word(first), to);
-      first += step;
-      to += PITCH;
-    }
-  }
+/* Widens the channels of pairs of pixels that planes have room for. */
+PS_INLINE uint32_t *widen_pairs(const int8_t *first, int32_t step, int32_t pairs, int32_t plane_rows,
+                                uint32_t *to) {
   for (; pairs > 0; --pairs) {
-    write_columns(load_lanes(first, lanes), load_lanes(first + step, lanes), to);
+    write_columns(ps_load_word(first), ps_load_word(first + step), plane_rows, to);
+    if (plane_rows == PS_DEPTHWISE_ROWS / 2) {
+      write_columns(ps_load_word(first + LANES), ps_load_word(first + step + LANES), plane_rows,
+                    to + LANES * plane_rows);
+    }
     first += 2 * step;
     to += PITCH;
   }
-  if (words > 0 && (params->input_width - odd) % 2 != 0) {
-    write_columns(load_lanes(first, lanes), padding, to);
-    to += PITCH;
-    --words;
-  }
-  widen_padding(in, words, to);
+  return to;
 }
 
-/* Limits to a range within int8, where it is not all of it. */
-static inline int8_t limit(const ps_conv_2d_params *params, int32_t value) {
-  if (value < params->activation_min) {
-    return (int8_t)params->activation_min;
+/* Where the words of a row come from, but for padding before and behind. */
+typedef struct row_layout {
+  int32_t before;   /* words of padding */
+  int32_t has_odd;  /* then one with padding and the first pixel */
+  int32_t pairs;    /* then two pixels each */
+  int32_t has_last; /* then one with the last pixel and padding */
+  int32_t behind;   /* then words of padding */
+} row_layout;
+
+static row_layout lay_out_row(const band *in) {
+  const ps_conv_2d_params *params = in->params;
+  row_layout out;
+  int32_t words = in->words;
+  out.before = params->padding_left / 2;
+  out.has_odd = params->padding_left % 2;
+  words -= out.before + out.has_odd;
+  out.pairs = (params->input_width - out.has_odd) / 2;
+  out.pairs = out.pairs < words ? out.pairs : words;
+  words -= out.pairs;
+  out.has_last = words > 0 && (params->input_width - out.has_odd) % 2 != 0;
+  out.behind = words - out.has_last;
+  return out;
+}
+
+/* Fills what is padding in all rows of a band. */
+static void fill_band(const band *in, const row_layout *row) {
+  for (int32_t y = 0; y < in->rows; ++y) {
+    uint32_t *const to = in->planes + y;
+    if (in->first_row + y < 0 || in->first_row + y >= in->params->input_height) {
+      fill_padding(in, in->words, to);
+    } else {
+      fill_padding(in, row->before, to);
+      fill_padding(in, row->behind, to + (in->words - row->behind) * PITCH);
+    }
   }
-  return (int8_t)(value > params->activation_max ? params->activation_max : value);
+}
+
+/* Widens some channels of the rows of a band. lanes: channels that there are. */
+static void widen_rows(const band *in, const row_layout *row, const int8_t *input, int32_t lanes) {
+  const int32_t step = in->params->input_column_stride;
+  const int32_t row_step = in->params->input_row_stride;
+  const int32_t top = in->first_row < 0 ? -in->first_row : 0;
+  const int32_t below = in->params->input_height - in->first_row;
+  const int32_t end = below < in->rows ? below : in->rows;
+  const int8_t *start = input + (in->first_row + top) * row_step;
+  for (int32_t y = top; y < end; ++y) {
+    const int8_t *first = start;
+    uint32_t *to = in->planes + row->before * PITCH + y;
+    if (row->has_odd) {
+      write_pixels(in, 0, first, lanes, to);
+      first += step;
+      to += PITCH;
+    }
+    if (lanes * in->plane_rows < PITCH) {
+      for (int32_t pair = 0; pair < row->pairs; ++pair) {
+        write_pixels(in, first + 2 * pair * step, first + (2 * pair + 1) * step, lanes, to);
+        to += PITCH;
+      }
+    } else if (in->plane_rows == PS_DEPTHWISE_ROWS) {
+      to = widen_pairs(first, step, row->pairs, PS_DEPTHWISE_ROWS, to);
+    } else {
+      to = widen_pairs(first, step, row->pairs, PS_DEPTHWISE_ROWS / 2, to);
+    }
+    if (row->has_last) {
+      write_pixels(in, first + 2 * row->pairs * step, 0, lanes, to);
+    }
+    start += row_step;
+  }
 }
 
 /* Convolves one channel with a filter of 3x3. */
@@ -262,9 +323,7 @@ static void limit_outputs(const band *in, int8_t *output) {
   for (int32_t y = 0; y < in->outputs; ++y) {
     int8_t *pixel = output + (in->first_output + y) * params->output_row_stride;
     for (int32_t x = 0; x < params->output_width; ++x) {
-      for (int32_t channel = 0; channel < params->output_channels; ++channel) {
-        pixel[channel] = limit(params, pixel[channel]);
-      }
+      ps_limit_pixel(params, pixel);
       pixel += params->output_column_stride;
     }
   }
@@ -276,20 +335,15 @@ static void convolve_band(const band *in, const int8_t *filters, const ps_dsp_sc
   const int32_t filter_bytes = 4 * params->filter_height * (params->filter_width / 2 + 1);
   const int is_3x3 = params->filter_height == 3 && params->filter_width == 3 &&
                      (params->stride_width == 1 || params->stride_width == 2);
-  for (int32_t channel = 0; channel < params->output_channels; channel += LANES) {
+  const int32_t room = PITCH / in->plane_rows;
+  const row_layout row = lay_out_row(in);
+  fill_band(in, &row);
+  for (int32_t channel = 0; channel < params->output_channels; channel += room) {
     const int32_t left = params->output_channels - channel;
-    const int32_t lanes = left < LANES ? left : LANES;
-    for (int32_t y = 0; y < in->rows; ++y) {
-      const int32_t row = in->first_row + y;
-      if (row >= 0 && row < params->input_height) {
-        const int8_t *first = in->input + row * params->input_row_stride + channel;
-        widen_row(in, first, lanes, in->planes + y);
-      } else {
-        widen_padding(in, in->words, in->planes + y);
-      }
-    }
+    const int32_t lanes = left < room ? left : room;
+    widen_rows(in, &row, in->input + channel, lanes);
     for (int32_t lane = 0; lane < lanes; ++lane) {
-      const uint32_t *plane = in->planes + lane * ROWS;
+      const uint32_t *plane = in->planes + lane * in->plane_rows;
       if (is_3x3) {
         convolve_3x3(in, filters, scaling, plane, output + channel + lane);
       } else {
@@ -308,8 +362,12 @@ void ps_depthwise_conv_2d_dsp_s8(const ps_conv_2d_params *params, const int8_t *
                                  const int8_t *filters, const int32_t *scaling, uint32_t *scratch,
                                  int8_t *output) {
   const int32_t seen = (params->output_width - 1) * params->stride_width + params->filter_width;
-  const int32_t most = (ROWS - params->filter_height) / params->stride_height + 1;
-  band in = {params, input, scratch, seen / 2 + 2, 0, 0, 0, 0};
+  const int32_t rows =
+      (params->output_height - 1) * params->stride_height + params->filter_height;
+  /* Few rows leave room for more channels: these are adjacent in the input, and in its cache lines. */
+  const int32_t plane_rows = rows <= PS_DEPTHWISE_ROWS / 2 ? PS_DEPTHWISE_ROWS / 2 : PS_DEPTHWISE_ROWS;
+  const int32_t most = (plane_rows - params->filter_height) / params->stride_height + 1;
+  band in = {params, input, scratch, plane_rows, seen / 2 + 2, 0, 0, 0, 0};
   for (int32_t n = 0; n < params->batches; ++n) {
     for (int32_t y = 0; y < params->output_height; y += most) {
       const int32_t left = params->output_height - y;

@@ -2,59 +2,90 @@
 #include "penstock/fully_connected_dsp.h"
 
 #include "penstock/dsp.h"
+#include "penstock/dsp_scaling.h"
 #include "penstock/fixed_point.h"
-#include "penstock/multiply_4x1.h"
+#include "penstock/dot_4x1.h"
 
 enum { LANES = 4, SCALING_WORDS = 5 };
 
-/* Widens values to pairs, (0, 2) and (1, 3) of each four; returns how many pairs. */
-static int32_t widen_row(const int8_t *values, int32_t count, uint32_t *pairs) {
-  uint32_t *to = pairs;
-  for (; count >= 4; count -= 4) {
-    const uint32_t word = ps_load_word(values);
-    *to++ = ps_even_bytes(word);
-    *to++ = ps_odd_bytes(word);
-    values += 4;
-  }
-  if (count > 0) {
+/* A row of inputs. */
+typedef struct row {
+  int32_t fours;
+  int32_t sum; /* of all values */
+} row;
+
+/* Widens values to pairs, (0, 2) and (1, 3) of each four. */
+static row widen_row(const int8_t *values, int32_t count, uint32_t *pairs) {
+  const uint32_t ones = 0x00010001U;
+  row out = {0, 0};
+  for (; count > 0; count -= 4) {
     uint32_t word = 0;
-    for (int32_t i = 0; i < count; ++i) {
-      word |= (uint32_t)(uint8_t)values[i] << (8 * i);
+    if (count >= 4) {
+      word = ps_load_word(values);
+    } else {
+      for (int32_t i = 0; i < count; ++i) {
+        word |= (uint32_t)(uint8_t)values[i] << (8 * i);
+      }
     }
-    *to++ = ps_even_bytes(word);
-    *to++ = ps_odd_bytes(word);
+    pairs[0] = ps_even_bytes(word);
+    pairs[1] = ps_odd_bytes(word);
+    out.sum = ps_multiply_pairs(pairs[0], ones, out.sum);
+    out.sum = ps_multiply_pairs(pairs[1], ones, out.sum);
+    pairs += 2;
+    values += 4;
+    ++out.fours;
   }
-  return (int32_t)(to - pairs);
+  return out;
 }
 
-static inline int32_t scale(int32_t sum, const int32_t *scaling) {
-  const int32_t lower = (int32_t)((int64_t)sum * scaling[2] >> 31);
-  const int32_t product = (int32_t)(((int64_t)sum * scaling[1] + lower) >> 31);
-  return (product + scaling[3]) >> scaling[4];
+static inline int8_t scale(int32_t product, const int32_t *scaling) {
+  const int32_t sum = product + scaling[0];
+  const int32_t lower = (int32_t)((int64_t)sum * scaling[2] >> 32);
+  const int32_t upper = (int32_t)(((int64_t)sum * scaling[1] + lower) >> 30);
+  return (int8_t)ps_limit_to_s8((upper + scaling[3]) >> scaling[4]);
+}
+
+/* Makes outputs of two channels: the first with 128 added to its filter, the second 256 times beside
+ * it. correction: 128 times the sum of the values. */
+static inline void write_two(const uint32_t *sums, uint32_t correction, const int32_t *scaling,
+                             int32_t count, int8_t *output) {
+  output[0] = scale((int32_t)(sums[0] - correction), scaling);
+  if (count > 1) {
+    output[1] = scale((int32_t)(sums[1] - sums[0]) >> 8, scaling + SCALING_WORDS);
+  }
+}
+
+static void limit_outputs(const ps_fully_connected_params *params, int8_t *output) {
+  const int32_t low = params->activation_min;
+  const int32_t high = params->activation_max;
+  for (int32_t channel = 0; channel < params->output_channels; ++channel) {
+    output[channel] = (int8_t)ps_clamp(output[channel], low, high);
+  }
 }
 
 void ps_fully_connected_dsp_s8(const ps_fully_connected_params *params, const int8_t *input,
                                const int8_t *filters, const int32_t *scaling, uint32_t *scratch,
                                int8_t *output) {
-  const int32_t low = params->activation_min;
-  const int32_t high = params->activation_max;
   const int32_t channels = params->output_channels;
   for (int32_t n = 0; n < params->batches; ++n) {
-    const int32_t pairs = widen_row(input, params->input_channels, scratch);
+    const row values = widen_row(input, params->input_channels, scratch);
+    const uint32_t correction = 128 * (uint32_t)values.sum;
     const int8_t *block = filters;
-    const int32_t *row = scaling;
+    const int32_t *constants = scaling;
     for (int32_t channel = 0; channel < channels; channel += LANES) {
-      const int32_t lanes = channels - channel < LANES ? channels - channel : LANES;
-      int32_t sums[LANES] = {0, 0, 0, 0};
-      for (int32_t lane = 0; lane < lanes; ++lane) {
-        sums[lane] = row[lane * SCALING_WORDS];
+      const int32_t left = channels - channel;
+      uint32_t sums[LANES];
+      ps_dot_4x1(scratch, block, values.fours, sums);
+      write_two(sums, correction, constants, left, output + channel);
+      if (left > 2) {
+        write_two(sums + 2, correction, constants + 2 * SCALING_WORDS, left - 2,
+                  output + channel + 2);
       }
-      ps_multiply_4x1(scratch, block, pairs, sums);
-      for (int32_t lane = 0; lane < lanes; ++lane) {
-        output[channel + lane] = (int8_t)ps_clamp(scale(sums[lane], row), low, high);
-        row += SCALING_WORDS;
-      }
-      block += 2 * LANES * pairs;
+      constants += LANES * SCALING_WORDS;
+      block += 4 * LANES * values.fours;
+    }
+    if (params->activation_min > INT8_MIN || params->activation_max < INT8_MAX) {
+      limit_outputs(params, output);
     }
     input += params->input_channels;
     output += channels;

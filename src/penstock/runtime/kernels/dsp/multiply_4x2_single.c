@@ -27,26 +27,28 @@
   "smlad r10, lr, r2, r10\n"            \
   "smlad r11, lr, r3, r11\n"
 
-/* One channel of both pixels; r0: scaling, r12, lr: outputs. */
-#define SCALE(channel, first, second)         \
-  "ldr.w r1, [r0, #16 * " channel " + 4]\n"   \
-  "ldr.w r2, [r0, #16 * " channel " + 8]\n"   \
-  "ldr.w r3, [r0, #16 * " channel " + 12]\n"  \
-  "add " first ", " first "\n"                \
-  "add " second ", " second "\n"              \
-  "smmulr " first ", " first ", r1\n"         \
-  "smmulr " second ", " second ", r1\n"       \
-  "add " first ", " first ", " first          \
-  ", asr #31\n"                               \
-  "add " second ", " second ", " second       \
-  ", asr #31\n"                               \
-  "add " first ", r2\n"                       \
-  "add " second ", r2\n"                      \
-  "asr " first ", r3\n"                       \
-  "asr " second ", r3\n"                      \
-  "ssat " first ", #8, " first "\n"           \
-  "ssat " second ", #8, " second "\n"         \
-  "strb " first ", [r12, #" channel "]\n"     \
+/* Makes one channel of both pixels; r0: scaling; one and other are lost. Halves are rounded by the sign
+ * of the sum, not of the product, which is 0 where these differ, and so is the output. */
+#define SCALE(channel, first, second, one, other) \
+  "ldr.w r1, [r0, #16 * " channel " + 4]\n"       \
+  "ldr.w r2, [r0, #16 * " channel " + 8]\n"       \
+  "ldr.w r3, [r0, #16 * " channel " + 12]\n"      \
+  "add " first ", " first "\n"                    \
+  "add " second ", " second "\n"                  \
+  "smmlar " one ", " first ", r1, r2\n"           \
+  "smmlar " other ", " second ", r1, r2\n"        \
+  "add " first ", " one ", " first                \
+  ", asr #31\n"                                   \
+  "add " second ", " other ", " second            \
+  ", asr #31\n"                                   \
+  "asr " first ", r3\n"                           \
+  "asr " second ", r3\n"                          \
+  "ssat " first ", #8, " first "\n"               \
+  "ssat " second ", #8, " second "\n"
+
+/* r12, lr: outputs. */
+#define STORE(channel, first, second)       \
+  "strb " first ", [r12, #" channel "]\n"   \
   "strb " second ", [lr, #" channel "]\n"
 
 /* The loop takes eight pairs of taps. Where their number is not a multiple of eight, the first round
@@ -95,14 +97,18 @@ __attribute__((naked)) void ps_multiply_4x2(PS_UNUSED const ps_block_4x2 *block)
       "add.w r1, r1, #64\n"
       "cmp r0, r12\n"
       "bne 2b\n"
-      "ldr r12, [sp, #20]\n"
-      "ldr r3, [sp, #24]\n"
       "ldr r0, [sp, #8]\n"
       "str r1, [sp, #4]\n"
+      SCALE("0", "r4", "r5", "r12", "lr")
+      "ldr r12, [sp, #20]\n"
+      "ldr r3, [sp, #24]\n"
       "add lr, r12, r3\n"
       "add r3, lr, r3\n"
       "str r3, [sp, #20]\n"
-      SCALE("0", "r4", "r5") SCALE("1", "r6", "r7") SCALE("2", "r8", "r9") SCALE("3", "r10", "r11")
+      STORE("0", "r4", "r5")
+      SCALE("1", "r6", "r7", "r4", "r5") STORE("1", "r6", "r7")
+      SCALE("2", "r8", "r9", "r4", "r5") STORE("2", "r8", "r9")
+      SCALE("3", "r10", "r11", "r4", "r5") STORE("3", "r10", "r11")
       "ldr r0, [sp, #28]\n"
       "subs r0, #1\n"
       "str r0, [sp, #28]\n"

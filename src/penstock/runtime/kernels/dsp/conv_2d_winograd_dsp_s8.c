@@ -1,0 +1,208 @@
+/* Convolution of int8 by exact integer Winograd F(2x2, 3x3).
+ *
+ * A patch of 4x4 pixels makes 2x2 outputs. Patches are transformed once for all output channels; then
+ * each of their 16 positions is a product of matrices, four filters and two patches at a time.
+ */
+#include "penstock/conv_2d_winograd.h"
+
+#include "penstock/dsp.h"
+#include "penstock/dsp_scaling.h"
+#include "penstock/sums_4x2.h"
+#include "penstock/winograd_3x3.h"
+
+enum { LANES = 4, SIDE = 4, POSITIONS = 16, SUMS = 2 * LANES * POSITIONS };
+
+/* What does not change from patch to patch. */
+typedef struct layer {
+  const ps_conv_2d_params *params;
+  const int16_t *filters;
+  const ps_dsp_scaling *scaling;
+  int32_t pairs;         /* of input channels */
+  int32_t patches_across;
+  int32_t position_step; /* words from one position of all patches to the next */
+  uint32_t *block;       /* filters of four channels and one position */
+  uint32_t *patches;     /* [position][two patches][pair][of the two] */
+  uint32_t *sums;        /* [two patches][position][of the two][channel] */
+} layer;
+
+/* Some patches, from one on. */
+typedef struct run {
+  int32_t x; /* of the first one's outputs */
+  int32_t y;
+  int32_t count;
+} run;
+
+/* Copies a patch that is not all within the input. */
+static void copy_patch(const ps_conv_2d_params *params, const int8_t *input, int32_t top,
+                       int32_t left, uint32_t *to) {
+  const uint32_t padding = (uint8_t)-params->input_offset * 0x01010101U;
+  for (int32_t y = top; y < top + SIDE; ++y) {
+    for (int32_t x = left; x < left + SIDE; ++x) {
+      const int is_inside =
+          y >= 0 && y < params->input_height && x >= 0 && x < params->input_width;
+      const int32_t start = y * params->input_row_stride + x * params->input_column_stride;
+      for (int32_t channel = 0; channel < params->input_channels; channel += 4) {
+        *to++ = is_inside ? ps_load_word(input + start + channel) : padding;
+      }
+    }
+  }
+}
+
+/* Transforms a patch whose outputs begin at (x, y). to: its words of the first position. */
+static void transform_patch(const layer *of, const int8_t *input, int32_t x, int32_t y,
+                            uint32_t *to) {
+  const ps_conv_2d_params *params = of->params;
+  const int32_t top = y - params->padding_top;
+  const int32_t left = x - params->padding_left;
+  const int is_inside = top >= 0 && left >= 0 && top + SIDE <= params->input_height &&
+                        left + SIDE <= params->input_width;
+  int32_t row_step = params->input_row_stride;
+  int32_t step = params->input_column_stride;
+  const int8_t *pixels = input;
+  if (is_inside) {
+    pixels += top * row_step + left * step;
+  } else {
+    copy_patch(params, input, top, left, of->sums);
+    pixels = (const int8_t *)of->sums;
+    step = params->input_channels;
+    row_step = SIDE * step;
+  }
+  {
+    const ps_winograd_patch patch = {pixels, row_step, step, to, 4 * of->position_step,
+                                     of->pairs / 2};
+    ps_winograd_transform(&patch);
+  }
+}
+
+/* Moves to the next patch. */
+static inline void advance(const layer *of, int32_t *x, int32_t *y) {
+  *x += 2;
+  if (*x >= of->params->output_width) {
+    *x = 0;
+    *y += 2;
+  }
+}
+
+static void transform_patches(const layer *of, const int8_t *input, const run *patches) {
+  int32_t x = patches->x;
+  int32_t y = patches->y;
+  uint32_t *to = of->patches;
+  for (int32_t patch = 0; patch < patches->count; ++patch) {
+    transform_patch(of, input, x, y, to + patch % 2);
+    if (patch % 2 != 0) {
+      to += 2 * of->pairs;
+    } else if (patch + 1 == patches->count) {
+      /* The last one has none beside it: it is computed twice. */
+      transform_patch(of, input, x, y, to + 1);
+    }
+    advance(of, &x, &y);
+  }
+}
+
+/* Copies words, a multiple of four, in the order of their addresses: serial flash begins anew where a
+ * compiler changes it. */
+static void copy_words(const void *from, int32_t count, uint32_t *to) {
+#if PS_HAS_DSP
+  for (; count > 0; count -= 4) {
+    __asm__ volatile(
+        "ldm %0!, {r4, r5, r6, r8}\n"
+        "stm %1!, {r4, r5, r6, r8}\n"
+        : "+r"(from), "+r"(to)
+        :
+        : "r4", "r5", "r6", "r8", "memory");
+  }
+#else
+  memcpy(to, from, 4 * (size_t)count);
+#endif
+}
+
+/* Makes one channel of the outputs of all patches, row by row. */
+static void write_channel(const layer *of, const run *patches, const ps_dsp_scaling *scaling,
+                          int32_t lane, int8_t *output) {
+  const ps_conv_2d_params *params = of->params;
+  const int32_t step = params->output_column_stride;
+  const int32_t row_step = params->output_row_stride;
+  ps_winograd_outputs out = {0, 0, 0, 0, 0, 0, 2 * scaling->bias, scaling->multiplier,
+                             scaling->rounding, scaling->shift};
+  int32_t x = patches->x;
+  int32_t y = patches->y;
+  for (int32_t patch = 0; patch < patches->count;) {
+    const int32_t two = (params->output_width - x) / 2; /* patches of two columns */
+    const int32_t left = patches->count - patch;
+    out.sums = of->sums + patch / 2 * SUMS + patch % 2 * LANES + lane;
+    out.output = output + y * row_step + x * step;
+    out.right = two > 0 ? step : 0;
+    out.down = y + 1 < params->output_height ? row_step : 0;
+    out.count = two == 0 ? 1 : two < left ? two : left;
+    out.next = patch % 2 == 0 ? 4 * LANES : 4 * (SUMS - LANES);
+    ps_winograd_finish(&out);
+    patch += out.count;
+    x += 2 * out.count;
+    if (x >= params->output_width) {
+      x = 0;
+      y += 2;
+    }
+  }
+}
+
+/* Limits all outputs of an image to a range within int8. */
+static void limit_outputs(const ps_conv_2d_params *params, int8_t *output) {
+  for (int32_t y = 0; y < params->output_height; ++y) {
+    int8_t *pixel = output + y * params->output_row_stride;
+    for (int32_t x = 0; x < params->output_width; ++x) {
+      ps_limit_pixel(params, pixel);
+      pixel += params->output_column_stride;
+    }
+  }
+}
+
+/* Computes all channels of the patches in scratch. */
+static void multiply_patches(const layer *of, const run *patches, int8_t *output) {
+  const int16_t *filters = of->filters;
+  const int32_t words = LANES * of->pairs;
+  for (int32_t channel = 0; channel < of->params->output_channels; channel += LANES) {
+    ps_block_sums block = {of->block, of->patches, of->sums, 4 * SUMS, of->pairs,
+                           (patches->count + 1) / 2};
+    for (int32_t position = 0; position < POSITIONS; ++position) {
+      copy_words(filters, words, of->block);
+      ps_sum_4x2(&block);
+      block.columns += of->position_step;
+      block.sums += 2 * LANES;
+      filters += 2 * words;
+    }
+    for (int32_t lane = 0; lane < LANES && channel + lane < of->params->output_channels; ++lane) {
+      write_channel(of, patches, of->scaling + channel + lane, lane, output + channel + lane);
+    }
+  }
+}
+
+void ps_conv_2d_winograd_dsp_s8(const ps_conv_2d_params *params, const int8_t *input,
+                                const int16_t *filters, const int32_t *scaling, uint32_t *scratch,
+                                int8_t *output) {
+  const int32_t pairs = params->input_channels / 2;
+  const int32_t held = params->scratch_pixels;
+  const int32_t patches_across = (params->output_width + 1) / 2;
+  const int32_t total = patches_across * ((params->output_height + 1) / 2);
+  uint32_t *const patches = scratch + LANES * pairs;
+  uint32_t *const end = patches + POSITIONS * pairs * held;
+  const layer of = {params,       filters, (const ps_dsp_scaling *)scaling,
+                    pairs,        patches_across,
+                    pairs * held, scratch, patches,
+                    end + LANES};
+  end[0] = 0; /* loaded ahead, and not used */
+  end[1] = 0;
+  for (int32_t n = 0; n < params->batches; ++n) {
+    for (int32_t first = 0; first < total; first += held) {
+      const int32_t left = total - first;
+      const run patch = {first % patches_across * 2, first / patches_across * 2,
+                         left < held ? left : held};
+      transform_patches(&of, input, &patch);
+      multiply_patches(&of, &patch, output);
+    }
+    if (params->activation_min > INT8_MIN || params->activation_max < INT8_MAX) {
+      limit_outputs(params, output);
+    }
+    input += params->input_batch_stride;
+    output += params->output_batch_stride;
+  }
+}
