@@ -17,9 +17,7 @@ def penstock(*arguments: str | Path) -> int:
 
 
 @pytest.mark.board
-def test_models_are_timed_on_each_board(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_models_are_timed_on_each_board(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = tmp_path / "x.json"
     boards = [option for board in BOARDS for option in ("--board", board)]
     assert penstock("bench", "models", MODEL, *boards, "--json", result) == 0

@@ -117,22 +117,25 @@ _DEPTHWISE = (
     _depthwise((1, 25, 5, 64), (3, 3), _SAME),
     _depthwise((1, 12, 12, 32), (3, 3), _SAME),
 )
-_WINOGRAD = (
+_SMALL_WINOGRAD = (
     _conv((1, 8, 8, 8), 8, (3, 3), _SAME),
     _conv((1, 8, 8, 16), 16, (3, 3), _SAME),
-    _conv((1, 16, 16, 16), 8, (3, 3), _SAME),
-    _conv((1, 16, 16, 32), 12, (3, 3)),
     _conv((1, 8, 8, 64), 16, (3, 3), _SAME),
     _conv((1, 7, 7, 24), 10, (3, 3), _SAME),
     _conv((1, 9, 9, 12), 9, (3, 3), _SAME),
     _conv((1, 11, 6, 20), 8, (3, 3), _SAME),
-    _conv((1, 24, 24, 8), 8, (3, 3), _SAME),
-    _conv((1, 12, 12, 48), 8, (3, 3), NO_PADDING),
     _conv((1, 6, 6, 40), 24, (3, 3), _SAME),
-    _conv((1, 32, 8, 16), 8, (3, 3), _SAME),
-    conv((1, 12, 12, 16), 16, (3, 3), _SAME),
     conv((1, 8, 8, 16), 8, (3, 3), weights=_LEGACY),
 )
+_WINOGRAD = (
+    _conv((1, 16, 16, 16), 8, (3, 3), _SAME),
+    _conv((1, 12, 12, 32), 12, (3, 3)),
+    _conv((1, 24, 24, 8), 8, (3, 3), _SAME),
+    _conv((1, 10, 10, 48), 8, (3, 3), NO_PADDING),
+    _conv((1, 32, 8, 16), 8, (3, 3), _SAME),
+    conv((1, 12, 12, 16), 16, (3, 3), _SAME),
+)
+"""Apart from the small ones, so that all of either fits tightly coupled memory."""
 _DENSE = (
     dense(1, 16, 16),
     dense(1, 64, 10),
@@ -190,6 +193,7 @@ def dsp_kernel_networks() -> list[Graph]:
     return [
         collect("conv_2d_dsp_s8_points", int8, *_POINTS),
         collect("conv_2d_dsp_s8_windows", int8, *_WINDOWS),
+        collect("conv_2d_winograd_dsp_s8_small", int8, *_SMALL_WINOGRAD),
         collect("conv_2d_winograd_dsp_s8", int8, *_WINOGRAD),
         collect("depthwise_conv_2d_dsp_s8", int8, *_DEPTHWISE),
         collect("fully_connected_dsp_s8", int8, *_DENSE),

@@ -19,6 +19,9 @@ _POSITIONS = SIDE**2
 _FINISH_CYCLES = 20
 _TRANSFORM_CYCLES = 6
 """From one output, and from one word of a patch, to the next."""
+_LATER = 0.5
+"""Of the misses of a visit, those between two uses of what it writes anew. Chosen once, between
+caches of 4 and of 16 KiB."""
 _ROUND_PAIRS = 8
 """Pairs of channels that the inner loop takes in a round."""
 
@@ -120,7 +123,7 @@ def _transformed(visits: int, patches: float, held: float, pairs: int) -> Access
     """
     piece = 2 * pairs * WORD_BYTES
     sweeps = (
-        Sweep(patches / 2 * _POSITIONS, piece, piece * held / 2, 1),
+        Sweep(patches / 2 * _POSITIONS, piece, piece * held / 2, _LATER),
         Sweep(patches / 2 * _POSITIONS, piece, piece * held / 2, 2 / held),
     )
     return Access(
@@ -143,7 +146,7 @@ def _sums(visits: int, held: float, columns: int) -> Access:
     return Access(
         Role.SCRATCH,
         visits,
-        (Sweep(1, size, size, 1), Sweep(LANES, size, size, 1 / (2 * LANES))),
+        (Sweep(1, size, size, _LATER), Sweep(LANES, size, size, 1 / (2 * LANES))),
         count,
         count,
         element_bytes=WORD_BYTES,
