@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.bench.models import ModelTiming, benchmark_json
+from penstock.bench.models import ModelBenchmark, ModelTiming
 from penstock.bench.operators import OperatorBenchmark, benchmark_operators
 from penstock.bench.records import find_record
 from penstock.bench.throughput import Throughput
@@ -27,7 +27,6 @@ from penstock.frontends.tflite import identifier, load_model, read_model, write_
 from penstock.ir.macs import graph_macs
 from penstock.ir.tensor import Array, Tensor
 from penstock.ir.text import format_graph
-from penstock.kernels.kernel_set import kernel_set
 from penstock.kernels.selection import select_kernels
 from penstock.machines import (
     RunOutcome,
@@ -43,6 +42,7 @@ from penstock.pipeline import (
     DEFAULT_OPTIONS,
     CompileOptions,
     Lowered,
+    choose_kernels,
     load_named,
     lower,
     name_firmware,
@@ -80,6 +80,7 @@ __all__ = [
     "CoreCoefficients",
     "EstimateResult",
     "Inspection",
+    "ModelBenchmark",
     "ModelTiming",
     "NetworkOptions",
     "OperatorBenchmark",
@@ -93,7 +94,6 @@ __all__ = [
     "VariantResult",
     "bench_models",
     "bench_ops",
-    "benchmark_json",
     "board",
     "boards",
     "build",
@@ -201,7 +201,7 @@ def bench_models(
     boards: Sequence[str],
     options: CompileOptions = DEFAULT_OPTIONS,
     progress: Progress = silent,
-) -> tuple[ModelTiming, ...]:
+) -> ModelBenchmark:
     """Time models on virtual boards, each with its published record where there is one.
 
     Args:
@@ -214,15 +214,14 @@ def bench_models(
         PenstockError: no such board, a model that cannot be read or does not fit, or no compiler.
         VerificationError: an operator's output differs from the interpreter's.
     """
-    cores = {board: load_board(board).core.name for board in boards}
+    targets = {board: load_board(board) for board in boards}
     timings: list[ModelTiming] = []
     for model in map(Path, models):
-        content = model.read_bytes()
-        for board, core in cores.items():
-            progress(f"{model.stem} on {board}", len(timings) / len(models) / len(cores))
+        for board, target in targets.items():
+            progress(f"{model.stem} on {board}", len(timings) / len(models) / len(targets))
             found = run(model, board=board, verify=True, options=options).result
-            timings.append(ModelTiming(found, core, find_record(content, core)))
-    return tuple(timings)
+            timings.append(ModelTiming(found, find_record(model.read_bytes(), target)))
+    return ModelBenchmark(tuple(timings))
 
 
 def build(options: NetworkOptions, progress: Progress = silent) -> BuiltNetwork:
@@ -378,7 +377,7 @@ def compare(
     source, target = Path(model), load_board(board)
     progress("reading", None)
     graph = load_named(source)
-    program = select_kernels(run_passes(graph), kernel_set(target.core.name, options.kernels))
+    program = choose_kernels(run_passes(graph), target, options)
     values = resolve_inputs(graph, inputs, seed)
     progress("computing the expected values", None)
     expected = expected_outputs(graph, values.arrays)

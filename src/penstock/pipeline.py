@@ -26,7 +26,7 @@ from penstock.frontends.tflite import identifier, load_model
 from penstock.ir.graph import Graph
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import KernelGraph
-from penstock.kernels.kernel_set import is_dsp_kernel, kernel_set
+from penstock.kernels.kernel_set import FAST_KERNELS, WINOGRAD_KERNELS, kernel_set
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_on_board, validate_plan
@@ -116,37 +116,54 @@ def plan_graph(
     wishes: PlanOptions = DEFAULT_PLAN_OPTIONS,
     progress: Progress = silent,
 ) -> tuple[ExecutionPlan, Board | None]:
-    """Choose kernels for a graph and plan it.
-
-    The fastest kernels need larger constants, then scratch memory; where there is no room, first
-    those with larger constants go, then all but plain C.
+    """Choose kernels for a graph and plan it: the fastest ones for which there is room.
 
     Returns:
         the plan, and the board as it is planned for.
 
     Raises:
-        PenstockError: an unsupported model, or not enough memory.
+        PenstockError: an unsupported model, or not enough memory even for plain C.
+    """
+    *faster, (_, last) = _programs(graph, board, wishes)
+    lacks: dict[str, str] = {}
+    for name, program in faster:
+        try:
+            plan, placed = plan_on_board(program, board, wishes, progress)
+        except CapacityError as error:
+            lacks[name] = error.what
+        else:
+            return replace(plan, left_out=lacks), placed
+    plan, placed = plan_on_board(last, board, wishes, progress)
+    return replace(plan, left_out=lacks), placed
+
+
+def choose_kernels(graph: Graph, board: Board, wishes: PlanOptions) -> KernelGraph:
+    """Return the program that `plan_graph` plans, or that in plain C where none has room."""
+    try:
+        return plan_graph(graph, board, wishes)[0].program
+    except CapacityError:
+        return select_kernels(graph)
+
+
+def _programs(
+    graph: Graph, board: Board | None, wishes: PlanOptions
+) -> list[tuple[str, KernelGraph]]:
+    """Return a graph in kernels from fast to small, and what each has that those behind have not.
+
+    Winograd convolutions have the larger constants; all of the fast kernels need scratch memory.
     """
     kernels = kernel_set(None if board is None else board.core.name, wishes.kernels)
-    fast = select_kernels(graph, kernels)
-    try:
-        return plan_on_board(fast, board, wishes, progress)
-    except CapacityError as error:
-        lack = error
-    compact = select_kernels(graph, kernels, is_compact=True)
-    if _kernel_names(compact) != _kernel_names(fast):
-        try:
-            return plan_on_board(compact, board, wishes, progress)
-        except CapacityError as error:
-            lack = error
-    if not any(map(is_dsp_kernel, _kernel_names(compact))):
-        raise lack
-    plan, placed = plan_on_board(select_kernels(graph), board, wishes, progress)
-    return replace(plan, without_fast_kernels=lack.what), placed
-
-
-def _kernel_names(program: KernelGraph) -> list[str]:
-    return [call.kernel.name for call in program.calls]
+    programs = [
+        (WINOGRAD_KERNELS, select_kernels(graph, kernels)),
+        (FAST_KERNELS, select_kernels(graph, kernels, winograd=False)),
+        ("", select_kernels(graph)),
+    ]
+    names = [[call.kernel.name for call in program.calls] for _, program in programs]
+    return [
+        program
+        for program, own, behind in zip(programs, names, [*names[1:], []], strict=True)
+        if own != behind or program is programs[-1]
+    ]
 
 
 def load_named(model: Path, named: str = "") -> Graph:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from penstock.bench.records import find_record
+from penstock.boards import load_board
 from penstock.cli.entry import run_command_line
 
 MODEL = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
@@ -25,23 +26,26 @@ def test_models_are_timed_on_each_board(tmp_path: Path, capsys: pytest.CaptureFi
     assert printed.startswith("Simulated, one inference each")
     found = json.loads(result.read_text())
     assert (found["schema"], found["truth"]) == ("penstock.bench-models/1", "simulate")
-    assert [row["board"] for row in found["models"]] == list(BOARDS)
+    assert [row["run"]["board"] for row in found["models"]] == list(BOARDS)
     for row in found["models"]:
-        assert row["verified"] is True
+        run = row["run"]
+        assert (run["schema"], run["verified"]) == ("penstock.run/1", True)
         assert row["published"] is None
-        assert row["cycles_per_mac"] == row["cycles"] / row["macs"]
+        assert row["cycles_per_mac"] == run["cycles"] / run["macs"]
         assert f"{row['cycles_per_mac']:.3f}" in printed
-        assert row["run"]["schema"] == "penstock.run/1"
 
 
 @pytest.mark.shared
 def test_published_records_are_found_by_the_file(shared_dir: Path) -> None:
     model = (shared_dir / "models" / "mlperf_tiny" / "kws_ref_model.tflite").read_bytes()
-    record = find_record(model, "cortex-m7")
-    assert record is not None
-    assert (record.chip, record.cycles_per_mac) == ("STM32H7A3 at 280 MHz", 1.19)
-    assert find_record(model, "cortex-m0") is None
-    assert find_record(model + b"\0", "cortex-m7") is None
+    own, other = (
+        find_record(model, load_board(name)) for name in ("stm32f746g-disco", "nucleo-h743zi")
+    )
+    assert own is not None
+    assert (own.chip, own.cycles_per_mac) == ("STM32F746 at 216 MHz", 1.44)
+    assert other is not None
+    assert (other.chip, other.cycles_per_mac) == ("STM32H7A3 at 280 MHz", 1.19)
+    assert find_record(model + b"\0", load_board("nucleo-h743zi")) is None
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,9 @@ def test_the_command_line_itself(
     expect_refusal(folder, arguments, message, capfd)
 
 
-@pytest.mark.parametrize("verb", ["run", "compare", "inspect", "bench ops", "simulate"])
+@pytest.mark.parametrize(
+    "verb", ["run", "compare", "inspect", "bench ops", "bench models", "simulate"]
+)
 def test_a_core_to_compile_for_only_ends_every_other_verb_alike(
     verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

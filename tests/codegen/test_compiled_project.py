@@ -11,6 +11,7 @@ import pytest
 
 from penstock.boards import Core
 from penstock.codegen import emit_project
+from penstock.codegen.project_files import write_project
 from penstock.errors import GraphError, InputError
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
@@ -18,6 +19,7 @@ from penstock.ir.interpreter import initial_state, run
 from penstock.ir.operators import Maximum
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
+from penstock.pipeline import lower
 from penstock.planning import ExecutionPlan
 from penstock.toolchain import (
     WARNING_FLAGS,
@@ -32,6 +34,7 @@ from penstock.toolchain import (
 from tests.codegen.tiny_models import classifier, plan_of, recurrent
 from tests.planning.replay import run_plan
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
 STRICT = (*WARNING_FLAGS, "-Wpedantic", "-Wshadow", "-Wmissing-prototypes")
 
 
@@ -323,3 +326,15 @@ def test_sanitizers_find_nothing(tmp_path: Path, make: type) -> None:
     command = [gcc, *flags, f"-I{tmp_path}", *map(str, [*sources, tmp_path / "main.c"])]
     process.run_tool([*command, "-o", str(tmp_path / "program")], {}, purpose="sanitizing")
     process.run_tool([str(tmp_path / "program")], {}, purpose="running with sanitizers")
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="no gcc on PATH")
+def test_tiles_of_kernels_with_scratch_memory_compile_without_a_warning(tmp_path: Path) -> None:
+    lowered = lower(EXAMPLE, "stm32f746g-disco")
+    assert lowered.plan.overlays is not None
+    parted = {t.step for t in lowered.plan.overlays.tiles}
+    assert len(lowered.plan.overlays.tiles) > len(parted)
+    write_project(lowered.files, tmp_path / "project")
+    command = ["gcc", "-std=c99", "-fsyntax-only", *STRICT, f"-I{tmp_path / 'project'}"]
+    command += [f"-I{tmp_path / 'project' / 'dma'}", str(tmp_path / "project" / "cifar10.c")]
+    process.run_tool(command, {}, purpose="compiling tiles")

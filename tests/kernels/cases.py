@@ -100,6 +100,50 @@ def winograd(draw: Draw) -> Graph:
     return build.graph(operator, "x")
 
 
+def far_padding(draw: Draw) -> Graph:
+    """DEPTHWISE_CONV_2D whose outputs may see nothing but padding, and step over some of it."""
+    build = Builder(draw)
+    height, width = (draw(st.integers(1, 4)) for _ in range(2))
+    taps = draw(st.sampled_from([(3, 3), (1, 4)]))
+    padding = Padding2D(*(draw(st.integers(0, 15)) for _ in range(4)))
+    around = height + padding.top + padding.bottom, width + padding.left + padding.right
+    stride = draw(st.integers(1, 9)), draw(st.integers(1, 20))
+    output = tuple(max((around[n] - taps[n]) // stride[n] + 1, 1) for n in (0, 1))
+    missing = tuple(max(taps[n] - around[n], 0) for n in (0, 1))
+    padding = replace(padding, bottom=padding.bottom + missing[0], right=padding.right + missing[1])
+    depth, scale = draw(st.integers(1, 9)), build.scale(1e-3, 1.0)
+    build.add("x", (1, height, width, depth), DType.INT8, scale=scale)
+    build.filters((1, *taps, depth), 3)
+    bias = build.bias(depth, scale, DType.INT8, narrow=False)
+    fitting = build.fitting_scale(taps[0] * taps[1], scale, DType.INT8)
+    build.add("y", (1, *output, depth), DType.INT8, scale=fitting)
+    operator = ops.DepthwiseConv2D(
+        input="x", filters="filters", bias=bias, output="y", stride=stride, dilation=(1, 1),
+        padding=padding, activation=draw(ACTIVATIONS),
+    )  # fmt: skip
+    return build.graph(operator, "x")
+
+
+def padded_points(draw: Draw) -> Graph:
+    """CONV_2D of 1x1 with padding, as PAD in front of it becomes: on any side, or on one only."""
+    build = Builder(draw)
+    height, width = (draw(st.integers(1, 7)) for _ in range(2))
+    padding = Padding2D(*(draw(st.sampled_from([0, 0, 1, 2])) for _ in range(4)))
+    output = height + padding.top + padding.bottom, width + padding.left + padding.right
+    depth, out = draw(st.sampled_from([4, 8, 3])), draw(st.integers(1, 6))
+    scale = build.scale(1e-3, 1.0)
+    build.add("x", (1, height, width, depth), DType.INT8, scale=scale)
+    build.filters((out, 1, 1, depth), 0)
+    bias = build.bias(out, scale, DType.INT8)
+    fitting = build.fitting_scale(depth, scale, DType.INT8)
+    build.add("y", (1, *output, out), DType.INT8, scale=fitting)
+    operator = ops.Conv2D(
+        input="x", filters="filters", bias=bias, output="y", stride=(1, 1), dilation=(1, 1),
+        padding=padding, activation=draw(ACTIVATIONS),
+    )  # fmt: skip
+    return build.graph(operator, "x")
+
+
 def narrow_depthwise(draw: Draw) -> Graph:
     """DEPTHWISE_CONV_2D of 3x3 on images that are much longer one way than the other."""
     build = Builder(draw)
@@ -284,6 +328,8 @@ CASES = {
     "extreme_scales": extreme_scales,
     "wide_depthwise": wide_depthwise,
     "winograd": winograd,
+    "padded_points": padded_points,
+    "far_padding": far_padding,
     "narrow_depthwise": narrow_depthwise,
     "average_half_up": average_half_up,
     "svdf_bytes": svdf_bytes,
@@ -310,6 +356,8 @@ FAST_CASES = {
         "legacy_weights",
         "extreme_scales",
         "winograd",
+        "padded_points",
+        "far_padding",
         "narrow_depthwise",
     )
 }

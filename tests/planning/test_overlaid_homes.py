@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from penstock.bench.networks import NetworkBuilder, Weights
 from penstock.boards import load_board
 from penstock.errors import CapacityError
 from penstock.frontends.tflite import read_model
 from penstock.kernels.kernel_graph import KernelGraph
+from penstock.kernels.kernel_set import KernelSet
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import plan_model, validate_plan
@@ -60,6 +62,18 @@ def test_weights_in_ram_inside_need_no_overlays(program: KernelGraph) -> None:
     validate_plan(plan, BOARD)
     assert plan.overlays is None
     assert plan.without_overlays == "weights in sram1, which is inside, need no copies"
+
+
+def test_constants_are_read_in_place_where_that_is_faster() -> None:
+    """A dense layer uses each weight once: faster than DMA brings them from this flash."""
+    network = NetworkBuilder()
+    network.fully_connected(1, 512, 256, weights=Weights(gain=0.001, per_channel=False))
+    dense = select_kernels(network.build("dense"), KernelSet.DSP_DUAL)
+    plan = plan_model(dense, BOARD)
+    assert plan.overlays is None
+    assert "reading constants in place is estimated to be faster" in plan.without_overlays
+    outside = plan_model(dense, BOARD, PlanOptions(weights_in="qspi"))
+    assert outside.overlays is not None
 
 
 def test_flash_that_code_alone_fills_is_an_error(program: KernelGraph) -> None:

@@ -39,6 +39,8 @@ PARTED = [
     "add_by_shifts",
     "conv_2d",
     "winograd",
+    "padded_points",
+    "far_padding",
     "depthwise_conv_2d",
     "narrow_depthwise",
     "pool_2d",

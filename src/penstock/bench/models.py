@@ -1,6 +1,5 @@
 """What ``penstock bench models`` found."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,36 +13,29 @@ class ModelTiming:
 
     Attributes:
         result: of one inference; simulated.
-        core: of the board.
-        record: on the same kind of core; None where there is none.
+        record: on this chip, or else on one with the same core; None where there is none.
     """
 
     result: RunResult
-    core: str
     record: Record | None
 
     def to_json(self) -> dict[str, Any]:
         """Return an entry of ``penstock.bench-models/1``."""
-        result = self.result
+        record = None if self.record is None else asdict(self.record)
+        each = self.result.cycles_per_mac
+        return {"cycles_per_mac": each, "published": record, "run": self.result.to_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBenchmark:
+    """Models on virtual boards, in the order in which they ran."""
+
+    timings: tuple[ModelTiming, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the ``penstock.bench-models/1`` form."""
         return {
-            "model": result.model,
-            "board": result.board,
-            "core": self.core,
-            "verified": result.verified,
-            "macs": result.macs,
-            "instructions": result.instructions,
-            "cycles": None if result.time is None else result.time.cycles,
-            "cycles_per_mac": result.cycles_per_mac,
-            "published": None if self.record is None else asdict(self.record),
-            "kernels": result.kernels,
-            "run": result.to_json(),
+            "schema": "penstock.bench-models/1",
+            "truth": Truth.SIMULATE.value,
+            "models": [timing.to_json() for timing in self.timings],
         }
-
-
-def benchmark_json(timings: Sequence[ModelTiming]) -> dict[str, Any]:
-    """Return the ``penstock.bench-models/1`` form."""
-    return {
-        "schema": "penstock.bench-models/1",
-        "truth": Truth.SIMULATE.value,
-        "models": [timing.to_json() for timing in timings],
-    }

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from penstock.boards.board import Board
+
 _DATA = files("penstock.bench") / "data" / "records.toml"
 
 
@@ -31,8 +33,9 @@ def _by_model() -> dict[str, tuple[Record, ...]]:
     return {m["sha256"]: tuple(Record(**record) for record in m["records"]) for m in models}
 
 
-def find_record(model: bytes, core: str) -> Record | None:
-    """Return the best record of a model file on a core; None where there is none."""
+def find_record(model: bytes, board: Board) -> Record | None:
+    """Return the record of a model file on a board's chip, or the best one on the same core."""
     records = _by_model().get(hashlib.sha256(model).hexdigest(), ())
-    same = [record for record in records if record.core == core]
-    return min(same, key=lambda record: record.cycles_per_mac, default=None)
+    same = [record for record in records if record.core == board.core.name]
+    own = [record for record in same if board.mcu.startswith(record.chip.split()[0])]
+    return min(own or same, key=lambda record: record.cycles_per_mac, default=None)

@@ -1,4 +1,4 @@
-"""``penstock bench``: what needs no model of yours."""
+"""``penstock bench``: how fast kernels and models are."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -90,40 +90,43 @@ def models_command(
     multiply-accumulate (MAC) count those of the model as it was, before any pass. Published figures
     are MLPerf Tiny's, for its four models.
     """
-    sources = {f"the model {path.name!r}": path for path in models}
-    refuse_overwriting(sources, {"--json": json_path})
+    sources = {f"the model {str(path)!r}": path for path in models}
+    files = {f"the board {board!r}": board_file(board) for board in boards}
+    refuse_overwriting({**sources, **files}, {"--json": json_path})
     with progress_bar() as progress:
         options = api.CompileOptions(plan)
-        timings = api.bench_models(models, boards=boards, options=options, progress=progress)
-    write_json(api.benchmark_json(timings), json_path)
+        found = api.bench_models(models, boards=boards, options=options, progress=progress)
+    write_json(found.to_json(), json_path)
     if json_path != STANDARD_OUTPUT:
-        _show_models(timings)
+        _show_models(found.timings)
 
 
 def _show_models(timings: Sequence[api.ModelTiming]) -> None:
     stdout.print(
-        "[bold]Simulated[/], one inference each, every operator equal to the interpreter's; cycles "
-        "per MAC of the model",
+        "[bold]Simulated[/], one inference each, every operator equal to the interpreter's",
         soft_wrap=True,
     )
     table = plain_table()
-    headings = ("model", "board", "MACs", "cycles", "ms", "per MAC", "published", "waiting")
+    headings = ("model", "board", "ms", "stalls", "per MAC", "published")
     add_columns(table, ("model", "board"), headings)
     for timing in timings:
         result, record = timing.result, timing.record
         time, each = result.time, result.cycles_per_mac
-        stalled = 0 if time is None else sum(time.stalls.values())
         table.add_row(
             escape(Path(result.model).stem),
             escape(result.board),
-            format_count(result.macs),
-            "-" if time is None else format_count(time.cycles),
             "-" if time is None else f"{time.latency_ms:.3g}",
+            "-" if time is None else f"{100 * sum(time.stalls.values()) / time.cycles:.0f} %",
             "-" if each is None else f"{each:.3f}",
             "-" if record is None else f"{record.cycles_per_mac:.2f}",
-            "-" if time is None else f"{100 * stalled / time.cycles:.0f} %",
         )
     stdout.print(table)
+    stdout.print("Per MAC: core cycles for each MAC of the model, before any pass.", soft_wrap=True)
+    if chips := {timing.record.chip for timing in timings if timing.record is not None}:
+        stdout.print(
+            f"Published: MLPerf Tiny's closed division, on {escape(', '.join(sorted(chips)))}.",
+            soft_wrap=True,
+        )
 
 
 def _show_throughput(result: api.OperatorBenchmark) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from penstock.codegen.constants import ConstantArray, byte_array
 from penstock.codegen.literals import c_value
-from penstock.kernels.kernel_graph import StructArgument, TensorArgument
+from penstock.kernels.kernel_graph import ScratchArgument, StructArgument, TensorArgument
 from penstock.planning.execution_plan import ExecutionPlan
 from penstock.planning.overlays.program import Address, Block, Copy, OverlayProgram, TileCall
 
@@ -134,7 +134,12 @@ def tile_table(plan: ExecutionPlan, numbered: Sequence[tuple[int, TileCall]]) ->
     structs = tile_structs(tiles)
     arguments = plan.program.calls[tiles[0].step].arguments
     positions = sorted(tiles[0].addresses)
-    written = {n for n, a in enumerate(arguments) if isinstance(a, TensorArgument) and a.is_written}
+    written = {
+        n
+        for n, argument in enumerate(arguments)
+        if isinstance(argument, ScratchArgument)
+        or (isinstance(argument, TensorArgument) and argument.is_written)
+    }
     members = ["uint32_t number"] if is_chained else []
     members += ["uint32_t params"]
     members += [f"{'' if n in written else 'const '}void *argument_{n}" for n in positions]

@@ -114,8 +114,8 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "conv_2d_winograd",
             "conv_2d_winograd_dsp_s8 sums_4x2_single winograd_3x3",
             "CONV_2D",
-            f"{_DSP_CONVOLUTION}; 3x3, strides and dilations of 1, at least 8 input channels, a "
-            "multiple of 4, at least 8 output channels and 36 pixels; sums below 2^29",
+            f"{_DSP_CONVOLUTION.replace('2^30', '2^29')}; 3x3, strides and dilations of 1, "
+            "at least 8 input channels, a multiple of 4, 8 output channels and 36 pixels",
         ),
         _entry(
             "conv_2d_s16",

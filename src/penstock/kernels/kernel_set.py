@@ -20,6 +20,11 @@ class KernelSet(Enum):
     DSP_DUAL = "dsp, two instructions at a time"  # the same, in another order
 
 
+WINOGRAD_KERNELS = "Winograd convolutions"
+FAST_KERNELS = "kernels with DSP instructions"
+"""What a plan may have to leave out, for people."""
+
+
 def is_dsp_kernel(name: str) -> bool:
     """Return whether a kernel, by its C name, is for the DSP extension."""
     return "_dsp_" in name

@@ -1,7 +1,7 @@
 """The execution plan: a kernel program with a home for every byte. Code generation prints it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import KernelGraph
@@ -112,8 +112,7 @@ class ExecutionPlan:
         overlays: tiles and copies; None runs each call as a whole, where its tensors are.
         without_overlays: why there are none although they were asked for; empty otherwise.
         search: how tiles were chosen; None where nothing was compared.
-        without_fast_kernels: why all kernels are plain C although others were asked for; empty
-            otherwise.
+        left_out: faster kernels for which there is no room, and why.
     """
 
     program: KernelGraph
@@ -125,7 +124,7 @@ class ExecutionPlan:
     overlays: OverlayProgram | None = None
     without_overlays: str = ""
     search: PlanSearch | None = None
-    without_fast_kernels: str = ""
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def weights_bytes(self) -> int:

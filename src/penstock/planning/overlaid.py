@@ -156,15 +156,15 @@ def plan_model(
         return replace(inside, without_overlays=_NO_DRIVER)
     try:
         overlaid = plan_overlaid(program, less, options, progress)
-        if inside is not None and _is_faster(inside, overlaid, less):
-            return replace(inside, without_overlays=_FASTER_IN_PLACE)
-        return overlaid
     except (CapacityError, UnsupportedError) as error:
         try:
             whole = _plan_whole(program, less, options)
         except CapacityError as lack:
             raise (error if isinstance(error, CapacityError) else lack) from None
         return replace(whole, without_overlays=error.what)
+    if inside is not None and _is_faster(inside, overlaid, less):
+        return replace(inside, without_overlays=_FASTER_IN_PLACE)
+    return overlaid
 
 
 def _is_faster(inside: ExecutionPlan, overlaid: ExecutionPlan, board: Board) -> bool:

@@ -45,8 +45,7 @@ def _heading(plan: ExecutionPlan) -> str:
         )
     elif plan.without_overlays:
         lines.append(f"overlays none: {plan.without_overlays}")
-    if plan.without_fast_kernels:
-        lines.append(f"kernels  plain C: {plan.without_fast_kernels}")
+    lines += [f"kernels  no {name}: {why}" for name, why in plan.left_out.items()]
     return "\n".join(lines)
 
 

@@ -157,14 +157,12 @@ def summarize_run(
 
 
 def describe_kernels(plan: ExecutionPlan) -> str:
-    """Return which kernels a plan takes, for people."""
-    if plan.without_fast_kernels:
-        return f"plain C, as those with DSP instructions do not fit: {plan.without_fast_kernels}"
+    """Return which kernels a plan takes, and which have no room, for people."""
     names = [call.kernel.name for call in plan.program.calls]
     fast = sum(map(is_dsp_kernel, names))
-    if not fast:
-        return "plain C"
-    return f"DSP instructions in {fast} of {len(names)} steps, plain C in {len(names) - fast}"
+    taken = f"DSP instructions in {fast} of {len(names)} steps, plain C in {len(names) - fast}"
+    lacks = [f"no {name}: {why}" for name, why in plan.left_out.items()]
+    return "; ".join([taken if fast else "plain C", *lacks])
 
 
 def run_time(

@@ -71,7 +71,7 @@ class Site:
         operator: itself.
         pool: constants of the program so far.
         kernels: what the core has instructions for.
-        is_compact: constants shall not grow for the sake of speed.
+        winograd: whether Winograd convolutions may be used.
     """
 
     graph: Graph
@@ -79,7 +79,7 @@ class Site:
     operator: Operator
     pool: ConstantPool
     kernels: KernelSet = KernelSet.REFERENCE
-    is_compact: bool = False
+    winograd: bool = True
 
     def tensor(self, name: str) -> Tensor:
         """Return a tensor of the graph."""

@@ -27,6 +27,8 @@ _PIXELS_MIN = 36
 _SCRATCH_BYTES = 40 * 1024
 _PATCHES_MAX = 32
 _SLACK_WORDS = 4
+_SKEW_WORDS = 9
+"""PS_WINOGRAD_SKEW."""
 _FIXED = {
     "groups": 1,
     "filter_height": 3,
@@ -46,7 +48,7 @@ def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> 
     pixels = fields["output_height"] * fields["output_width"]
     if (
         site.kernels is KernelSet.REFERENCE
-        or site.is_compact
+        or not site.winograd
         or data is None
         or site.tensor(operator.input).dtype is not DType.INT8
         or any(fields[name] != value for name, value in _FIXED.items())
@@ -84,7 +86,8 @@ def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> 
 
 def _scratch_bytes(pairs: int, patches: int) -> int:
     outputs = max(SIDE**2 * LANES * patches, SIDE**2 * pairs // 2)
-    return 4 * (LANES * pairs + SIDE**2 * pairs * patches + _SLACK_WORDS + outputs)
+    held = SIDE**2 * (pairs * patches + _SKEW_WORDS)
+    return 4 * (LANES * pairs + held + _SLACK_WORDS + outputs)
 
 
 def _held_patches(pairs: int, patches: int) -> int:

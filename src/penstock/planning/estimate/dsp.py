@@ -137,7 +137,11 @@ def _is_point(view: CallView) -> bool:
     taps = view.number("filter_height") * view.number("filter_width")
     padding = view.number("padding_left") + view.number("padding_top")
     is_whole = view.number("input_channels") % LANES == 0
-    return taps == 1 and view.number("stride_width") == 1 and is_whole and padding == 0
+    last = (view.number("output_height") - 1) * view.number("stride_height")
+    has_all = view.number("output_width") <= view.number("input_width") and last < view.number(
+        "input_height"
+    )
+    return taps == 1 and view.number("stride_width") == 1 and is_whole and not padding and has_all
 
 
 def _point_pairs(pixels: int, width: int) -> int:
@@ -201,8 +205,9 @@ def bands(view: CallView) -> Bands:
 def _columns(view: CallView, found: Bands) -> tuple[int, int, int]:
     """Return of a row the words of padding and a pixel, of two pixels, and of the last one."""
     width, left = view.number("input_width"), view.number("padding_left")
-    odd = left % 2
-    words = found.words - left // 2 - odd
+    before = min(left // 2, found.words)
+    odd = int(left % 2 > 0 and before < found.words)
+    words = found.words - before - odd
     pairs = min((width - odd) // 2, words)
     return odd, pairs, int(words > pairs and (width - odd) % 2 > 0)
 

@@ -18,6 +18,7 @@ from penstock.planning.estimate.access_parts import (
 )
 from penstock.planning.estimate.accesses import Access, Role, Sweep, forward, streamed
 from penstock.planning.estimate.call_view import CallView
+from penstock.planning.estimate.elementary import adding as adding_features
 from penstock.planning.estimate.elementary import near_elements, strided_copy
 from penstock.planning.estimate.windows import count_patches, window_axis
 
@@ -132,6 +133,26 @@ def once(view: CallView) -> list[Access]:
             array = view.program.constants[argument.constant]
             found.append(_table(array, elements))
     return found
+
+
+def adding(view: CallView) -> list[Access]:
+    """Return the arrays of a sum for the DSP extension: four adjacent elements are a word."""
+    found = once(view)
+    features = adding_features(view)
+    if not features.get("four", 0) + features.get("alike_four", 0):
+        return found
+    return [
+        access
+        if access.role is not Role.ARENA
+        else replace(
+            access,
+            reads=-(-access.reads // WORD_BYTES),
+            writes=-(-access.writes // WORD_BYTES),
+            element_bytes=WORD_BYTES,
+            hops=forward(WORD_BYTES),
+        )
+        for access in found
+    ]
 
 
 def _last_stride(view: CallView, side: str) -> int:

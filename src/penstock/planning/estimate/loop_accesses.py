@@ -22,6 +22,7 @@ _BY_HEADER: dict[str, Callable[[CallView], Sequence[Access]]] = {
     "conv_2d_winograd": winograd.accesses,
     "depthwise_conv_2d_dsp": dsp_accesses.depthwise_conv_2d,
     "fully_connected_dsp": dsp_accesses.fully_connected,
+    "add_dsp": elementary_accesses.adding,
     "svdf": elementary_accesses.svdf,
     "pool_2d": elementary_accesses.pool_2d,
     "mean": elementary_accesses.mean,

@@ -16,7 +16,7 @@ from penstock.planning.estimate.dsp_accesses import (
 )
 
 _POSITIONS = SIDE**2
-_FINISH_CYCLES = 20
+_FINISH_CYCLES = 5
 _TRANSFORM_CYCLES = 6
 """From one output, and from one word of a patch, to the next."""
 _LATER = 0.5
@@ -106,7 +106,7 @@ def accesses(view: CallView) -> list[Access]:
         _transformed(visits, held / blocks, held, pairs),
         scratch(visits, pairs * LANES, products * LANES, visits * _POSITIONS * pairs * LANES),
         scratch(visits, _POSITIONS * pairs * held, products * 2, 0),
-        _sums(visits, held, runs.columns * blocks),
+        *_sums(visits, held, runs.columns * blocks),
         replace(streamed_again(view, SCALING, fillings, blocks), is_inner=False),
         scattered(view, visits, sum(runs.sizes) * 4 / fillings, LANES, 1, _FINISH_CYCLES),
     ]
@@ -139,21 +139,25 @@ def _transformed(visits: int, patches: float, held: float, pairs: int) -> Access
     )
 
 
-def _sums(visits: int, held: float, columns: int) -> Access:
-    """Return the sums of a visit: what is written once, each channel reads line by line."""
+def _sums(visits: int, held: float, columns: int) -> tuple[Access, Access]:
+    """Return the sums of a visit as they are written, and read line by line for each channel."""
     size = _POSITIONS * LANES * held * WORD_BYTES
     count = columns * _POSITIONS * 2 * LANES
-    return Access(
+    written = Access(
         Role.SCRATCH,
         visits,
-        (Sweep(1, size, size, _LATER), Sweep(LANES, size, size, 1 / (2 * LANES))),
-        count,
+        (Sweep(1, size, size, _LATER),),
+        0,
         count,
         element_bytes=WORD_BYTES,
         hops=(Hop(1.0, 2 * LANES * WORD_BYTES),),
-        burst=LANES,
+        burst=2 * LANES,
         is_inner=False,
+        write_pace=1,
     )
+    again = (Sweep(LANES, size, size, 1 / (2 * LANES)),)
+    read = replace(written, sweeps=again, reads=count, writes=0, burst=LANES, write_pace=0.0)
+    return written, read
 
 
 def _edges(view: CallView, visits: int) -> Access:

@@ -34,6 +34,7 @@ typedef struct ps_dsp_scaling {
 
 /* Convolves int8.
  *
+ * filters: their address is a multiple of 4.
  * params: groups is 1; multiplier_step is not used; scratch_pixels is even.
  * scratch: 4 * P words for filters, P * scratch_pixels for pixels, 4, then room for either
  *   scratch_pixels words of outputs or P / 2 + filter_height + 2 words;

@@ -9,7 +9,8 @@
  *   transformed patch, row by row, and of each pair of input channels, two of each filter. Pairs are
  *   channels 4k and 4k + 2, then 4k + 1 and 4k + 3; P = input_channels / 2. Filters that are missing
  *   in the last block are 0.
- * scaling: a ps_dsp_scaling of each output channel (penstock/conv_2d_dsp.h).
+ * scaling: a ps_dsp_scaling of each output channel (penstock/conv_2d_dsp.h), but |sum| < 2^29: four
+ *   times that is held in 32 bits.
  */
 #ifndef PENSTOCK_CONV_2D_WINOGRAD_H
 #define PENSTOCK_CONV_2D_WINOGRAD_H
@@ -22,14 +23,16 @@
 extern "C" {
 #endif
 
+enum { PS_WINOGRAD_SKEW = 9 }; /* words between positions: else all might share a set of a cache */
+
 /* Convolves int8.
  *
  * filters: their address is a multiple of 4.
  * params: groups, strides and dilations are 1, filters are 3x3, input_channels a multiple of 4;
  *   filter_offset and multiplier_step are not used; scratch_pixels says how many patches of 2x2
  *   outputs are computed together, an even number.
- * scratch: of N = scratch_pixels patches, 4 * P words for filters, 16 * P * N for patches, 4, then
- *   64 * N or 8 * P, whichever is more.
+ * scratch: of N = scratch_pixels patches, 4 * P words for filters, 16 * (P * N + PS_WINOGRAD_SKEW) for
+ *   patches, 4, then 64 * N or 8 * P, whichever is more.
  * output: must not overlap input.
  */
 void ps_conv_2d_winograd_dsp_s8(const ps_conv_2d_params *params, const int8_t *input,

@@ -7,6 +7,9 @@
  * filters: [channels, filter_height, W] words of four int8, W = filter_width / 2 + 1. Word i has
  *   taps 2i, 2i - 1, 2i + 1, 2i of the row; a tap that does not exist adds nothing.
  * scaling: a ps_dsp_scaling of each channel (penstock/conv_2d_dsp.h).
+ *
+ * Rows and columns may be exchanged in params, with transposed filters: outputs of a row are computed
+ * four at a time, so that long rows are the better ones.
  */
 #ifndef PENSTOCK_DEPTHWISE_CONV_2D_DSP_H
 #define PENSTOCK_DEPTHWISE_CONV_2D_DSP_H
@@ -20,7 +23,7 @@ extern "C" {
 #endif
 
 enum {
-  PS_DEPTHWISE_ROWS = 16,     /* of four channels that are widened together, and of a filter at most */
+  PS_DEPTHWISE_ROWS = 16,     /* that are widened together at most, and of a filter at most */
   PS_DEPTHWISE_WORDS_MAX = 64 /* of a filter: filter_height * W at most */
 };
 

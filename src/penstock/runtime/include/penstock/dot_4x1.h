@@ -12,7 +12,7 @@ extern "C" {
  *
  * values: of each four inputs, the first and third as a pair, then the second and fourth.
  * filters: of each pair of values, two words: half-words are u0 + 256 * c1 for both values, then
- *   u2 + 256 * c3; u0, u2: in [0, 255], c1, c3: in [-128, 127].
+ *   u2 + 256 * c3; u0, u2: in [0, 255], c1, c3: in [-128, 127]. Their address is a multiple of 4.
  * fours: of values; at least 1.
  * sums: written: those of u0, of u0 + 256 * c1, of u2, of u2 + 256 * c3, modulo 2^32.
  */

@@ -5,7 +5,8 @@
  *
  * filters: as of ps_conv_2d_dsp_s8 (penstock/conv_2d_dsp.h), a tap for each input channel; to those of
  *   channels 0 and 2 of each block 128 is added (a word is two half-words of u + 256 * c, and what is
- *   multiplied as a whole needs no unpacking). Filters of channels 1 and 3 sum up to less than 2^16.
+ *   multiplied as a whole needs no unpacking). Magnitudes of the filters of channels 1 and 3 are below
+ *   2^16 in sum.
  * scaling: of each output channel five int32: the bias with what the zero points contribute, a
  *   multiplier below 2^62 as two signed words u * 2^32 + l, rounding, and a shift. An output is
  *   ((sum * multiplier >> 62) + rounding) >> shift, limited to its range; |sum| < 2^30.

@@ -1,4 +1,4 @@
-/* Products of four output channels with one pixel. Internal to the kernels with the DSP extension. */
+/* Products of four output channels with one pixel. Internal to ps_conv_2d_dsp_s8. */
 #ifndef PENSTOCK_MULTIPLY_4X1_H
 #define PENSTOCK_MULTIPLY_4X1_H
 

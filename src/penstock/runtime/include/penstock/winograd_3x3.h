@@ -21,6 +21,12 @@ typedef struct ps_winograd_patch {
 /* Transforms a patch, two channels to a word. */
 void ps_winograd_transform(const ps_winograd_patch *patch);
 
+enum {
+  PS_WINOGRAD_BESIDE = 16,  /* bytes from the sums of a patch to those of the other of two */
+  PS_WINOGRAD_BEHIND = 496, /* from those of the other to the next two: of 512 */
+  PS_WINOGRAD_TOGGLE = PS_WINOGRAD_BESIDE ^ PS_WINOGRAD_BEHIND /* 480, also in assembly */
+};
+
 /* Patches beside one another, one output channel. */
 typedef struct ps_winograd_outputs {
   const uint32_t *sums; /* of the first patch; positions are 8 words apart */
@@ -28,7 +34,8 @@ typedef struct ps_winograd_outputs {
   int32_t right;        /* elements from pixel to pixel; 0 where there is no other */
   int32_t down;         /* from row to row; 0 where there is no other */
   int32_t count;        /* of patches; 1 where right is 0 */
-  int32_t next;         /* bytes to the sums of the next patch: 16, then 496, or the other way */
+  int32_t next;         /* bytes to the sums of the next patch: PS_WINOGRAD_BESIDE, then
+                           PS_WINOGRAD_BEHIND, or the other way round */
   int32_t bias;         /* twice that of the channel */
   int32_t multiplier;   /* these three as in ps_dsp_scaling */
   int32_t rounding;

@@ -18,7 +18,6 @@ typedef struct layer {
   const int16_t *filters;
   const ps_dsp_scaling *scaling;
   int32_t pairs;         /* of input channels */
-  int32_t patches_across;
   int32_t position_step; /* words from one position of all patches to the next */
   uint32_t *block;       /* filters of four channels and one position */
   uint32_t *patches;     /* [position][two patches][pair][of the two] */
@@ -134,7 +133,7 @@ static void write_channel(const layer *of, const run *patches, const ps_dsp_scal
     out.right = two > 0 ? step : 0;
     out.down = y + 1 < params->output_height ? row_step : 0;
     out.count = two == 0 ? 1 : two < left ? two : left;
-    out.next = patch % 2 == 0 ? 4 * LANES : 4 * (SUMS - LANES);
+    out.next = patch % 2 == 0 ? PS_WINOGRAD_BESIDE : PS_WINOGRAD_BEHIND;
     ps_winograd_finish(&out);
     patch += out.count;
     x += 2 * out.count;
@@ -184,13 +183,16 @@ void ps_conv_2d_winograd_dsp_s8(const ps_conv_2d_params *params, const int8_t *i
   const int32_t patches_across = (params->output_width + 1) / 2;
   const int32_t total = patches_across * ((params->output_height + 1) / 2);
   uint32_t *const patches = scratch + LANES * pairs;
-  uint32_t *const end = patches + POSITIONS * pairs * held;
+  const int32_t position_step = pairs * held + PS_WINOGRAD_SKEW;
+  uint32_t *const end = patches + POSITIONS * position_step;
   const layer of = {params,       filters, (const ps_dsp_scaling *)scaling,
-                    pairs,        patches_across,
-                    pairs * held, scratch, patches,
-                    end + LANES};
-  end[0] = 0; /* loaded ahead, and not used */
-  end[1] = 0;
+                    pairs,        position_step, scratch,
+                    patches,      end + LANES};
+  for (int32_t position = 1; position <= POSITIONS; ++position) {
+    uint32_t *const behind = patches + position * position_step - PS_WINOGRAD_SKEW;
+    behind[0] = 0; /* two words are loaded ahead, and not used */
+    behind[1] = 0;
+  }
   for (int32_t n = 0; n < params->batches; ++n) {
     for (int32_t first = 0; first < total; first += held) {
       const int32_t left = total - first;

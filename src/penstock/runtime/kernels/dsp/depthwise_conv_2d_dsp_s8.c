@@ -109,8 +109,9 @@ static row_layout lay_out_row(const band *in) {
   const ps_conv_2d_params *params = in->params;
   row_layout out;
   int32_t words = in->words;
-  out.before = params->padding_left / 2;
-  out.has_odd = params->padding_left % 2;
+  /* Outputs may see nothing but padding, and not even all of that. */
+  out.before = params->padding_left / 2 < words ? params->padding_left / 2 : words;
+  out.has_odd = params->padding_left % 2 != 0 && out.before < words;
   words -= out.before + out.has_odd;
   out.pairs = (params->input_width - out.has_odd) / 2;
   out.pairs = out.pairs < words ? out.pairs : words;

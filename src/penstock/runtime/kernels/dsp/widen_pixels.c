@@ -266,7 +266,9 @@ void ps_widen_pixels(const ps_conv_2d_params *params, const int8_t *input, int32
   const window seen = make_window(params, input, words);
   const int is_point = params->filter_height * params->filter_width == 1 &&
                        params->stride_width == 1 && params->input_channels % 4 == 0 &&
-                       params->padding_left + params->padding_top == 0;
+                       params->padding_left + params->padding_top == 0 &&
+                       params->output_width <= params->input_width &&
+                       (params->output_height - 1) * params->stride_height < params->input_height;
   place to = {words, 0};
   while (count > 0) {
     const int32_t left = params->output_width - x;

@@ -238,7 +238,7 @@ void ps_winograd_finish(const ps_winograd_outputs *outputs) {
     output[0] = make_output(outputs, upper[0] + upper[1] + upper[2]);
     output += 2 * outputs->right;
     sums += next / 4;
-    next ^= 480;
+    next ^= PS_WINOGRAD_TOGGLE;
   }
 }
 
