@@ -176,8 +176,8 @@ def _is_faster(inside: ExecutionPlan, overlaid: ExecutionPlan, board: Board) -> 
     try:
         in_place = estimate_program(inside.program, inside.placement, board).cycles
         return in_place < _CLEARLY * estimate_overlaid(overlaid, board).cycles
-    except UnsupportedError:
-        return False  # nobody knows what this core takes
+    except (InputError, UnsupportedError):
+        return False  # nobody has said what this board, or this core, takes
 
 
 def plan_on_board(
