@@ -1,9 +1,10 @@
 """The stages in a row: from a model file to a project that machines can be made of."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from penstock.boards import board_names, load_board
@@ -124,17 +125,44 @@ def plan_graph(
     Raises:
         PenstockError: an unsupported model, or not enough memory even for plain C.
     """
-    *faster, (_, last) = _programs(graph, board, wishes)
     lacks: dict[str, str] = {}
-    for name, program in faster:
+    refused: CapacityError | None = None
+    for left_out, program in _programs(graph, board, wishes):
+        if refused is not None:
+            lacks[left_out] = refused.what
         try:
             plan, placed = plan_on_board(program, board, wishes, progress)
         except CapacityError as error:
-            lacks[name] = error.what
+            refused = error
         else:
             return replace(plan, left_out=lacks), placed
-    plan, placed = plan_on_board(last, board, wishes, progress)
-    return replace(plan, left_out=lacks), placed
+    assert refused is not None
+    raise refused
+
+
+def _programs(
+    graph: Graph, board: Board | None, wishes: PlanOptions
+) -> Iterator[tuple[str, KernelGraph]]:
+    """Yield a graph in kernels from fast to small, and what each has not that those before have.
+
+    Winograd convolutions have the larger constants; all of the fast kernels need scratch memory.
+    Lowering takes time: nothing is lowered before it is asked for.
+    """
+    kernels = kernel_set(None if board is None else board.core.name, wishes.kernels)
+    program = select_kernels(graph, kernels)
+    yield "", program
+    for left_out, select in (
+        (WINOGRAD_KERNELS, partial(select_kernels, graph, kernels, winograd=False)),
+        (FAST_KERNELS, partial(select_kernels, graph)),
+    ):
+        smaller = select()
+        if _kernel_names(smaller) != _kernel_names(program):
+            program = smaller
+            yield left_out, program
+
+
+def _kernel_names(program: KernelGraph) -> list[str]:
+    return [call.kernel.name for call in program.calls]
 
 
 def choose_kernels(graph: Graph, board: Board, wishes: PlanOptions) -> KernelGraph:
@@ -143,27 +171,6 @@ def choose_kernels(graph: Graph, board: Board, wishes: PlanOptions) -> KernelGra
         return plan_graph(graph, board, wishes)[0].program
     except CapacityError:
         return select_kernels(graph)
-
-
-def _programs(
-    graph: Graph, board: Board | None, wishes: PlanOptions
-) -> list[tuple[str, KernelGraph]]:
-    """Return a graph in kernels from fast to small, and what each has that those behind have not.
-
-    Winograd convolutions have the larger constants; all of the fast kernels need scratch memory.
-    """
-    kernels = kernel_set(None if board is None else board.core.name, wishes.kernels)
-    programs = [
-        (WINOGRAD_KERNELS, select_kernels(graph, kernels)),
-        (FAST_KERNELS, select_kernels(graph, kernels, winograd=False)),
-        ("", select_kernels(graph)),
-    ]
-    names = [[call.kernel.name for call in program.calls] for _, program in programs]
-    return [
-        program
-        for program, own, behind in zip(programs, names, [*names[1:], []], strict=True)
-        if own != behind or program is programs[-1]
-    ]
 
 
 def load_named(model: Path, named: str = "") -> Graph:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
+from functools import cache
 from typing import Any, ClassVar, Self, TypeVar
 
 _INPUT: dict[str, str] = {"role": "input"}
@@ -124,12 +125,16 @@ class Operator:
         return replace(self, **changes)
 
 
+@cache
+def _attributes_of(kind: type[Any], role: str) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind) if item.metadata.get("role") == role)
+
+
 def _tensor_names(operator: Operator, role: str) -> list[str]:
     names: list[str] = []
-    for item in fields(operator):
-        if item.metadata.get("role") != role:
-            continue
-        value = getattr(operator, item.name)
+    kind: Any = type(operator)  # mypy takes a class's hash for that of its instances
+    for attribute in _attributes_of(kind, role):
+        value = getattr(operator, attribute)
         if isinstance(value, tuple):
             names.extend(value)
         elif value is not None:

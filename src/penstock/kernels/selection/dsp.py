@@ -33,8 +33,9 @@ _SCRATCH_BYTES = 16 * 1024
 _PIXELS_MAX = 64
 _SLACK_WORDS = 4
 _ROWS = 16
+"""Limit of the depthwise kernel."""
 _FILTER_WORDS_MAX = 64
-"""Limits of the depthwise kernel."""
+"""Of a depthwise filter; the kernel widens each once for a band of rows, in scratch memory."""
 _TRANSPOSED_BYTES_MAX = 16 * 1024
 _CLEARLY_FASTER = 0.9
 """Transposed images: only small ones, which need not be parted, and not for nothing."""
@@ -94,7 +95,8 @@ def lower_depthwise_conv_2d(
         fields, filters = _transposed(fields), filters.swapaxes(1, 2)
         height, width = width, height
     scaling = channel_scaling(site, operator, filters.reshape(len(filters), -1).astype(np.int64))
-    if scaling is None or height > _ROWS or height * (width // 2 + 1) > _FILTER_WORDS_MAX:
+    filter_words = height * (width // 2 + 1)
+    if scaling is None or height > _ROWS or filter_words > _FILTER_WORDS_MAX:
         return None
     seen = (fields["output_width"] - 1) * fields["stride_width"] + width
     arguments = (
@@ -109,7 +111,7 @@ def lower_depthwise_conv_2d(
         "ps_depthwise_conv_2d_dsp_s8",
         arguments,
         macs=operator_macs(site.graph, operator),
-        scratch_bytes=4 * LANES * _ROWS * (seen // 2 + 2),
+        scratch_bytes=4 * (LANES * _ROWS * (seen // 2 + 2) + 2 * filter_words),
     )
 
 
