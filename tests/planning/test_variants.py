@@ -81,3 +81,19 @@ def test_ideal_memory_takes_everything_and_costs_nothing(big: KernelGraph, board
         board.data_cache,
     )
     assert not any(region.is_external for region in ideal.regions)
+
+
+def test_roomy_memory_has_all_of_a_network_and_its_wait_states(
+    big: KernelGraph, board: Board
+) -> None:
+    planned = plan_variant(big, board, Variant.ROOMY)
+    validate_plan(planned.plan, planned.board)
+    placement = planned.plan.placement
+    assert placement is not None
+    assert (placement.weights, placement.arena) == ("flash", "sram1")
+    assert (placement.far, placement.far_weights) == (None, None)
+    for name in ("flash", "sram1"):
+        assert planned.board.region(name).size_bytes == 32 << 20
+        assert planned.board.region(name).timing == board.region(name).timing
+    assert planned.board.data_cache == board.data_cache
+    assert not any(region.is_external for region in planned.board.regions)

@@ -27,8 +27,10 @@ _MEANINGS = {
     "external": "all of them in external memory",
     "placement": "each section in the fastest memory that it fits",
     "overlays": "kernels work on tiles inside, which DMA brings and takes away meanwhile",
+    "roomy": "overlays as if internal memory were unlimited, with the wait states that it has",
     "ideal": "as if internal memory without wait states were unlimited: no such chip exists",
 }
+_OVERLAID = (api.Variant.OVERLAYS, api.Variant.ROOMY)
 
 
 @click.command("compare")
@@ -81,10 +83,10 @@ def compare_command(
 def _chosen(names: Sequence[str], plan: api.PlanOptions) -> list[api.Variant]:
     """Return the rules that were named, or all; without overlays where they are switched off."""
     chosen = [variant for variant in api.Variant if not names or variant.value in names]
-    left = [v for v in chosen if plan.overlays or v is not api.Variant.OVERLAYS]
+    left = [v for v in chosen if plan.overlays or v not in _OVERLAID]
     if not left:
         raise InputError(
-            "--no-overlays leaves nothing of --variant overlays to compare",
+            f"--no-overlays leaves nothing of --variant {chosen[0].value} to compare",
             help="leave out one of them",
         )
     return left

@@ -6,6 +6,7 @@ from enum import Enum
 
 from penstock.boards.board import Board, MemoryKind, MemoryRegion
 from penstock.boards.ideal import RAM, ideal_board
+from penstock.boards.roomy import roomy_board
 from penstock.errors import CapacityError, UnsupportedError
 from penstock.kernels.kernel_graph import KernelGraph
 from penstock.planning.execution_plan import ExecutionPlan
@@ -15,7 +16,7 @@ from penstock.planning.options import (
     reserve_memory,
     with_joined_banks,
 )
-from penstock.planning.overlaid import plan_overlaid
+from penstock.planning.overlaid import find_site, plan_overlaid
 from penstock.planning.plan import plan_execution
 from penstock.progress import Progress, silent
 
@@ -27,6 +28,7 @@ class Variant(Enum):
     EXTERNAL = "external"  # all of them outside
     PLACEMENT = "placement"  # the fastest that fits, internal before external
     OVERLAYS = "overlays"  # kernels work on tiles inside, which DMA brings from wherever they are
+    ROOMY = "roomy"  # overlays as if internal memory were unlimited, but as slow as it is
     IDEAL = "ideal"  # as if internal memory without wait states were unlimited
 
 
@@ -36,7 +38,7 @@ class PlannedVariant:
 
     Attributes:
         plan: the same kernel calls in each variant.
-        board: the board asked for, but for ``IDEAL``.
+        board: the board asked for, but for ``ROOMY`` and ``IDEAL``.
     """
 
     plan: ExecutionPlan
@@ -78,6 +80,8 @@ def _plan_variant(
     less = reserve_memory(board, options)
     if variant is Variant.OVERLAYS:
         return PlannedVariant(plan_overlaid(program, less, options, progress), board)
+    if variant is Variant.ROOMY:
+        return _roomy(program, less, options, progress)
     planned = _PLANNERS[variant](program, less, options)
     # What is reserved is there all the same.
     return planned if variant is Variant.IDEAL else replace(planned, board=board)
@@ -112,6 +116,16 @@ def _largest(board: Board, is_fit: Callable[[MemoryRegion], bool]) -> MemoryRegi
 def _placement(program: KernelGraph, board: Board, options: PlanOptions) -> PlannedVariant:
     homes = {"weights_in": options.weights_in, "arena_in": options.arena_in}
     return PlannedVariant(plan_execution(program, board, **homes), board)
+
+
+def _roomy(
+    program: KernelGraph, board: Board, options: PlanOptions, progress: Progress
+) -> PlannedVariant:
+    """Nothing is outside: overlays bring weights from flash, and each tensor stays where it is."""
+    ram = find_site(program, board, options).memories.fast.name
+    roomy = roomy_board(board, ram)
+    inside = replace(options, weights_in=None)
+    return PlannedVariant(plan_overlaid(program, roomy, inside, progress), roomy)
 
 
 def _ideal(program: KernelGraph, board: Board, _: PlanOptions) -> PlannedVariant:
