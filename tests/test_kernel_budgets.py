@@ -16,6 +16,8 @@ BUDGETS = {
 """Simulated cycles for each MAC of the original model, to the nearest hundredth."""
 IN_RAM = {M4: 1.59, M33: 1.41}
 """Those of the autoencoder with weights that start-up copies to RAM."""
+INSTRUCTIONS = {M7: 1.58, M4: 1.54}
+"""Instructions for each MAC of person_detect, to the nearest hundredth; at most 1.6 are wanted."""
 
 
 def cycles_per_mac(path: Path, board: str, weights_in: str | None = None) -> float:
@@ -41,3 +43,14 @@ def test_models_take_no_more_cycles_than_before(shared_dir: Path, model: str, bo
 def test_fully_connected_layers_do_not_wait_for_ram(shared_dir: Path, board: str) -> None:
     path = shared_dir / "models" / "mlperf_tiny" / "ad01_int8.tflite"
     assert cycles_per_mac(path, board, weights_in="sram3") <= IN_RAM[board] + 0.005
+
+
+@pytest.mark.board
+@pytest.mark.shared
+@pytest.mark.parametrize("board", INSTRUCTIONS)
+def test_person_detection_takes_few_instructions(shared_dir: Path, board: str) -> None:
+    path = shared_dir / "models" / "tflm" / "person_detect.tflite"
+    found = api.run(path, board=board, verify=True).result
+    assert found.verified
+    assert found.instructions is not None
+    assert found.instructions / found.macs <= INSTRUCTIONS[board] + 0.005

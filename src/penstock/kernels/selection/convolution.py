@@ -28,7 +28,7 @@ Weighted = Convolution | FullyConnected
 
 _FAST = {
     "conv_2d": (winograd.lower_conv_2d, dsp.lower_conv_2d),
-    "depthwise_conv_2d": (dsp.lower_depthwise_conv_2d,),
+    "depthwise_conv_2d": (dsp.lower_depthwise_conv_2d, dsp.lower_conv_2d),
 }
 
 _INT16_BIAS_LIMIT = 1 << 46

@@ -16,7 +16,7 @@ from penstock.ir.integer_parameters import (
 )
 from penstock.ir.interpreter.requantization import round_half_away
 from penstock.ir.macs import operator_macs
-from penstock.ir.operators import FullyConnected
+from penstock.ir.operators import DepthwiseConv2D, FullyConnected
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import KernelCall, ScratchArgument, StructArgument
 from penstock.kernels.kernel_set import KernelSet
@@ -43,13 +43,19 @@ _INT8_SPAN = 128
 
 
 def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> KernelCall | None:
-    """Lower CONV_2D; None where the conditions of the kernel do not hold."""
+    """Lower CONV_2D; None where the conditions of the kernel do not hold.
+
+    DEPTHWISE_CONV_2D as well, of a single channel: all of its filters see the same.
+    """
     fields = dict(params.fields)
     if site.kernels is KernelSet.REFERENCE or fields["groups"] != 1:
         return None
     data = site.tensor(operator.filters).data
     if data is None or site.tensor(operator.input).dtype is not DType.INT8:
         return None
+    if isinstance(operator, DepthwiseConv2D):
+        data = np.moveaxis(data, 3, 0)
+        fields["filter_channels"] = 1
     channels = data.shape[0]
     filters = data.reshape(channels, -1).astype(np.int64)
     scaling = channel_scaling(site, operator, filters)
@@ -84,7 +90,7 @@ def lower_depthwise_conv_2d(
         site.kernels is KernelSet.REFERENCE
         or data is None
         or site.tensor(operator.input).dtype is not DType.INT8
-        or fields["input_channels"] != fields["output_channels"]
+        or fields["input_channels"] == 1
         or fields["dilation_height"] != 1
         or fields["dilation_width"] != 1
     ):

@@ -1,8 +1,7 @@
 /* Depthwise convolution for cores that multiply two pairs of int16 in one instruction.
  *
- * The same function as ps_depthwise_conv_2d_s8 (penstock/depthwise_conv_2d.h), one filter for each
- * channel, under conditions that a compiler checks, with constants in the order in which they are
- * used:
+ * The same function as ps_depthwise_conv_2d_s8 (penstock/depthwise_conv_2d.h) under conditions that a
+ * compiler checks, with constants in the order in which they are used:
  *
  * filters: [channels, filter_height, W] words of four int8, W = filter_width / 2 + 1. Word i has
  *   taps 2i, 2i - 1, 2i + 1, 2i of the row; a tap that does not exist adds nothing.
@@ -28,8 +27,8 @@ enum {
 
 /* Convolves int8.
  *
- * params: input_channels = output_channels, dilations of 1; multiplier_step, scratch_pixels are not
- *   used.
+ * params: output_channels is a multiple of input_channels, each of which has so many filters in a
+ *   row; dilations of 1; multiplier_step, scratch_pixels are not used.
  * scratch: 4 * PS_DEPTHWISE_ROWS words for each two columns that a row of outputs sees, and two
  *   more columns; then 2 * filter_height * W words.
  * output: must not overlap input.

@@ -337,21 +337,25 @@ static void convolve_band(const band *in, const int8_t *filters, const ps_dsp_sc
   const int is_3x3 = params->filter_height == 3 && params->filter_width == 3 &&
                      (params->stride_width == 1 || params->stride_width == 2);
   const int32_t room = PITCH / in->plane_rows;
+  const int32_t multiplier = params->output_channels / params->input_channels;
   const row_layout row = lay_out_row(in);
+  int8_t *to = output;
   fill_band(in, &row);
-  for (int32_t channel = 0; channel < params->output_channels; channel += room) {
-    const int32_t left = params->output_channels - channel;
+  for (int32_t channel = 0; channel < params->input_channels; channel += room) {
+    const int32_t left = params->input_channels - channel;
     const int32_t lanes = left < room ? left : room;
     widen_rows(in, &row, in->input + channel, lanes);
-    for (int32_t lane = 0; lane < lanes; ++lane) {
+    for (int32_t n = 0; n < lanes * multiplier; ++n) {
+      const int32_t lane = multiplier == 1 ? n : n / multiplier;
       const uint32_t *plane = in->planes + lane * in->plane_rows;
       if (is_3x3) {
-        convolve_3x3(in, filters, scaling, plane, output + channel + lane);
+        convolve_3x3(in, filters, scaling, plane, to);
       } else {
-        convolve_channel(in, filters, scaling, plane, output + channel + lane);
+        convolve_channel(in, filters, scaling, plane, to);
       }
       filters += filter_bytes;
       ++scaling;
+      ++to;
     }
   }
   if (params->activation_min > INT8_MIN || params->activation_max < INT8_MAX) {
