@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock.boards.banks import split_banks
 from penstock.boards.board import Board
-from penstock.boards.cores import check_simulated
+from penstock.boards.cores import check_simulated, core_facts
 from penstock.codegen.project_files import ProjectManifest, check_firmware
 from penstock.codegen.project_layout import find_sources, firmware_path
 from penstock.errors import InputError
@@ -22,8 +22,9 @@ from penstock.progress import Progress
 from penstock.report.results import RunResult
 from penstock.report.summary import memory_use, summarize_run
 from penstock.report.trace import trace_document
+from penstock.simulate.emulated_board import EmulatedBoard
 from penstock.simulate.footprint import memory_footprint
-from penstock.simulate.simulation import Simulation, run_inference
+from penstock.simulate.simulation import Simulation, emulate_inference, run_inference
 from penstock.simulate.verification import (
     Machine,
     as_array,
@@ -47,13 +48,13 @@ class OpenMachine:
     """A machine with a model on it, initialized.
 
     Attributes:
-        machine: the host's shared library, or a virtual board.
+        machine: the host's shared library, or a virtual board, our own or QEMU's.
         board: None for the host.
         footprint: bytes by memory region and contents; None for the host.
         origin: for people: what compiled the program.
     """
 
-    machine: HostModel | VirtualBoard
+    machine: HostModel | VirtualBoard | EmulatedBoard
     board: Board | None
     footprint: Mapping[str, Mapping[str, int]] | None
     origin: str
@@ -78,13 +79,17 @@ def open_host(lowered: Lowered, project: Path, stack: ExitStack) -> OpenMachine:
 def open_board(lowered: Lowered, board: Board, project: Path, stack: ExitStack) -> OpenMachine:
     """Load a project's firmware into a virtual board, until the stack unwinds.
 
+    Where the virtual board has no such core, QEMU is taken, if it has the board.
+
     The firmware is the ELF that the project has; where it has none, it is linked.
 
     Raises:
         PenstockError: the ELF is not what the project was compiled with, there is no compiler, or
             the firmware does something illegal.
     """
-    check_simulated(board.core.name)
+    is_emulated = core_facts(board.core.name).pipeline is None and board.emulator is not None
+    if not is_emulated:
+        check_simulated(board.core.name)
     elf = project / firmware_path(lowered.original.name)
     origin = f"{elf.relative_to(project)} as compiled"
     if elf.exists():
@@ -93,7 +98,12 @@ def open_board(lowered: Lowered, board: Board, project: Path, stack: ExitStack) 
         compiler = find_target_compiler(board.core)
         elf = link_project(lowered, board, project, compiler, stack)
         origin = f"compiled by {compiler.version}"
-    machine = stack.enter_context(VirtualBoard(elf, split_banks(board)))
+    machine: VirtualBoard | EmulatedBoard
+    if is_emulated:
+        machine = stack.enter_context(EmulatedBoard(elf, board))
+        origin = f"{origin}, run by QEMU"
+    else:
+        machine = stack.enter_context(VirtualBoard(elf, split_banks(board)))
     machine.init()
     return OpenMachine(machine, board, memory_footprint(elf, board), origin)
 
@@ -126,13 +136,16 @@ def verify_machine(
 
 
 def execute(
-    machine: HostModel | VirtualBoard, values: ModelInputs, progress: Progress
+    machine: HostModel | VirtualBoard | EmulatedBoard, values: ModelInputs, progress: Progress
 ) -> tuple[Sequence[Array | bytes], Simulation | None]:
     """Run one inference; return outputs, and what was counted where the machine counts."""
     progress("running", None)
     if isinstance(machine, HostModel):
         return machine.run(values.arrays), None
-    simulation = run_inference(machine, values.arrays, progress=progress)
+    if isinstance(machine, EmulatedBoard):
+        simulation = emulate_inference(machine, values.arrays, progress=progress)
+    else:
+        simulation = run_inference(machine, values.arrays, progress=progress)
     return simulation.outputs, simulation
 
 

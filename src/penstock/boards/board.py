@@ -108,6 +108,7 @@ class Board:
         data_cache: of the core; None for none.
         dma_controllers: what moves bytes beside the core.
         power: of the microcontroller; None where nobody said.
+        emulator: what QEMU calls the board; None where it does not have it.
         facts: every entry of the board's file with its provenance, in the file's order.
     """
 
@@ -123,6 +124,7 @@ class Board:
     data_cache: Cache | None = None
     dma_controllers: tuple[DmaController, ...] = ()
     power: PowerModel | None = None
+    emulator: str | None = None
     facts: tuple[Fact, ...] = ()
 
     def region(self, name: str) -> MemoryRegion:

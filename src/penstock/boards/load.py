@@ -27,7 +27,14 @@ from penstock.errors import InputError, os_reason
 Document = Mapping[str, Any]
 
 _BOARD_KEYS = ("title", "mcu", "port", "sources", "core", "clock", "memory")
-_OPTIONAL_BOARD_KEYS = ("peripheral", "instruction_cache", "data_cache", "dma", "power")
+_OPTIONAL_BOARD_KEYS = (
+    "peripheral",
+    "instruction_cache",
+    "data_cache",
+    "dma",
+    "power",
+    "emulator",
+)
 
 
 def board_names() -> tuple[str, ...]:
@@ -128,8 +135,16 @@ def parse_board(text: str, *, name: str, where: str) -> Board:
             if "power" in document
             else None
         ),
+        emulator=_emulator(document, where, context),
         facts=tuple(context.facts),
     )
+
+
+def _emulator(document: Document, where: str, context: Context) -> str | None:
+    if "emulator" not in document:
+        return None
+    values = read_table(document, "emulator", where)
+    return Table(values, f"{where}, [emulator]", "emulator", context, ("machine",)).text("machine")
 
 
 def _sources(document: Document, where: str) -> Mapping[str, str]:

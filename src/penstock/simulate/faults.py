@@ -22,7 +22,7 @@ from penstock.simulate.monitor import (
 BKPT_READY = 0x20
 """Operand of the BKPT at which the harness waits; ports/harness.h."""
 
-_BKPT_REASONS = {
+BKPT_REASONS = {
     0x21: "took a non-maskable interrupt",
     0x22: "took a hard fault",
     0x23: "took a memory management fault",
@@ -31,6 +31,7 @@ _BKPT_REASONS = {
     0x26: "took an exception that nothing handles",
     0x27: "returned from main",
 }
+"""Why firmware stopped, by the operand of the BKPT; ports/harness.h."""
 _EXCEPTION_PREFETCH_ABORT, _EXCEPTION_BKPT = 3, 7
 _EXCEPTIONS = {
     1: "executed an undefined instruction",
@@ -124,7 +125,7 @@ def _is_overflow(machine: Machine, stack: StackBounds) -> bool:
 def _what(machine: Machine, memory: BoardMemory, number: int | None) -> tuple[str, str]:
     record = machine.monitor.record
     if number is not None:
-        return _BKPT_REASONS.get(number, f"stopped at a breakpoint of its own ({number:#x})"), ""
+        return BKPT_REASONS.get(number, f"stopped at a breakpoint of its own ({number:#x})"), ""
     if record.reason == STOP_ASLEEP:
         return (
             "sleeps for ever: no transfer is running whose end would wake it, and no other "

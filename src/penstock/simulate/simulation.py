@@ -8,6 +8,7 @@ from pathlib import Path
 from penstock.boards.board import Board
 from penstock.ir.tensor import Array
 from penstock.progress import Progress, silent
+from penstock.simulate.emulated_board import EmulatedBoard
 from penstock.simulate.timeline import Timeline, record_timeline
 from penstock.simulate.timing import CycleCounts, Traffic
 from penstock.simulate.virtual_board import INSTRUCTION_LIMIT, VirtualBoard
@@ -117,6 +118,37 @@ def run_inference(
         stack_bytes_peak=virtual.stack_bytes_peak(),
         stack_bytes=virtual.stack.top - virtual.stack.limit,
         wall_seconds=wall_seconds,
+    )
+
+
+def emulate_inference(
+    emulated: EmulatedBoard,
+    inputs: Sequence[Array | bytes],
+    *,
+    progress: Progress = silent,
+) -> Simulation:
+    """Run one inference in QEMU, step by step; no cycles are counted."""
+    emulated.write_inputs(inputs)
+    names = emulated.model.operator_names
+    counts: dict[int, int] = {}
+    started = time.perf_counter()
+    for step in range(len(names)):
+        emulated.run_range(step, step + 1)
+        counts[step] = emulated.instructions
+        progress("emulating", (step + 1) / len(names))
+    return Simulation(
+        outputs=tuple(emulated.read_outputs()),
+        instructions=sum(counts.values()),
+        operator_instructions=counts,
+        operator_names=names,
+        function_instructions={},
+        time=None,
+        operator_times={},
+        traffic={},
+        timeline=None,
+        stack_bytes_peak=emulated.stack_bytes_peak(),
+        stack_bytes=emulated.stack.top - emulated.stack.limit,
+        wall_seconds=time.perf_counter() - started,
     )
 
 

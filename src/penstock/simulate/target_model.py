@@ -2,10 +2,10 @@
 
 import struct
 from dataclasses import dataclass
+from typing import Protocol
 
 from penstock.errors import SimulationError
 from penstock.ir.dtype import DType
-from penstock.simulate.memory import BoardMemory
 
 _DTYPES = (
     DType.INT8,
@@ -23,6 +23,16 @@ _MODEL = struct.Struct("<9I")
 _NAME_LIMIT_BYTES = 256
 _RANK_LIMIT = 8
 _COUNT_LIMIT = 1 << 16
+
+
+class TargetMemory(Protocol):
+    """Whatever reads the memory of a target."""
+
+    def read(self, address: int, size_bytes: int) -> bytes:
+        """Return bytes."""
+
+    def read_word(self, address: int) -> int:
+        """Return a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,7 @@ class TargetModel:
     outputs: tuple[TargetTensor, ...]
 
 
-def read_target_model(memory: BoardMemory, address: int) -> TargetModel:
+def read_target_model(memory: TargetMemory, address: int) -> TargetModel:
     """Return the descriptor at an address.
 
     Raises:
@@ -85,7 +95,7 @@ def read_target_model(memory: BoardMemory, address: int) -> TargetModel:
     )
 
 
-def _read_tensor(memory: BoardMemory, table: int, index: int) -> TargetTensor:
+def _read_tensor(memory: TargetMemory, table: int, index: int) -> TargetTensor:
     content = memory.read(table + index * _TENSOR.size, _TENSOR.size)
     name, data, size_bytes, dtype, rank, shape, scale, zero_point = _TENSOR.unpack(content)
     if dtype >= len(_DTYPES) or rank > _RANK_LIMIT:
@@ -101,7 +111,7 @@ def _read_tensor(memory: BoardMemory, table: int, index: int) -> TargetTensor:
     )
 
 
-def _read_text(memory: BoardMemory, address: int) -> str:
+def _read_text(memory: TargetMemory, address: int) -> str:
     text = bytearray()
     while len(text) < _NAME_LIMIT_BYTES and (byte := memory.read(address + len(text), 1)) != b"\0":
         text += byte

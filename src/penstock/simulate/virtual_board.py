@@ -5,11 +5,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from penstock.boards.board import Board, MemoryKind
-from penstock.errors import InputError, SimulationError
+from penstock.errors import SimulationError
 from penstock.ir.tensor import Array
+from penstock.simulate import mailbox
 from penstock.simulate.dma import Dma
 from penstock.simulate.faults import (
     BKPT_READY,
@@ -38,19 +37,10 @@ from penstock.simulate.timing import Timing
 INSTRUCTION_LIMIT = 20_000_000_000
 """Default for the instructions of one command; MobileNetV2 needs about a tenth."""
 
-_MAGIC = 0x504E5354
-_COMMAND_INIT, _COMMAND_RUN = 1, 2
-_MAGIC_AT, _MODEL_AT, _COMMAND_AT, _FIRST_AT, _LAST_AT, _STATUS_AT = range(0, 24, 4)
-_STATUS_TEXTS = {
-    1: "the model is not initialized",
-    2: "an index is out of range",
-    3: "the DMA controller could not reach a memory",
-}
 _STOPS_AT_ACCESSES = (STOP_ACCESS, STOP_UNALIGNED)
 _ALL_CHECKS = Checks()
 _DRIVER_PREFIX = "ps_dma_"
 _PAINT = b"\xa5"
-_BKPT_BYTES = 2
 
 Poll = Callable[[Monitor], None]
 
@@ -106,9 +96,11 @@ class VirtualBoard:
         self.memory.write(self.stack.limit, _PAINT * (self.stack.top - self.stack.limit))
         self._sanitizers = self._attach_sanitizers(checks)
         self._start()
-        if self._read_mailbox(_MAGIC_AT) != _MAGIC:
+        if self._read_mailbox(mailbox.MAGIC_AT) != mailbox.MAGIC:
             raise SimulationError(f"{elf.name} stopped before its main filled the mailbox")
-        self.model: TargetModel = read_target_model(self.memory, self._read_mailbox(_MODEL_AT))
+        self.model: TargetModel = read_target_model(
+            self.memory, self._read_mailbox(mailbox.MODEL_AT)
+        )
         self._operator_names = self.model.operator_names
         if self._sanitizers is not None:
             self._sanitizers.allow(self._model_ranges())
@@ -167,13 +159,13 @@ class VirtualBoard:
 
     def init(self) -> None:
         """Call the model's ``init``, which also clears recurrent state."""
-        self._command(_COMMAND_INIT)
+        self._command(mailbox.COMMAND_INIT)
 
     def run_range(self, first: int, last: int, /) -> None:
         """Run the steps ``first`` to ``last - 1``; raises SimulationError."""
-        self.memory.write_word(self._mailbox + _FIRST_AT, first)
-        self.memory.write_word(self._mailbox + _LAST_AT, last)
-        self._command(_COMMAND_RUN)
+        self.memory.write_word(self._mailbox + mailbox.FIRST_AT, first)
+        self.memory.write_word(self._mailbox + mailbox.LAST_AT, last)
+        self._command(mailbox.COMMAND_RUN)
 
     def run(self) -> None:
         """Run one whole inference; raises SimulationError."""
@@ -181,17 +173,8 @@ class VirtualBoard:
 
     def write_inputs(self, inputs: Sequence[Array | bytes], /) -> None:
         """Fill the model's inputs; raises InputError when number or extents differ."""
-        tensors = self.model.inputs
-        if len(inputs) != len(tensors):
-            raise InputError(f"{self.model.name} takes {len(tensors)} inputs, found {len(inputs)}")
-        for tensor, value in zip(tensors, inputs, strict=True):
-            content = value if isinstance(value, bytes) else np.ascontiguousarray(value).tobytes()
-            if len(content) != tensor.size_bytes:
-                raise InputError(
-                    f"input {tensor.name!r} of {self.model.name} has {tensor.size_bytes} bytes, "
-                    f"found {len(content)}"
-                )
-            self.memory.write(tensor.address, content)
+        for address, content in mailbox.input_contents(self.model, inputs):
+            self.memory.write(address, content)
 
     def read_outputs(self) -> list[bytes]:
         """Return the bytes of the model's outputs; raises SimulationError where they are lost."""
@@ -221,12 +204,9 @@ class VirtualBoard:
         self._resume(self.memory.read_word(vectors + 4) & ~1)
 
     def _command(self, command: int) -> None:
-        self.memory.write_word(self._mailbox + _COMMAND_AT, command)
-        self._resume(self._machine.pc + _BKPT_BYTES)
-        status = self._read_mailbox(_STATUS_AT)
-        if status != 0:
-            text = _STATUS_TEXTS.get(status, "unknown status")
-            raise SimulationError(f"{self.model.name} returned status {status}: {text}")
+        self.memory.write_word(self._mailbox + mailbox.COMMAND_AT, command)
+        self._resume(self._machine.pc + mailbox.BKPT_BYTES)
+        mailbox.check_status(self.model, self._read_mailbox(mailbox.STATUS_AT))
 
     def _resume(self, address: int) -> None:
         on_poll = self.on_poll
