@@ -14,11 +14,12 @@ from penstock.frontends.inputs import random_inputs
 from penstock.ir.graph import Graph
 from penstock.kernels.kernel_set import KernelSet, kernel_set
 from penstock.kernels.selection import select_kernels
-from penstock.machines import open_board
+from penstock.machines import execute, open_board
 from penstock.pipeline import lower_plan, write_temporarily
 from penstock.planning import ExecutionPlan, plan_execution
 from penstock.planning.estimate.features import call_features
-from penstock.simulate.simulation import Simulation, run_inference
+from penstock.progress import silent
+from penstock.simulate.simulation import Simulation
 
 INPUT_SEED = 0
 
@@ -83,7 +84,9 @@ def run_network(graph: Graph, plan: ExecutionPlan, board: Board) -> Simulation:
     lowered = lower_plan(graph, plan, board, manifest, b"")
     with ExitStack() as stack:
         opened = open_board(lowered, board, write_temporarily(lowered, stack), stack)
-        return run_inference(opened.machine, random_inputs(graph, INPUT_SEED).arrays)  # type: ignore[arg-type]
+        _, simulation = execute(opened.machine, random_inputs(graph, INPUT_SEED), silent)
+    assert simulation is not None
+    return simulation
 
 
 def measure_network(graph: Graph, board: Board, kernels: KernelSet) -> MeasuredNetwork:

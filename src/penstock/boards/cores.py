@@ -12,6 +12,7 @@ from penstock.errors import UnsupportedError
 _REQUIRED = (
     "fetch_bytes",
     "has_dsp",
+    "has_mve",
     "issue_width",
     "has_armv7m_mpu",
     "has_caches",
@@ -27,6 +28,7 @@ class CoreFacts:
     Attributes:
         fetch_bytes: of instructions, fetched at once where no cache or accelerator is.
         has_dsp: whether it multiplies two pairs of 16 bits in one instruction.
+        has_mve: whether it has Helium, for integers at least.
         issue_width: instructions that it may begin in a cycle.
         has_armv7m_mpu: whether its MPU is the one that the start-up code knows.
         has_caches: whether it may have caches of its own, which its register CCR turns on.
@@ -37,6 +39,7 @@ class CoreFacts:
 
     fetch_bytes: int
     has_dsp: bool
+    has_mve: bool
     issue_width: int
     has_armv7m_mpu: bool
     has_caches: bool
@@ -47,6 +50,7 @@ class CoreFacts:
 _UNKNOWN = CoreFacts(
     fetch_bytes=4,
     has_dsp=False,
+    has_mve=False,
     issue_width=1,
     has_armv7m_mpu=True,
     has_caches=False,
@@ -91,6 +95,7 @@ def _facts(name: str, values: Mapping[str, object], context: Context) -> CoreFac
     return CoreFacts(
         fetch_bytes=table.power_of_two("fetch_bytes", 2, 32),
         has_dsp=table.flag("has_dsp"),
+        has_mve=table.flag("has_mve"),
         issue_width=table.integer("issue_width", 1, 3),
         has_armv7m_mpu=table.flag("has_armv7m_mpu"),
         has_caches=table.flag("has_caches"),

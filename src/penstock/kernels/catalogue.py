@@ -8,6 +8,8 @@ from penstock.kernels.kernel_set import KernelSet
 
 _REFERENCE_FOLDER = "kernels/reference"
 _DSP_FOLDER = "kernels/dsp"
+_MVE_FOLDER = "kernels/mve"
+_MVE_SOURCES = frozenset({"conv_2d_mve_s8", "depthwise_conv_2d_mve_s8"})
 _DSP_SOURCES = frozenset(
     {
         "add_dsp_s8",
@@ -24,6 +26,10 @@ _DSP_SOURCES = frozenset(
         "winograd_3x3",
     }
 )
+_FOLDERS = {
+    **dict.fromkeys(_DSP_SOURCES, _DSP_FOLDER),
+    **dict.fromkeys(_MVE_SOURCES, _MVE_FOLDER),
+}
 _SINGLE, _DUAL = "_single.c", "_dual.c"
 
 
@@ -74,9 +80,12 @@ def catalogue_table() -> str:
 def _entry(
     name: str, header: str, sources: str, operators: str, conditions: str
 ) -> tuple[str, CatalogueEntry]:
+    folders = {
+        **dict.fromkeys(_DSP_SOURCES, _DSP_FOLDER),
+        **dict.fromkeys(_MVE_SOURCES, _MVE_FOLDER),
+    }
     paths = tuple(
-        f"{_DSP_FOLDER if source in _DSP_SOURCES else _REFERENCE_FOLDER}/{source}.c"
-        for source in sources.split()
+        f"{folders.get(source, _REFERENCE_FOLDER)}/{source}.c" for source in sources.split()
     )
     kernel = Kernel(f"ps_{name}", f"penstock/{header}.h", paths)
     return kernel.name, CatalogueEntry(kernel, tuple(operators.split()), conditions)
@@ -86,6 +95,9 @@ _INT8_CONVOLUTION = "int8 activations and constant filters, int32 bias or none; 
 _DSP_CONVOLUTION = (
     "a core with the DSP extension; int8 as above, sums below 2^30, all scales of input times "
     "filter over output below 1/2"
+)
+_MVE_CONVOLUTION = (
+    "a core with Helium; int8 as above, sums below 2^30, filters with a zero point of 0"
 )
 _INT16_CONVOLUTION = (
     "int16 activations, constant int8 filters, int32 bias, int64 bias below 2^46, or none; "
@@ -110,6 +122,13 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             _DSP_CONVOLUTION,
         ),
         _entry(
+            "conv_2d_mve_s8",
+            "conv_2d_mve",
+            "conv_2d_mve_s8",
+            "CONV_2D DEPTHWISE_CONV_2D",
+            f"{_MVE_CONVOLUTION}; one group",
+        ),
+        _entry(
             "conv_2d_winograd_dsp_s8",
             "conv_2d_winograd",
             "conv_2d_winograd_dsp_s8 sums_4x2_single winograd_3x3",
@@ -130,6 +149,13 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "depthwise_conv_2d_s8 multiply_taps_s8 patch",
             "DEPTHWISE_CONV_2D",
             _INT8_CONVOLUTION,
+        ),
+        _entry(
+            "depthwise_conv_2d_mve_s8",
+            "depthwise_conv_2d_mve",
+            "depthwise_conv_2d_mve_s8",
+            "DEPTHWISE_CONV_2D",
+            f"{_MVE_CONVOLUTION}; one filter for each channel, no two taps in a row of -128",
         ),
         _entry(
             "depthwise_conv_2d_dsp_s8",

@@ -18,6 +18,7 @@ class KernelSet(Enum):
     REFERENCE = "reference"  # none
     DSP_SINGLE = "dsp, one instruction at a time"  # two products of int16 in one instruction
     DSP_DUAL = "dsp, two instructions at a time"  # the same, in another order
+    MVE = "helium"  # vectors of 16 bytes; what has no kernel for these takes that of DSP_SINGLE
 
 
 WINOGRAD_KERNELS = "Winograd convolutions"
@@ -30,6 +31,11 @@ def is_dsp_kernel(name: str) -> bool:
     return "_dsp_" in name
 
 
+def is_mve_kernel(name: str) -> bool:
+    """Return whether a kernel, by its C name, is for Helium."""
+    return "_mve_" in name
+
+
 def kernel_set(core: str | None, choice: KernelChoice = KernelChoice.AUTO) -> KernelSet:
     """Return the kernels for a core, by the name that compilers give it; None is this computer."""
     if core is None or choice is KernelChoice.REFERENCE:
@@ -37,4 +43,6 @@ def kernel_set(core: str | None, choice: KernelChoice = KernelChoice.AUTO) -> Ke
     facts = core_facts(core)
     if not facts.has_dsp:
         return KernelSet.REFERENCE
+    if facts.has_mve:
+        return KernelSet.MVE
     return KernelSet.DSP_DUAL if facts.issue_width > 1 else KernelSet.DSP_SINGLE

@@ -36,6 +36,8 @@ _IN_BLOCKS = (
     "ps_fully_connected_dsp_s8",
 )
 """Kernels whose filters come in blocks of `LANES` channels, the last one filled up."""
+_ALL_IN_BLOCKS = ("ps_conv_2d_mve_s8",)
+"""Kernels of which the other constants do as well."""
 _PARAMS, _INPUT, _FILTERS = 0, 1, 2
 """Positions of arguments, in the order of the C declarations; the output is the last."""
 
@@ -217,7 +219,8 @@ def tile_filters(program: KernelGraph, call: KernelCall, filters: range) -> Tile
         size = view.sizes[position]
         if size == view.element_bytes[position] or not size:
             continue  # one value for all channels, or none at all
-        unit = LANES if position == _FILTERS and call.kernel.name in _IN_BLOCKS else 1
+        is_in_blocks = position == _FILTERS and call.kernel.name in _IN_BLOCKS
+        unit = LANES if is_in_blocks or call.kernel.name in _ALL_IN_BLOCKS else 1
         each = size // -(-count // unit)
         first, blocks = filters.start // unit, -(-taken // unit)
         windows[position] = Window(first * each, blocks * each)

@@ -6,7 +6,7 @@ from pathlib import Path
 from penstock.boards.board import Board
 from penstock.ir.graph import Graph
 from penstock.ir.macs import graph_macs
-from penstock.kernels.kernel_set import is_dsp_kernel
+from penstock.kernels.kernel_set import is_dsp_kernel, is_mve_kernel
 from penstock.planning import ExecutionPlan
 from penstock.planning.overlays.program import Block
 from penstock.report.energy import Energy, spent_energy
@@ -159,10 +159,16 @@ def summarize_run(
 def describe_kernels(plan: ExecutionPlan) -> str:
     """Return which kernels a plan takes, and which have no room, for people."""
     names = [call.kernel.name for call in plan.program.calls]
-    fast = sum(map(is_dsp_kernel, names))
-    taken = f"DSP instructions in {fast} of {len(names)} steps, plain C in {len(names) - fast}"
+    kinds = {
+        "Helium": sum(map(is_mve_kernel, names)),
+        "DSP instructions": sum(map(is_dsp_kernel, names)),
+    }
+    plain = len(names) - sum(kinds.values())
+    taken = [f"{kind} in {count}" for kind, count in kinds.items() if count]
+    if taken:
+        taken = [f"{taken[0]} of {len(names)} steps", *taken[1:], f"plain C in {plain}"]
     lacks = [f"no {name}: {why}" for name, why in plan.left_out.items()]
-    return "; ".join([taken if fast else "plain C", *lacks])
+    return "; ".join([", ".join(taken) or "plain C", *lacks])
 
 
 def run_time(

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from penstock.boards.board import Board
+from penstock.boards.board import Board, MemoryKind
 from penstock.errors import SimulationError
 from penstock.ir.tensor import Array
 from penstock.simulate import mailbox
@@ -23,6 +23,19 @@ from penstock.toolchain.emulator import Emulator
 _PAINT = b"\xa5"
 _THUMB = 1 << 24
 _BKPT = 0xBE
+_SVC_VECTOR, _SVC_0 = 11, b"\x00\xdf"
+_HANDLER = struct.Struct("<8H4I")
+_HANDLER_CODE = (
+    0x4803,  # ldr r0, the counter's address
+    0x4A04,  # ldr r2, where to write
+    0x6801,  # ldr r1, [r0]
+    0x6011,  # str r1, [r2]
+    0xBF00,  # nop: here it waits for a command
+    0x6801,  # ldr r1, [r0]
+    0x6051,  # str r1, [r2, #4]
+    0x4770,  # bx lr
+)
+_WAITS_AT, _ENDED_AT, _BEGAN_AT = 8, 24, 28
 _STORE, _NOP = 0x6001, 0xBF00  # str r1, [r0]
 _SYSTICK_CONTROL, _SYSTICK_RELOAD, _SYSTICK_VALUE = 0xE000E010, 0xE000E014, 0xE000E018
 _SYSTICK_ON, _SYSTICK_WRAPPED, _SYSTICK_TICKS = 5, 1 << 16, 1 << 24
@@ -32,8 +45,10 @@ _NANOSECONDS = 10**9
 class EmulatedBoard:
     """A board in QEMU with firmware, driven through the mailbox of ports/harness.h.
 
-    Instructions are counted by the core's SysTick: QEMU lets each take a nanosecond. A count is
-    right to one tick, 31 instructions at 32 MHz, and a command may take 2^25 ticks at most.
+    The harness stops at a BKPT. Here that is an SVC, whose handler reads the core's SysTick before
+    it waits for a command and behind that: QEMU lets an instruction take a nanosecond, but time
+    also passes while a debugger stops the core. A count is right to one tick, 31 instructions at 32 MHz,
+    and a command may take 2^25 ticks at most.
 
     Attributes:
         firmware: what was loaded.
@@ -62,6 +77,7 @@ class EmulatedBoard:
         self.instructions = 0
         self._clock_hz = board.clock_hz
         self._mailbox = self.firmware.symbol("ps_harness_mailbox")
+        self._handler = _free_code(self.firmware, board)
         self._vectors = self.firmware.symbol("ps_vectors")
         with ExitStack() as stack:
             emulator = stack.enter_context(Emulator(board.emulator, elf))
@@ -120,43 +136,53 @@ class EmulatedBoard:
         """Do what the core does at reset: load stack pointer and program counter."""
         debugger = self._debugger
         debugger.write(self.stack.limit, _PAINT * (self.stack.top - self.stack.limit))
-        for address in _breakpoints(self.firmware):
-            debugger.stop_at(address)
+        reset = debugger.read_word(self._vectors + 4) & ~1
         debugger.set_register(XPSR, _THUMB)
         debugger.set_register(SP, debugger.read_word(self._vectors))
-        debugger.set_register(PC, debugger.read_word(self._vectors + 4) & ~1)
+        self._store(_SYSTICK_RELOAD, _SYSTICK_TICKS - 1)
+        self._store(_SYSTICK_VALUE, 0)
+        self._store(_SYSTICK_CONTROL, _SYSTICK_ON)
+        self._install_handler()
+        debugger.set_register(PC, reset)
         self._resume()
         if self._read_mailbox(mailbox.MAGIC_AT) != mailbox.MAGIC:
             raise SimulationError(
                 f"{self.firmware.path.name} stopped before its main filled the mailbox"
             )
-        self._store(_SYSTICK_RELOAD, _SYSTICK_TICKS - 1)
-        self._store(_SYSTICK_VALUE, 0)
-        self._store(_SYSTICK_CONTROL, _SYSTICK_ON)
+
+    def _install_handler(self) -> None:
+        """Let an SVC take the place of the BKPT at which the harness waits."""
+        debugger, code = self._debugger, self._handler
+        for address, number in _breakpoints(self.firmware):
+            if number == BKPT_READY:
+                debugger.write(address, _SVC_0)
+            else:
+                debugger.stop_at(address)
+        content = _HANDLER.pack(*_HANDLER_CODE, _SYSTICK_VALUE, code + _ENDED_AT, 0, 0)
+        debugger.write(code, content)
+        debugger.write(self._vectors + 4 * _SVC_VECTOR, struct.pack("<I", code | 1))
+        debugger.stop_at(code + _WAITS_AT)
 
     def _store(self, address: int, value: int) -> None:
         """Let the core write a register: what the debugger writes reaches memories only."""
-        debugger, code = self._debugger, self.stack.limit
-        kept = {number: debugger.register(number) for number in (0, 1, PC)}
+        debugger, code = self._debugger, self._handler
         debugger.write(code, struct.pack("<2H", _STORE, _NOP))
         debugger.stop_at(code + 2)
         for number, content in ((0, address), (1, value), (PC, code)):
             debugger.set_register(number, content)
         debugger.resume()
         debugger.pass_over(code + 2)
-        debugger.write(code, _PAINT * 4)
-        for number, content in kept.items():
-            debugger.set_register(number, content)
 
     def _command(self, command: int, first: int = 0, last: int = 0) -> None:
+        debugger = self._debugger
         words = struct.pack("<3I", command, first, last)
-        self._debugger.write(self._mailbox + mailbox.COMMAND_AT, words)
-        self._debugger.set_register(PC, self._debugger.register(PC) + mailbox.BKPT_BYTES)
-        self._debugger.read_word(_SYSTICK_CONTROL)  # clears that it has wrapped
-        before = self._debugger.read_word(_SYSTICK_VALUE)
+        debugger.write(self._mailbox + mailbox.COMMAND_AT, words)
+        debugger.set_register(PC, self._handler + _WAITS_AT + 2)
+        debugger.read_word(_SYSTICK_CONTROL)  # clears that it has wrapped
         self._resume()
-        ticks = before - self._debugger.read_word(_SYSTICK_VALUE)
-        if self._debugger.read_word(_SYSTICK_CONTROL) & _SYSTICK_WRAPPED:
+        began = debugger.read_word(self._handler + _BEGAN_AT)
+        ticks = began - debugger.read_word(self._handler + _ENDED_AT)
+        if debugger.read_word(_SYSTICK_CONTROL) & _SYSTICK_WRAPPED:
             ticks += _SYSTICK_TICKS
         self.instructions = round(ticks * _NANOSECONDS / self._clock_hz)
         mailbox.check_status(self.model, self._read_mailbox(mailbox.STATUS_AT))
@@ -164,18 +190,34 @@ class EmulatedBoard:
     def _resume(self) -> None:
         self._debugger.resume()
         address = self._debugger.register(PC)
-        number = self._debugger.read(address, 1)[0]
-        if number != BKPT_READY:
-            what = BKPT_REASONS.get(number, f"stopped at a breakpoint of its own ({number:#x})")
+        if address != self._handler + _WAITS_AT:
+            number = self._debugger.read(address, 1)[0]
+            what = BKPT_REASONS.get(number, f"stopped at {address:#010x}")
             raise SimulationError(f"the firmware {what}; {describe_code(self.firmware, address)}")
 
 
-def _breakpoints(firmware: Firmware) -> list[int]:
-    """Return the addresses of instructions BKPT of the harness; some may be constants in code."""
+def _free_code(firmware: Firmware, board: Board) -> int:
+    """Return where there is room for a handler: at the end of the memory that code is in."""
+    flash = next(region for region in board.regions if region.kind is MemoryKind.FLASH)
+    end = flash.base + flash.size_bytes
+    used = max(
+        (s.address + len(s.content) for s in firmware.segments if s.address < end), default=0
+    )
+    if used > end - _HANDLER.size:
+        raise SimulationError(
+            f"{firmware.path.name} leaves no {_HANDLER.size} B of {flash.name}, which the emulator "
+            "needs for its handler"
+        )
+    return end - _HANDLER.size
+
+
+def _breakpoints(firmware: Firmware) -> list[tuple[int, int]]:
+    """Return the instructions BKPT of the harness, address and operand."""
     numbers = {BKPT_READY, *BKPT_REASONS}
     return [
-        address
+        (address, segment.content[address - segment.address])
         for function in firmware.functions
+        if function.name == "main" or function.name.endswith("_Handler")
         for segment in firmware.segments
         if segment.address <= function.start < segment.address + len(segment.content)
         for address in range(function.start, function.end - 1, 2)

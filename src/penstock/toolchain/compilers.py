@@ -24,6 +24,7 @@ _ZIG_FPU_FEATURES = {
     "fpv4-sp-d16": "vfp4d16sp",
     "fpv5-sp-d16": "fp_armv8d16sp",
     "fpv5-d16": "fp_armv8d16",
+    "auto": "fp_armv8d16+mve_fp",  # all that a core with Helium may have
 }
 FREESTANDING_DIRECTORY = Path(__file__).parent / "freestanding"
 

@@ -19,7 +19,7 @@ from penstock.ir.operators import (
 )
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import Argument, ConstantArgument, FieldValue, KernelCall
-from penstock.kernels.selection import dsp, winograd
+from penstock.kernels.selection import dsp, mve, winograd
 from penstock.kernels.selection.dsp import split_real
 from penstock.kernels.selection.site import SUFFIXES, Site, struct
 from penstock.kernels.selection.views import dense_strides
@@ -27,8 +27,13 @@ from penstock.kernels.selection.views import dense_strides
 Weighted = Convolution | FullyConnected
 
 _FAST = {
-    "conv_2d": (winograd.lower_conv_2d, dsp.lower_conv_2d),
-    "depthwise_conv_2d": (dsp.lower_depthwise_conv_2d, dsp.lower_conv_2d),
+    "conv_2d": (mve.lower_conv_2d, winograd.lower_conv_2d, dsp.lower_conv_2d),
+    "depthwise_conv_2d": (
+        mve.lower_depthwise_conv_2d,
+        mve.lower_conv_2d,
+        dsp.lower_depthwise_conv_2d,
+        dsp.lower_conv_2d,
+    ),
 }
 
 _INT16_BIAS_LIMIT = 1 << 46
