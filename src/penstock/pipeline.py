@@ -166,11 +166,11 @@ def _kernel_names(program: KernelGraph) -> list[str]:
 
 
 def choose_kernels(graph: Graph, board: Board, wishes: PlanOptions) -> KernelGraph:
-    """Return the program that `plan_graph` plans, or that in plain C where none has room."""
+    """Return the program that `plan_graph` plans, or the fastest where none has room."""
     try:
         return plan_graph(graph, board, wishes)[0].program
     except CapacityError:
-        return select_kernels(graph)
+        return select_kernels(graph, kernel_set(board.core.name, wishes.kernels))
 
 
 def load_named(model: Path, named: str = "") -> Graph:

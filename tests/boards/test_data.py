@@ -1,4 +1,4 @@
-"""The boards of the package: nine real ones, with time and power, and honest about guesses."""
+"""The boards of the package: real ones, nine with time and power, and honest about guesses."""
 
 import tomllib
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ import pytest
 
 from penstock.boards import Board, MemoryKind, board_names, load_board
 from penstock.boards.costs import TICKS_PER_CYCLE, port_costs, region_costs
+from tests.timed_boards import TIMED_BOARDS
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ H7_DMA: Mapping[str, set[str]] = {"mdma": {"dtcm", "itcm"}, "dma1": set(), "dma2
 F7_DMA: Mapping[str, set[str]] = {"dma2": {"dtcm"}}
 SPLIT, FLASH = "instructions, data", ("flash",)
 BOARDS = {
+    "mps3-an547": Expected("cortex-m55", 32, is_priced=False),
     "nucleo-f446re": Expected("cortex-m4", 180, "", FLASH, {"dma2": set()}),
     "nucleo-h743zi": Expected("cortex-m7", 480, SPLIT, (), H7_DMA),
     "nucleo-h7a3zi-q": Expected("cortex-m7", 280, SPLIT, (), H7_DMA),
@@ -78,7 +80,7 @@ def test_every_source_is_used(name: str) -> None:
     assert [key for key in sources if f'source = "{key}"' not in text] == []
 
 
-@pytest.mark.parametrize("name", board_names())
+@pytest.mark.parametrize("name", TIMED_BOARDS)
 def test_every_memory_has_a_cost(name: str) -> None:
     board = load_board(name)
     for region in board.regions:
@@ -124,7 +126,7 @@ WITHOUT_CACHE_LINE_BYTES = 32
 """Of which a board without caches states the cost of a line."""
 
 
-@pytest.mark.parametrize("name", board_names())
+@pytest.mark.parametrize("name", TIMED_BOARDS)
 def test_dma_reads_no_line_faster_than_the_core_fills_one(name: str) -> None:
     """Read-only memory of the chip, a burst of SDRAM, and what a serial flash reads in order."""
     board = load_board(name)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from penstock import api
-from penstock.boards import board_names, load_board
+from penstock.boards import load_board
 from penstock.errors import InputError
 from penstock.frontends.tflite import load_model
 from penstock.kernels.kernel_set import KernelChoice, kernel_set
@@ -16,6 +16,7 @@ from penstock.planning.estimate import Estimate, estimate_plan
 from penstock.planning.estimate.coefficients import load_coefficients
 from penstock.planning.options import PlanOptions
 from tests.estimate.comparing import ERROR_WORST
+from tests.timed_boards import TIMED_BOARDS
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
 PLACEMENTS = (("flash", "dtcm"), ("flash", "sram1"), ("qspi", "dtcm"), ("qspi", "sdram"))
@@ -34,7 +35,7 @@ def estimate(
     return estimate_plan(plan, target)
 
 
-@pytest.mark.parametrize("board", board_names())
+@pytest.mark.parametrize("board", TIMED_BOARDS)
 def test_every_board_has_estimates(board: str) -> None:
     found = estimate(board)
     steps = sum(operator.cycles for operator in found.operators)

@@ -12,6 +12,7 @@ from penstock.ir.dtype import DType
 from penstock.ir.operators import Padding2D
 from penstock.kernels.catalogue import CATALOGUE
 from penstock.kernels.kernel_graph import Kernel, KernelCall, KernelGraph, StructArgument
+from penstock.kernels.kernel_set import is_mve_kernel
 from penstock.kernels.selection import select_kernels
 from penstock.planning.estimate.call_view import CallView
 from penstock.planning.estimate.features import call_features
@@ -164,7 +165,9 @@ def test_directions_of_shifts_are_counted_by_channel() -> None:
 
 
 def test_every_kernel_has_its_loops_counted_in_the_benchmark(measured_calls: Any) -> None:
-    assert {call.kernel.name for _, call in measured_calls} >= set(CATALOGUE)
+    assert {call.kernel.name for _, call in measured_calls} >= {
+        name for name in CATALOGUE if not is_mve_kernel(name)
+    }
     for lowered, call in measured_calls:
         found = call_features(lowered, call)
         assert found["call"] == 1

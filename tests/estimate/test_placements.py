@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.boards import board_names, load_board
+from penstock.boards import load_board
 from penstock.boards.board import Board, MemoryKind, MemoryRegion
 from penstock.planning.estimate.accuracy import format_accuracy
 from tests.estimate.comparing import (
@@ -19,6 +19,7 @@ from tests.estimate.comparing import (
     compare_all,
     summarize_by_homes,
 )
+from tests.timed_boards import TIMED_BOARDS
 
 MODELS = (
     "mlperf_tiny/ad01_int8.tflite",
@@ -61,7 +62,7 @@ def jobs(name: str) -> list[Job]:
 
 @pytest.mark.models
 @pytest.mark.shared
-@pytest.mark.parametrize("board", board_names())
+@pytest.mark.parametrize("board", TIMED_BOARDS)
 def test_estimates_hold_wherever_the_data_are(
     board: str,
     shared_dir: Path,

@@ -11,7 +11,7 @@ from penstock.ir.graph import Graph
 from penstock.ir.operators import Activation, AverageRounding, Operator
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
-from penstock.kernels.kernel_set import KernelSet, is_dsp_kernel
+from penstock.kernels.kernel_set import KernelSet, is_dsp_kernel, is_mve_kernel
 
 _TYPES = {
     "s8": DType.INT8,
@@ -184,6 +184,10 @@ _DSP: dict[str, Graph] = {
     ),
     "add_dsp_s8": _binary(ops.Add, DType.INT8),
 }
+_MVE = {
+    f"{name}_mve_s8": _DSP[f"{name}_dsp_s8"]
+    for name in ("conv_2d", "depthwise_conv_2d", "fully_connected")
+}
 
 ONE_OF_EACH: dict[str, Graph] = {
     f"ps_{name}": graph
@@ -193,6 +197,7 @@ ONE_OF_EACH: dict[str, Graph] = {
         **_conversions(),
         **_OTHERS,
         **_DSP,
+        **_MVE,
     }.items()
 }
 """By the kernel's C name, a graph of one operator that calls it."""
@@ -200,4 +205,6 @@ ONE_OF_EACH: dict[str, Graph] = {
 
 def kernels_of(kernel: str) -> KernelSet:
     """Return kernels among which a kernel is selected."""
+    if is_mve_kernel(kernel):
+        return KernelSet.MVE
     return KernelSet.DSP_SINGLE if is_dsp_kernel(kernel) else KernelSet.REFERENCE

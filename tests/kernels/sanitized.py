@@ -8,4 +8,5 @@ if __name__ == "__main__":
     for case in CASES.values():
         check_case(case, 8, guard_bytes=0)
     for case in FAST_CASES.values():
-        check_case(case, 40, guard_bytes=0, kernels=KernelSet.DSP_SINGLE)
+        for kernels in (KernelSet.DSP_SINGLE, KernelSet.MVE):
+            check_case(case, 40, guard_bytes=0, kernels=kernels)

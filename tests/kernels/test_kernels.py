@@ -23,16 +23,19 @@ from tests.kernels.comparison import check_case, check_graph
 from tests.kernels.driver import Program, call_function, load_library, pack_struct
 from tests.kernels.one_of_each import ONE_OF_EACH, kernels_of
 
+FAST_SETS = (KernelSet.DSP_SINGLE, KernelSet.MVE)
+
 
 @pytest.mark.parametrize("name", CASES)
 def test_kernel_computes_what_the_interpreter_does(name: str) -> None:
     check_case(CASES[name], 25)
 
 
+@pytest.mark.parametrize("kernels", FAST_SETS)
 @pytest.mark.parametrize("name", FAST_CASES)
-def test_fast_kernel_computes_what_the_interpreter_does(name: str) -> None:
-    """In plain C, as a computer without the DSP extension compiles it."""
-    check_case(FAST_CASES[name], 60, kernels=KernelSet.DSP_SINGLE)
+def test_fast_kernel_computes_what_the_interpreter_does(name: str, kernels: KernelSet) -> None:
+    """In plain C, as a computer without the extensions compiles it."""
+    check_case(FAST_CASES[name], 60, kernels=kernels)
 
 
 @pytest.mark.parametrize("kernel", ONE_OF_EACH)
@@ -55,9 +58,12 @@ def test_the_exponential_of_a_float_softmax_rounds_as_the_interpreters_does(beta
 
 
 @pytest.mark.fuzz
+@pytest.mark.parametrize("kernels", FAST_SETS)
 @pytest.mark.parametrize("name", FAST_CASES)
-def test_fast_kernel_computes_what_the_interpreter_does_on_many_examples(name: str) -> None:
-    check_case(FAST_CASES[name], 2500, derandomize=False, kernels=KernelSet.DSP_SINGLE)
+def test_fast_kernel_computes_what_the_interpreter_does_on_many_examples(
+    name: str, kernels: KernelSet
+) -> None:
+    check_case(FAST_CASES[name], 1500, derandomize=False, kernels=kernels)
 
 
 @pytest.mark.fuzz

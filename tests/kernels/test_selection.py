@@ -324,7 +324,7 @@ def test_documentation_lists_the_catalogue(update_docs: bool) -> None:
         "`src/penstock/runtime/include`. Types: s8 is int8, u8 uint8, s16 int16,\ns32 int32, f32 "
         "float32; int16 activations go with int8 weights. A convolution without a bias is one "
         "with\nzeros; TensorFlow Lite itself refuses such CONV_2D and DEPTHWISE_CONV_2D. Those "
-        "with `_dsp_` in their name: [fast-kernels.md](fast-kernels.md).\n\n"
+        "with `_dsp_` or `_mve_` in their name: [fast-kernels.md](fast-kernels.md).\n\n"
     )
     expected = heading + catalogue_table()
     if update_docs:

@@ -19,7 +19,7 @@ from penstock.kernels.kernel_graph import (
     StructArgument,
     TensorArgument,
 )
-from penstock.kernels.kernel_set import KernelSet, is_dsp_kernel
+from penstock.kernels.kernel_set import KernelSet, is_dsp_kernel, is_mve_kernel
 from penstock.kernels.selection import select_kernels
 from penstock.planning.tiles import (
     Tile,
@@ -96,13 +96,14 @@ def split(draw: Any, count: int, multiple: int = 1) -> list[range]:
 
 
 def filters_multiple(call: KernelCall) -> int:
-    return 4 if is_dsp_kernel(call.kernel.name) else 1
+    name = call.kernel.name
+    return 4 if is_dsp_kernel(name) or is_mve_kernel(name) else 1
 
 
 def run_whole(name: str, draw: Any) -> tuple[Program, KernelGraph] | None:
     """Return an operator that has run as one call; None for one without a kernel."""
     graph = CASES[name](draw)
-    kernels = draw(st.sampled_from([KernelSet.REFERENCE, KernelSet.DSP_SINGLE]))
+    kernels = draw(st.sampled_from([KernelSet.REFERENCE, KernelSet.DSP_SINGLE, KernelSet.MVE]))
     try:
         selected = select_kernels(graph, kernels)
     except UnsupportedError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.boards import board_names, load_board
+from penstock.boards import load_board
 from penstock.boards.copying import dma_controller
 from penstock.errors import SimulationError, ToolError
 from penstock.toolchain import (
@@ -17,8 +17,9 @@ from penstock.toolchain import (
     find_target_compiler,
 )
 from tests.simulate.dma_firmware import COPY, DmaBoard, Flag, dma_board, free_range, reached
+from tests.timed_boards import TIMED_BOARDS
 
-BOARDS = board_names()
+BOARDS = TIMED_BOARDS
 
 
 def copy_and_compare(virtual: DmaBoard, chance: random.Random, size_max: int) -> None:

@@ -2,10 +2,11 @@
 
 import pytest
 
-from penstock.boards import Board, board_names, load_board
+from penstock.boards import Board, load_board
 from penstock.boards.board import MemoryRegion
 from tests.simulate.calibration.bench import Bench
 from tests.simulate.pipeline.assembly import assemble_all
+from tests.timed_boards import TIMED_BOARDS
 
 EDGE_GENERATED = 32768  # UC_HOOK_EDGE_GENERATED
 TURNS, PLACE = 300, 0x1AC0
@@ -17,7 +18,7 @@ def writable(board: Board) -> list[MemoryRegion]:
     return [r for r in board.regions if r.is_writable and r.size_bytes > PLACE + 64]
 
 
-@pytest.mark.parametrize("name", board_names())
+@pytest.mark.parametrize("name", TIMED_BOARDS)
 def test_stores_do_not_meet_code_at_the_same_offset(name: str) -> None:
     """Unicorn 2.1.3 confuses memories that were mapped before larger ones."""
     code = assemble_all([LOOP])[LOOP]

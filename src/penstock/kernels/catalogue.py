@@ -9,7 +9,7 @@ from penstock.kernels.kernel_set import KernelSet
 _REFERENCE_FOLDER = "kernels/reference"
 _DSP_FOLDER = "kernels/dsp"
 _MVE_FOLDER = "kernels/mve"
-_MVE_SOURCES = frozenset({"conv_2d_mve_s8", "depthwise_conv_2d_mve_s8"})
+_MVE_SOURCES = frozenset({"conv_2d_mve_s8", "depthwise_conv_2d_mve_s8", "fully_connected_mve_s8"})
 _DSP_SOURCES = frozenset(
     {
         "add_dsp_s8",
@@ -191,6 +191,14 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "fully_connected_s8 dot_product_s8 real_scaling_s32",
             "FULLY_CONNECTED",
             _INT8_CONVOLUTION,
+        ),
+        _entry(
+            "fully_connected_mve_s8",
+            "fully_connected_mve",
+            "fully_connected_mve_s8",
+            "FULLY_CONNECTED",
+            "a core with Helium; filters with a zero point of 0; otherwise as for "
+            "`ps_fully_connected_dsp_s8`",
         ),
         _entry(
             "fully_connected_dsp_s8",

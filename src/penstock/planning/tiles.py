@@ -34,6 +34,7 @@ _IN_BLOCKS = (
     "ps_conv_2d_dsp_s8",
     "ps_conv_2d_winograd_dsp_s8",
     "ps_fully_connected_dsp_s8",
+    "ps_fully_connected_mve_s8",
 )
 """Kernels whose filters come in blocks of `LANES` channels, the last one filled up."""
 _ALL_IN_BLOCKS = ("ps_conv_2d_mve_s8",)

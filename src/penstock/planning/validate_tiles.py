@@ -70,13 +70,16 @@ def _check_ranges(program: KernelGraph, tile: TileCall, who: str) -> None:
     channels = numbers.get("output_channels", (0,))[0] if is_by_filter else 0
     if tile.rows is not None and tile.lines is not None:
         raise GraphError(f"{who} has rows of two kinds")
-    if ("_dsp_" in call.kernel.name or "_mve_" in call.kernel.name) and _splits_four(
-        tile.filters, channels
-    ):
+    if _is_in_fours(call) and _splits_four(tile.filters, channels):
         raise GraphError(f"{who} computes part of four channels that belong together")
     for what, part, count in (("rows", tile.band, lines), ("filters", tile.filters, channels)):
         if part is not None and not 0 <= part.start < part.stop <= count:
             raise GraphError(f"{who} computes {what} {part} of {count}")
+
+
+def _is_in_fours(call: KernelCall) -> bool:
+    """Return whether the filters of four channels lie between one another."""
+    return "_dsp_" in call.kernel.name or "_mve_" in call.kernel.name
 
 
 def _splits_four(filters: range | None, channels: int) -> bool:
@@ -150,8 +153,7 @@ def touched(program: KernelGraph, tile: TileCall, position: int) -> Offsets:
         if tile.filters is None or every.size == element:
             return every
         count = numbers["output_channels"][0]
-        is_dsp_filter = "_dsp_" in call.kernel.name and position == 2
-        if is_dsp_filter or "_mve_" in call.kernel.name:
+        if (_is_in_fours(call) and position == 2) or "_conv_2d_mve_" in call.kernel.name:
             # Four filters lie between one another.
             quads = range(tile.filters.start // 4, (tile.filters.stop + 3) // 4)
             return _split(every, (count + 3) // 4)[_slice(quads)].reshape(-1)

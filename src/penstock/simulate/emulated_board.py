@@ -47,8 +47,8 @@ class EmulatedBoard:
 
     The harness stops at a BKPT. Here that is an SVC, whose handler reads the core's SysTick before
     it waits for a command and behind that: QEMU lets an instruction take a nanosecond, but time
-    also passes while a debugger stops the core. A count is right to one tick, 31 instructions at 32 MHz,
-    and a command may take 2^25 ticks at most.
+    also passes while a debugger stops the core. A count is right to one tick, 31 instructions at
+    32 MHz, and a command may take 2^25 ticks at most.
 
     Attributes:
         firmware: what was loaded.

@@ -76,8 +76,9 @@ def lower_fully_connected(site: Site, operator: FullyConnected) -> list[KernelCa
             **_quantization(site, operator, "factor_step", len(factors)),
         },
     )
-    if (fast := dsp.lower_fully_connected(site, operator, params)) is not None:
-        return [fast]
+    for lower_fast in (mve.lower_fully_connected, dsp.lower_fully_connected):
+        if (fast := lower_fast(site, operator, params)) is not None:
+            return [fast]
     mantissas, exponents = zip(*(split_real(factor) for factor in factors), strict=True)
     weights = (
         *_weights(site, operator),

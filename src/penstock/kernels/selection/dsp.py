@@ -238,10 +238,7 @@ def lower_fully_connected(
         or np.abs(data[1::2].astype(np.int64)).sum(axis=1).max(initial=0) >= _SECOND_SUM_LIMIT
     ):
         return None
-    sums = channel_sums(site, operator, data.astype(np.int64))
-    if sums is None:
-        return None
-    scaling = _real_scaling(site, operator, *sums)
+    scaling = real_scaling(site, operator, data.astype(np.int64))
     if scaling is None:
         return None
     plain = pack_filters(data, filler=0)
@@ -263,17 +260,17 @@ def lower_fully_connected(
     )
 
 
-def _real_scaling(
-    site: Site,
-    operator: FullyConnected,
-    bias: npt.NDArray[np.int64],
-    bounds: npt.NDArray[np.int64],
+def real_scaling(
+    site: Site, operator: FullyConnected, filters: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int32] | None:
     """Return how sums become outputs, ``[channels, 5]``; None where that is not the same."""
+    sums = channel_sums(site, operator, filters)
+    if sums is None:
+        return None
     factors = fully_connected_scales(site.graph, operator)
     output = site.tensor(operator.output).zero_point
     rows = []
-    for b, factor, bound in zip(bias, factors, bounds, strict=True):
+    for b, factor, bound in zip(sums[0], factors, sums[1], strict=True):
         mantissa, exponent = split_real(factor)
         shift = -53 - exponent
         if not 1 <= shift <= SHIFT_MAX or not _rounds_alike(factor, mantissa, shift, int(bound)):

@@ -6,11 +6,11 @@ import numpy.typing as npt
 from penstock.ir.dtype import DType
 from penstock.ir.integer_parameters import Convolution, requantization_multipliers
 from penstock.ir.macs import operator_macs
-from penstock.ir.operators import DepthwiseConv2D
+from penstock.ir.operators import DepthwiseConv2D, FullyConnected
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import KernelCall, ScratchArgument, StructArgument
 from penstock.kernels.kernel_set import KernelSet
-from penstock.kernels.selection.dsp import LANES, channel_sums
+from penstock.kernels.selection.dsp import LANES, channel_sums, real_scaling
 from penstock.kernels.selection.site import Site
 
 _BYTES = 16
@@ -83,7 +83,30 @@ def lower_depthwise_conv_2d(
     )
 
 
-def _filters(site: Site, operator: Convolution, params: StructArgument) -> Array | None:
+def lower_fully_connected(
+    site: Site, operator: FullyConnected, params: StructArgument
+) -> KernelCall | None:
+    """Lower FULLY_CONNECTED; None where the conditions of the kernel do not hold."""
+    data = _filters(site, operator, params)
+    if data is None:
+        return None
+    scaling = real_scaling(site, operator, data.astype(np.int64))
+    if scaling is None:
+        return None
+    arguments = (
+        params,
+        site.read(operator.input, "input"),
+        site.constant("filters", pack_filters(data)),
+        site.constant("scaling", scaling),
+        site.write(operator.output),
+    )
+    macs = operator_macs(site.graph, operator)
+    return site.call("ps_fully_connected_mve_s8", arguments, macs=macs)
+
+
+def _filters(
+    site: Site, operator: Convolution | FullyConnected, params: StructArgument
+) -> Array | None:
     """Return the filters; None where Helium's kernels do not take such."""
     fields = dict(params.fields)
     data = site.tensor(operator.filters).data

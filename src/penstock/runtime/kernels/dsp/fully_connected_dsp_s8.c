@@ -5,8 +5,9 @@
 #include "penstock/dsp_scaling.h"
 #include "penstock/fixed_point.h"
 #include "penstock/dot_4x1.h"
+#include "penstock/sum_scaling.h"
 
-enum { LANES = 4, SCALING_WORDS = 5 };
+enum { LANES = 4 };
 
 /* A row of inputs. */
 typedef struct row {
@@ -38,20 +39,14 @@ static row widen_row(const int8_t *values, int32_t count, uint32_t *pairs) {
   return out;
 }
 
-static inline int8_t scale(int32_t product, const int32_t *scaling) {
-  const int32_t sum = product + scaling[0];
-  const int32_t lower = (int32_t)((int64_t)sum * scaling[2] >> 32);
-  const int32_t upper = (int32_t)(((int64_t)sum * scaling[1] + lower) >> 30);
-  return (int8_t)ps_limit_to_s8((upper + scaling[3]) >> scaling[4]);
-}
-
 /* Makes outputs of two channels: the first with 128 added to its filter, the second 256 times beside
  * it. correction: 128 times the sum of the values. */
 static inline void write_two(const uint32_t *sums, uint32_t correction, const int32_t *scaling,
                              int32_t count, int8_t *output) {
-  output[0] = scale((int32_t)(sums[0] - correction), scaling);
+  output[0] = (int8_t)ps_limit_to_s8(ps_scale_real((int32_t)(sums[0] - correction), scaling));
   if (count > 1) {
-    output[1] = scale((int32_t)(sums[1] - sums[0]) >> 8, scaling + SCALING_WORDS);
+    output[1] = (int8_t)ps_limit_to_s8(
+        ps_scale_real((int32_t)(sums[1] - sums[0]) >> 8, scaling + PS_REAL_SCALING_WORDS));
   }
 }
 
@@ -78,10 +73,10 @@ void ps_fully_connected_dsp_s8(const ps_fully_connected_params *params, const in
       ps_dot_4x1(scratch, block, values.fours, sums);
       write_two(sums, correction, constants, left, output + channel);
       if (left > 2) {
-        write_two(sums + 2, correction, constants + 2 * SCALING_WORDS, left - 2,
+        write_two(sums + 2, correction, constants + 2 * PS_REAL_SCALING_WORDS, left - 2,
                   output + channel + 2);
       }
-      constants += LANES * SCALING_WORDS;
+      constants += LANES * PS_REAL_SCALING_WORDS;
       block += 4 * LANES * values.fours;
     }
     if (params->activation_min > INT8_MIN || params->activation_max < INT8_MAX) {
