@@ -1,12 +1,15 @@
 """Cycles per MAC of models with the fast kernels: what they took once, they may not exceed."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from penstock import api
+from penstock.boards import load_board
 
 M7, M4, M33 = "stm32f746g-disco", "nucleo-l4r5zi", "nucleo-u575zi-q"
+M55 = "mps3-an547"
 BUDGETS = {
     "pretrainedResnet_quant": {M7: 0.60, M4: 1.07, M33: 0.93},
     "vww_96_int8": {M7: 0.62, M4: 1.12, M33: 0.97},
@@ -16,8 +19,8 @@ BUDGETS = {
 """Simulated cycles for each MAC of the original model, to the nearest hundredth."""
 IN_RAM = {M4: 1.59, M33: 1.41}
 """Those of the autoencoder with weights that start-up copies to RAM."""
-INSTRUCTIONS = {M7: 1.58, M4: 1.54}
-"""Instructions for each MAC of person_detect, to the nearest hundredth; at most 1.6 are wanted."""
+INSTRUCTIONS = {M7: 1.58, M4: 1.54, M55: 0.49}
+"""Instructions for each MAC of person_detect, to the nearest hundredth."""
 
 
 def cycles_per_mac(path: Path, board: str, weights_in: str | None = None) -> float:
@@ -49,8 +52,10 @@ def test_fully_connected_layers_do_not_wait_for_ram(shared_dir: Path, board: str
 @pytest.mark.shared
 @pytest.mark.parametrize("board", INSTRUCTIONS)
 def test_person_detection_takes_few_instructions(shared_dir: Path, board: str) -> None:
+    if load_board(board).emulator is not None and shutil.which("qemu-system-arm") is None:
+        pytest.skip("qemu-system-arm is not installed")
     path = shared_dir / "models" / "tflm" / "person_detect.tflite"
     found = api.run(path, board=board, verify=True).result
     assert found.verified
-    assert found.instructions is not None
-    assert found.instructions / found.macs <= INSTRUCTIONS[board] + 0.005
+    assert found.instructions_per_mac is not None
+    assert found.instructions_per_mac <= INSTRUCTIONS[board] + 0.005

@@ -11,6 +11,7 @@ from penstock.bench.records import find_record
 from penstock.bench.throughput import Throughput
 from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
+from penstock.boards.cores import check_simulated
 from penstock.codegen.project_files import (
     FILE_LIST,
     check_replaceable,
@@ -375,6 +376,7 @@ def compare(
         VerificationError: an output differs from the interpreter's.
     """
     source, target = Path(model), load_board(board)
+    check_simulated(target.core.name)
     progress("reading", None)
     graph = load_named(source)
     program = choose_kernels(run_passes(graph), target, options)

@@ -23,7 +23,12 @@ class ModelTiming:
         """Return an entry of ``penstock.bench-models/1``."""
         record = None if self.record is None else asdict(self.record)
         each = self.result.cycles_per_mac
-        return {"cycles_per_mac": each, "published": record, "run": self.result.to_json()}
+        return {
+            "cycles_per_mac": each,
+            "instructions_per_mac": self.result.instructions_per_mac,
+            "published": record,
+            "run": self.result.to_json(),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,9 +83,9 @@ def check_simulated(name: str) -> None:
     if core_facts(name).pipeline is None:
         simulated = [core for core, facts in known_cores().items() if facts.pipeline is not None]
         raise UnsupportedError(
-            f"core '{name}' can be compiled for, but neither simulated nor estimated",
-            help="`penstock compile` makes the project; all else needs a board with one of "
-            f"{', '.join(simulated)}",
+            f"core '{name}' can be compiled for, but neither timed nor estimated",
+            help="`penstock compile` makes the project, and `penstock run` runs it where the board "
+            f"has an [emulator]; all else needs a board with one of {', '.join(simulated)}",
         )
 
 

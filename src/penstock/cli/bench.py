@@ -20,7 +20,7 @@ from penstock.cli.parameters import (
 )
 from penstock.cli.tables import add_columns, plain_table
 from penstock.errors import InputError
-from penstock.units import format_count
+from penstock.units import format_count, format_joules
 
 _WORST_FITS = 5
 
@@ -107,21 +107,27 @@ def _show_models(timings: Sequence[api.ModelTiming]) -> None:
         soft_wrap=True,
     )
     table = plain_table()
-    headings = ("model", "board", "ms", "stalls", "per MAC", "published")
-    add_columns(table, ("model", "board"), headings)
+    headings = ("ms", "stalls", "energy", "instructions", "cycles", "published")
+    add_columns(table, ("model", "board"), ("model", "board", *headings))
     for timing in timings:
         result, record = timing.result, timing.record
-        time, each = result.time, result.cycles_per_mac
+        time, total = result.time, result.energy.total
+        each, instructions = result.cycles_per_mac, result.instructions_per_mac
         table.add_row(
             escape(Path(result.model).stem),
             escape(result.board),
             "-" if time is None else f"{time.latency_ms:.3g}",
             "-" if time is None else f"{100 * sum(time.stalls.values()) / time.cycles:.0f} %",
+            "-" if total is None else format_joules(total.value / 1e3),
+            "-" if instructions is None else f"{instructions:.3f}",
             "-" if each is None else f"{each:.3f}",
             "-" if record is None else f"{record.cycles_per_mac:.2f}",
         )
     stdout.print(table)
-    stdout.print("Per MAC: core cycles for each MAC of the model, before any pass.", soft_wrap=True)
+    stdout.print(
+        "Instructions, cycles, published cycles: for each MAC of the model, before any pass.",
+        soft_wrap=True,
+    )
     if chips := {timing.record.chip for timing in timings if timing.record is not None}:
         stdout.print(
             f"Published: MLPerf Tiny's closed division, on {escape(', '.join(sorted(chips)))}.",

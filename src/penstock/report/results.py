@@ -181,6 +181,13 @@ class RunResult:
         """Cycles for each MAC of the original model; None where either is not known."""
         return self.time.cycles / self.macs if self.time is not None and self.macs else None
 
+    @property
+    def instructions_per_mac(self) -> float | None:
+        """Instructions for each MAC of the original model; None where either is not known."""
+        return (
+            self.instructions / self.macs if self.instructions is not None and self.macs else None
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the ``penstock.run/1`` form; what this stage cannot know is null."""
         return {
