@@ -164,6 +164,33 @@ def narrow_depthwise(draw: Draw) -> Graph:
     return build.graph(operator, "x")
 
 
+def single_channel(draw: Draw) -> Graph:
+    """DEPTHWISE_CONV_2D of a single channel, which is a convolution; rows of any length."""
+    build = Builder(draw)
+    taps = draw(st.sampled_from([(1, 4), (2, 5), (3, 3), (5, 5), (4, 7), (7, 6), (3, 18)]))
+    stride = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    output = draw(st.integers(1, 5)), draw(st.integers(1, 9))
+    padding = Padding2D(*(draw(st.integers(0, 2)) for _ in range(4)))
+    around = padding.top + padding.bottom, padding.left + padding.right
+    sides = (max((output[n] - 1) * stride[n] + taps[n] - around[n], 1) for n in (0, 1))
+    channels, scale = draw(st.sampled_from([1, 2, 5, 8])), build.scale(1e-3, 1.0)
+    height, width = sides
+    output = tuple(
+        (side + more - tap) // step + 1
+        for side, more, tap, step in zip((height, width), around, taps, stride, strict=True)
+    )
+    build.add("x", (1, height, width, 1), DType.INT8, scale=scale)
+    build.filters((1, *taps, channels), 3)
+    bias = build.bias(channels, scale, DType.INT8, narrow=False)
+    fitting = build.fitting_scale(taps[0] * taps[1], scale, DType.INT8)
+    build.add("y", (1, *output, channels), DType.INT8, scale=fitting)
+    operator = ops.DepthwiseConv2D(
+        input="x", filters="filters", bias=bias, output="y", stride=stride, dilation=(1, 1),
+        padding=padding, activation=draw(ACTIVATIONS),
+    )  # fmt: skip
+    return build.graph(operator, "x")
+
+
 def average_half_up(draw: Draw) -> Graph:
     build, shape = Builder(draw), geometry(draw, dilated=False, explicit=False)
     depth, scale, point = draw(st.integers(1, 9)), build.scale(), draw(st.integers(-128, 127))
@@ -331,6 +358,7 @@ CASES = {
     "padded_points": padded_points,
     "far_padding": far_padding,
     "narrow_depthwise": narrow_depthwise,
+    "single_channel": single_channel,
     "average_half_up": average_half_up,
     "svdf_bytes": svdf_bytes,
     "relu_int16": relu_int16,
@@ -359,6 +387,7 @@ FAST_CASES = {
         "padded_points",
         "far_padding",
         "narrow_depthwise",
+        "single_channel",
     )
 }
 """Cases of operators that have kernels for the DSP extension."""

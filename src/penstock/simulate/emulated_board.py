@@ -55,6 +55,7 @@ class EmulatedBoard:
         model: what the firmware says about its model.
         stack: where the stack is.
         instructions: of the last command.
+        debugger: registers and memory.
     """
 
     def __init__(self, elf: Path, board: Board) -> None:
@@ -81,10 +82,10 @@ class EmulatedBoard:
         self._vectors = self.firmware.symbol("ps_vectors")
         with ExitStack() as stack:
             emulator = stack.enter_context(Emulator(board.emulator, elf))
-            self._debugger = Debugger(emulator.connection)
+            self.debugger = Debugger(emulator.connection)
             self._start()
             self.model: TargetModel = read_target_model(
-                self._debugger, self._read_mailbox(mailbox.MODEL_AT)
+                self.debugger, self._read_mailbox(mailbox.MODEL_AT)
             )
             self._resources = stack.pop_all()
 
@@ -110,7 +111,7 @@ class EmulatedBoard:
     def write_inputs(self, inputs: Sequence[Array | bytes], /) -> None:
         """Fill the model's inputs; raises InputError when number or extents differ."""
         for address, content in mailbox.input_contents(self.model, inputs):
-            self._debugger.write(address, content)
+            self.debugger.write(address, content)
 
     def read_outputs(self) -> list[bytes]:
         """Return the bytes of the model's outputs."""
@@ -119,22 +120,22 @@ class EmulatedBoard:
     def read_block(self, block: str, offset_bytes: int, size_bytes: int, /) -> bytes:
         """Return bytes of one of the model's blocks: ``arena``, ``state`` and others."""
         start = self.firmware.symbol(f"{self.model.name}_{block}")
-        return self._debugger.read(start + offset_bytes, size_bytes)
+        return self.debugger.read(start + offset_bytes, size_bytes)
 
     def stack_bytes_peak(self) -> int:
         """Return the most bytes of stack that were ever in use: bytes below it are untouched."""
-        content = self._debugger.read(self.stack.limit, self.stack.top - self.stack.limit)
+        content = self.debugger.read(self.stack.limit, self.stack.top - self.stack.limit)
         return len(content.lstrip(_PAINT))
 
     def _read_tensor(self, tensor: TargetTensor) -> bytes:
-        return self._debugger.read(tensor.address, tensor.size_bytes)
+        return self.debugger.read(tensor.address, tensor.size_bytes)
 
     def _read_mailbox(self, offset_bytes: int) -> int:
-        return self._debugger.read_word(self._mailbox + offset_bytes)
+        return self.debugger.read_word(self._mailbox + offset_bytes)
 
     def _start(self) -> None:
         """Do what the core does at reset: load stack pointer and program counter."""
-        debugger = self._debugger
+        debugger = self.debugger
         debugger.write(self.stack.limit, _PAINT * (self.stack.top - self.stack.limit))
         reset = debugger.read_word(self._vectors + 4) & ~1
         debugger.set_register(XPSR, _THUMB)
@@ -152,7 +153,7 @@ class EmulatedBoard:
 
     def _install_handler(self) -> None:
         """Let an SVC take the place of the BKPT at which the harness waits."""
-        debugger, code = self._debugger, self._handler
+        debugger, code = self.debugger, self._handler
         for address, number in _breakpoints(self.firmware):
             if number == BKPT_READY:
                 debugger.write(address, _SVC_0)
@@ -165,7 +166,7 @@ class EmulatedBoard:
 
     def _store(self, address: int, value: int) -> None:
         """Let the core write a register: what the debugger writes reaches memories only."""
-        debugger, code = self._debugger, self._handler
+        debugger, code = self.debugger, self._handler
         debugger.write(code, struct.pack("<2H", _STORE, _NOP))
         debugger.stop_at(code + 2)
         for number, content in ((0, address), (1, value), (PC, code)):
@@ -174,7 +175,7 @@ class EmulatedBoard:
         debugger.pass_over(code + 2)
 
     def _command(self, command: int, first: int = 0, last: int = 0) -> None:
-        debugger = self._debugger
+        debugger = self.debugger
         words = struct.pack("<3I", command, first, last)
         debugger.write(self._mailbox + mailbox.COMMAND_AT, words)
         debugger.set_register(PC, self._handler + _WAITS_AT + 2)
@@ -188,10 +189,10 @@ class EmulatedBoard:
         mailbox.check_status(self.model, self._read_mailbox(mailbox.STATUS_AT))
 
     def _resume(self) -> None:
-        self._debugger.resume()
-        address = self._debugger.register(PC)
+        self.debugger.resume()
+        address = self.debugger.register(PC)
         if address != self._handler + _WAITS_AT:
-            number = self._debugger.read(address, 1)[0]
+            number = self.debugger.read(address, 1)[0]
             what = BKPT_REASONS.get(number, f"stopped at {address:#010x}")
             raise SimulationError(f"the firmware {what}; {describe_code(self.firmware, address)}")
 

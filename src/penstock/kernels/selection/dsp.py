@@ -54,7 +54,7 @@ def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> 
     if data is None or site.tensor(operator.input).dtype is not DType.INT8:
         return None
     if isinstance(operator, DepthwiseConv2D):
-        data = np.moveaxis(data, 3, 0)
+        data = data.transpose(3, 1, 2, 0)
         fields["filter_channels"] = 1
     channels = data.shape[0]
     filters = data.reshape(channels, -1).astype(np.int64)

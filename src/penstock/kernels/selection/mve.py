@@ -27,7 +27,7 @@ def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> 
     if data is None or dict(params.fields)["groups"] != 1:
         return None
     if isinstance(operator, DepthwiseConv2D):
-        data = np.moveaxis(data, 3, 0)
+        data = data.transpose(3, 1, 2, 0)
     taps = data.reshape(len(data), -1)
     scaling = _scaling(site, operator, taps.astype(np.int64))
     if scaling is None:
