@@ -30,7 +30,7 @@ test: $(STAMP) ## run the quick tests (a few minutes)
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not models and not board and not fuzz"
 
 test-long: $(STAMP) ## run the long tests: all models, virtual boards, fuzzing
-	$(BIN)/python -m pytest -q -n $(JOBS) -m "models or board or fuzz"
+	$(BIN)/python -m pytest -q -n $(JOBS) --durations=20 -m "models or board or fuzz"
 
 lint: $(STAMP) ## run ruff, mypy and import-linter
 	$(BIN)/ruff check .

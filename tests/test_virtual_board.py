@@ -36,11 +36,14 @@ def expect_litert_bytes(path: Path, outcome: api.RunOutcome, inputs: list[np.nda
 
 
 def expect_plausible_counts(outcome: api.RunOutcome) -> None:
-    """Every step counted; the loop over the steps costs a few instructions; little stack."""
+    """Every step counted; the loop over the steps costs a few instructions; little stack.
+
+    A depthwise filter that is not of 3x3 takes half a KiB of it.
+    """
     counted = [operator.instructions or 0 for operator in outcome.result.operators]
     assert all(counted)
     assert 0 < (outcome.result.instructions or 0) - sum(counted) < 40 * (len(counted) + 1)
-    assert 0 < (outcome.result.stack_bytes or 0) < 1024
+    assert 0 < (outcome.result.stack_bytes or 0) < 1200
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)

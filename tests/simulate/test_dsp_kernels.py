@@ -4,24 +4,34 @@ On this computer they are plain C; what a core executes is assembly. Networks of
 on each kind of core, and every output is compared with the interpreter's.
 """
 
+import contextlib
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from penstock.bench.cases import dsp_networks
 from penstock.bench.measure import INPUT_SEED, run_network
 from penstock.bench.networks import NetworkBuilder, Weights
 from penstock.boards import load_board
+from penstock.errors import UnsupportedError
 from penstock.frontends.inputs import random_inputs
 from penstock.ir import operators as ops
+from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
 from penstock.ir.interpreter import trace
 from penstock.ir.operators import Padding2D
-from penstock.kernels.kernel_set import is_dsp_kernel, is_mve_kernel, kernel_set
+from penstock.ir.quantization import QuantizationParameters
+from penstock.ir.tensor import Tensor
+from penstock.kernels.kernel_set import KernelSet, is_dsp_kernel, is_mve_kernel, kernel_set
 from penstock.kernels.selection import select_kernels
 from penstock.planning import plan_execution
+from tests.kernels.cases import FAST_CASES
 
 BOARDS = {
     "cortex-m4": "nucleo-l4r5zi",
@@ -150,13 +160,18 @@ def random_network(seed: int) -> Graph:
     return network.build(f"random{seed}")
 
 
-def check(graph: Graph, board_name: str) -> None:
+def is_fast(kernel: str) -> bool:
+    return is_dsp_kernel(kernel) or is_mve_kernel(kernel)
+
+
+def check(graph: Graph, board_name: str, least: float = 0.7) -> None:
+    """Compare outputs with the interpreter's; ``least``: share of layers with a fast kernel."""
     board = load_board(board_name)
     if board.emulator is not None and shutil.which("qemu-system-arm") is None:
         pytest.skip("qemu-system-arm is not installed")
     program = select_kernels(graph, kernel_set(board.core.name))
     names = [call.kernel.name for call in program.calls]
-    assert sum(is_dsp_kernel(name) or is_mve_kernel(name) for name in names) > 0.7 * len(names)
+    assert sum(map(is_fast, names)) > least * len(names)
     found = run_network(graph, plan_execution(program, board), board)
     inputs = random_inputs(graph, INPUT_SEED).arrays
     expected = trace(graph, dict(zip(graph.inputs, inputs, strict=True)))
@@ -171,6 +186,99 @@ def check(graph: Graph, board_name: str) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_layers_compute_what_the_interpreter_does(seed: int, core: str) -> None:
     check(random_network(seed), BOARDS[core])
+
+
+def draw_graphs(case: Callable[[Any], Graph], count: int, kernels: KernelSet) -> list[Graph]:
+    """Return those of random graphs of a case that call a fast kernel, always the same ones."""
+    found: list[Graph] = []
+
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def collect(data: st.DataObject) -> None:
+        graph = case(data.draw)
+        with contextlib.suppress(UnsupportedError):
+            if any(is_fast(call.kernel.name) for call in select_kernels(graph, kernels).calls):
+                found.append(graph)
+
+    collect()
+    return found
+
+
+def merge(name: str, graphs: Sequence[Graph]) -> Graph:
+    """Return one graph in which others stand side by side."""
+
+    def renamed(number: int, tensor: str) -> str:
+        return f"g{number}_{tensor}"
+
+    tensors: list[Tensor] = []
+    operators: list[ops.Operator] = []
+    inputs: list[str] = []
+    outputs: list[str] = []
+    for number, graph in enumerate(graphs):
+        names = {tensor: renamed(number, tensor) for tensor in graph.tensors}
+        tensors += [replace(t, name=names[t.name]) for t in graph.tensors.values()]
+        operators += [operator.rename(names) for operator in graph.operators]
+        inputs += [names[tensor] for tensor in graph.inputs]
+        outputs += [names[tensor] for tensor in graph.outputs]
+    return Graph.build(name, tensors, operators, inputs, outputs)
+
+
+@pytest.mark.board
+@pytest.mark.parametrize("core", BOARDS)
+def test_extreme_layers_compute_what_the_interpreter_does(core: str) -> None:
+    """Any scale, zero point, padding, dilation and batch that the kernels take; filters of -128."""
+    kernels = kernel_set(load_board(BOARDS[core]).core.name)
+    graphs = [graph for case in FAST_CASES.values() for graph in draw_graphs(case, 40, kernels)]
+    assert len(graphs) > 120
+    for start in range(0, len(graphs), 80):
+        check(merge(f"extreme{start}", graphs[start : start + 80]), BOARDS[core])
+
+
+def layer(
+    name: str, filters: np.ndarray, factors: Sequence[float], zero_point: int, depthwise: bool
+) -> Graph:
+    """Return a convolution with padding, of given int8 filters and factors of scales by channel."""
+    axis = 3 if depthwise else 0
+    channels, depth = filters.shape[axis], filters.shape[3]
+    height, width = filters.shape[1:3]
+    scale, source, output = 0.125, (2, 5, 7, depth), (2, 9 - height, 11 - width, channels)
+    points = QuantizationParameters.per_tensor(scale, zero_point)
+    opposite = QuantizationParameters.per_tensor(scale, -1 - zero_point)
+    weights = QuantizationParameters(tuple(factors), (0,) * channels, axis)
+    tensors = [
+        Tensor("x", source, DType.INT8, quantization=points),
+        Tensor("w", filters.shape, DType.INT8, quantization=weights, data=filters),
+        Tensor("y", output, DType.INT8, quantization=opposite),
+    ]
+    kind = ops.DepthwiseConv2D if depthwise else ops.Conv2D
+    operator = kind(input="x", filters="w", bias=None, output="y", padding=Padding2D(2, 1, 2, 1))
+    return Graph.build(name, tensors, [operator], ["x"], ["y"])
+
+
+@pytest.mark.parametrize("core", BOARDS)
+def test_factors_above_one_and_filters_of_the_least_number(core: str) -> None:
+    """Sums that are shifted left, or not at all; and pairs of taps that leave 16 bits."""
+    random = np.random.default_rng(5)
+    graphs = []
+    for depth in (2, 5, 8, 16, 20):
+        for size, zero_point in ((1, -128), (3, 127)):
+            filters = random.integers(-1, 2, (depth + 1, size, size, depth)).astype(np.int8)
+            channels = filters[:1].astype(np.int8)
+            factors = random.choice([0.3, 0.5, 0.7, 1.0, 1.7, 4.0], depth + 1).tolist()
+            graphs += [
+                layer("sparse", filters // depth, factors, zero_point, depthwise=False),
+                layer("deep", channels, factors[:depth], zero_point, depthwise=True),
+                layer(
+                    "least", np.full_like(channels, -128), [0.0005] * depth, -128, depthwise=True
+                ),
+            ]
+    check(merge("factors", graphs), BOARDS[core], least=0.3)
 
 
 @pytest.mark.parametrize("core", BOARDS)

@@ -9,6 +9,7 @@ import pytest
 
 from penstock import api
 from penstock.bench.measure import INPUT_SEED
+from penstock.bench.networks import NetworkBuilder, Weights
 from penstock.boards import load_board
 from penstock.boards.board import Board
 from penstock.codegen.project_files import ProjectManifest
@@ -16,7 +17,8 @@ from penstock.errors import InputError, SimulationError, ToolError
 from penstock.frontends.inputs import random_inputs
 from penstock.ir.graph import Graph
 from penstock.ir.interpreter import trace
-from penstock.kernels.kernel_set import kernel_set
+from penstock.ir.operators import Padding2D
+from penstock.kernels.kernel_set import KernelSet, kernel_set
 from penstock.kernels.selection import select_kernels
 from penstock.machines import link_project
 from penstock.pipeline import lower_plan, write_temporarily
@@ -97,8 +99,9 @@ def board_of(core: str, folder: Path) -> Board:
     return load_board(str(file))
 
 
-def link(graph: Graph, board: Board, stack: ExitStack) -> Path:
-    plan = plan_execution(select_kernels(graph, kernel_set(board.core.name)), board)
+def link(graph: Graph, board: Board, stack: ExitStack, kernels: KernelSet | None = None) -> Path:
+    chosen = kernels or kernel_set(board.core.name)
+    plan = plan_execution(select_kernels(graph, chosen), board)
     lowered = lower_plan(
         graph, plan, board, ProjectManifest(graph.name, graph.name, board.name), b""
     )
@@ -179,12 +182,81 @@ def test_a_fault_is_named_with_the_function_that_ran() -> None:
             emulated.run_range(0, 1)
 
 
-def test_a_machine_that_qemu_does_not_know(tmp_path: Path) -> None:
+def test_firmware_that_never_ends_is_an_error() -> None:
+    branch_to_itself = b"\xfe\xe7"
+    with ExitStack() as stack:
+        emulated = open_example(stack)
+        start = emulated.firmware.symbol("ps_conv_2d_mve_s8")
+        emulated.debugger.write(start, branch_to_itself)
+        emulated.run_seconds = 0.3
+        with pytest.raises(SimulationError, match="was not done after 0 s"):
+            emulated.run_range(0, 1)
+
+
+def test_an_emulator_that_dies_is_no_bug_of_ours() -> None:
+    with ExitStack() as stack:
+        emulated = open_example(stack)
+        emulated.emulator.kill()
+        with pytest.raises(ToolError, match="qemu-system-arm ended: "):
+            emulated.run_range(0, 1)
+
+
+def changed(folder: Path, old: str, new: str) -> str:
+    """Return a board file with one line changed."""
     text = (Path(api.__file__).parent / "boards" / "data" / f"{M55}.toml").read_text()
-    file = tmp_path / "strange.toml"
-    file.write_text(text.replace('machine = "mps3-an547"', 'machine = "no-such-board"'))
-    with pytest.raises(ToolError, match=r"did not start: .*unsupported machine type"):
-        api.run(EXAMPLE, board=str(file))
+    assert old in text
+    file = folder / "changed.toml"
+    file.write_text(text.replace(old, new))
+    return str(file)
+
+
+def test_a_machine_that_qemu_does_not_know(tmp_path: Path) -> None:
+    board = changed(tmp_path, 'machine = "mps3-an547"', 'machine = "no-such-board"')
+    with pytest.raises(ToolError, match="unsupported machine type") as caught:
+        api.run(EXAMPLE, board=board)
+    assert "'no-such-board'" in caught.value.help
+
+
+def test_a_machine_with_options_is_refused(tmp_path: Path) -> None:
+    board = changed(tmp_path, 'machine = "mps3-an547"', 'machine = "mps3-an547,dumpdtb=x"')
+    with pytest.raises(InputError, match="names the machine 'mps3-an547,dumpdtb=x'"):
+        api.run(EXAMPLE, board=board)
+
+
+def test_a_machine_with_other_memories(tmp_path: Path) -> None:
+    board = changed(tmp_path, 'machine = "mps3-an547"', 'machine = "mps2-an385"')
+    with pytest.raises((SimulationError, ToolError)):
+        api.run(EXAMPLE, board=board)
+
+
+def test_another_clock_than_qemus_is_refused(tmp_path: Path) -> None:
+    board = changed(tmp_path, "hz = 32_000_000", "hz = 400_000_000")
+    with pytest.raises(InputError, match="a loop of 262144 instructions took 20") as caught:
+        api.run(EXAMPLE, board=board)
+    assert "about 32000000 Hz" in caught.value.help
+
+
+@pytest.mark.board
+def test_a_step_of_many_wraps_of_the_counter_is_counted() -> None:
+    """More than 2^25 ticks: 1.2 thousand million instructions."""
+    network = NetworkBuilder()
+    network.conv_2d(
+        (1, 96, 96, 64),
+        64,
+        (3, 3),
+        stride=(1, 1),
+        padding=Padding2D(1, 1, 1, 1),
+        dilation=(1, 1),
+        groups=1,
+        weights=Weights(),
+    )
+    graph, board = network.build("long"), load_board(M55)
+    with ExitStack() as stack:
+        elf = link(graph, board, stack, KernelSet.REFERENCE)
+        emulated = stack.enter_context(EmulatedBoard(elf, board))
+        emulated.init()
+        found = emulate_inference(emulated, random_inputs(graph, INPUT_SEED).arrays)
+    assert 3.5 < found.instructions / (96 * 96 * 64 * 64 * 9) < 3.8
 
 
 def test_without_qemu_it_is_said_what_to_install(

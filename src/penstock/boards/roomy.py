@@ -5,9 +5,9 @@ from dataclasses import replace
 from penstock.boards.board import Board, MemoryKind, MemoryRegion
 from penstock.errors import UnsupportedError
 
-_BYTES = 1 << 25
-_RAM_BASES = range(0x2000_0000, 0x4000_0000, _BYTES)
-"""Where the core's default memory map has SRAM (Arm DDI0403, B3.1)."""
+_ROOMY_BYTES = 1 << 25
+_RAM_BASES = range(0x2400_0000, 0x4000_0000, _ROOMY_BYTES)
+"""Where the core's memory map has SRAM (Arm DDI0403, B3.1), above what a Cortex-M4 sees by bits."""
 
 
 def roomy_board(board: Board, ram: str) -> Board:
@@ -26,14 +26,16 @@ def roomy_board(board: Board, ram: str) -> Board:
     inside = [region for region in board.regions if not region.is_external]
     base = next((base for base in _RAM_BASES if _is_free(base, inside)), None)
     if base is None:
-        raise UnsupportedError(f"board {board.name!r} has no {_BYTES} B of free addresses for RAM")
+        raise UnsupportedError(
+            f"board {board.name!r} has no {_ROOMY_BYTES} B of free addresses for RAM"
+        )
     return replace(
         board,
         title=f"{board.title}, with plenty of {ram}",
         regions=tuple(
-            replace(region, base=base, aliases=(), size_bytes=_BYTES, banks=())
+            replace(region, base=base, aliases=(), size_bytes=_ROOMY_BYTES, banks=())
             if region.name == ram
-            else replace(region, size_bytes=_BYTES)
+            else replace(region, size_bytes=_ROOMY_BYTES)
             if region.kind is MemoryKind.FLASH
             else region
             for region in inside
@@ -43,7 +45,7 @@ def roomy_board(board: Board, ram: str) -> Board:
 
 def _is_free(base: int, regions: list[MemoryRegion]) -> bool:
     return not any(
-        start < base + _BYTES and base < start + region.size_bytes
+        start < base + _ROOMY_BYTES and base < start + region.size_bytes
         for region in regions
         for start in region.bases
     )

@@ -3,13 +3,14 @@
 Source: "Debugging with GDB", appendix "GDB Remote Serial Protocol".
 """
 
-import socket
 import struct
 
 from penstock.errors import SimulationError
+from penstock.toolchain.emulator import Emulator
 
 _CHUNK_BYTES = 1024
 """Of memory in one packet; QEMU's stub takes packets of 4 KiB, and bytes are two digits there."""
+_ANSWER_SECONDS = 60.0
 _STOPPED = (b"T05", b"S05")
 SP, PC, XPSR = 13, 15, 25
 """Numbers of registers in QEMU's description of an M-profile core."""
@@ -18,9 +19,9 @@ SP, PC, XPSR = 13, 15, 25
 class Debugger:
     """Registers, memory and breakpoints of a core behind a stub."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, emulator: Emulator) -> None:
         """Greet the stub; reading its description makes single registers accessible."""
-        self._connection = connection
+        self._emulator = emulator
         self._received = b""
         self._ask("qSupported")
         self._ask("qXfer:features:read:target.xml:0,ffb")
@@ -64,9 +65,23 @@ class Debugger:
         """Undo `stop_at`."""
         self._expect_ok(f"z0,{address:x},2")
 
-    def resume(self) -> None:
-        """Run to a breakpoint; raises SimulationError where the core stops otherwise."""
-        answer = self._ask("c")
+    def resume(self, seconds: float) -> None:
+        """Run to a breakpoint.
+
+        Args:
+            seconds: on this computer's clock, after which it will not come there any more.
+
+        Raises:
+            SimulationError: it does not, or the core stops otherwise.
+        """
+        try:
+            answer = self._ask("c", seconds)
+        except TimeoutError:
+            raise SimulationError(
+                f"the firmware was not done after {seconds:.0f} s",
+                help="look for an endless loop, or for memories of the board that QEMU's machine "
+                "has elsewhere",
+            ) from None
         if not answer.startswith(_STOPPED):
             raise SimulationError(f"the emulator stopped and said {answer.decode()!r}")
 
@@ -75,18 +90,30 @@ class Debugger:
         if answer != b"OK":
             raise SimulationError(f"the emulator answered {packet!r} with {answer.decode()!r}")
 
-    def _ask(self, packet: str) -> bytes:
+    def _ask(self, packet: str, seconds: float = _ANSWER_SECONDS) -> bytes:
         body = packet.encode()
-        self._connection.sendall(b"$" + body + b"#%02x" % (sum(body) & 0xFF))
+        connection = self._emulator.connection
+        connection.settimeout(seconds)
+        try:
+            connection.sendall(b"$" + body + b"#%02x" % (sum(body) & 0xFF))
+            answer = self._receive()
+            connection.sendall(b"+")
+        except TimeoutError:
+            raise
+        except OSError:
+            raise self._emulator.failure() from None
+        return answer
+
+    def _receive(self) -> bytes:
+        """Return the next packet; TimeoutError if there is none in time."""
         while True:
             start = self._received.find(b"$")
             end = self._received.find(b"#", start)
             if 0 <= start < end and len(self._received) >= end + 3:
                 answer = self._received[start + 1 : end]
                 self._received = self._received[end + 3 :]
-                self._connection.sendall(b"+")
                 return answer
-            more = self._connection.recv(1 << 16)
+            more = self._emulator.connection.recv(1 << 16)
             if not more:
-                raise SimulationError("the emulator ended: the core cannot go on")
+                raise ConnectionResetError
             self._received += more

@@ -3,6 +3,7 @@
 For cores with instructions that the virtual board's own emulator does not have.
 """
 
+import contextlib
 import struct
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,50 +12,56 @@ from types import TracebackType
 from typing import Self
 
 from penstock.boards.board import Board, MemoryKind
-from penstock.errors import SimulationError
+from penstock.errors import InputError, SimulationError
 from penstock.ir.tensor import Array
 from penstock.simulate import mailbox
+from penstock.simulate.counting_handler import (
+    SIZE_BYTES,
+    SVC_0,
+    SVC_VECTOR,
+    SYSTICK_VECTOR,
+    TICKS,
+    CountingHandler,
+)
 from penstock.simulate.debugger import PC, SP, XPSR, Debugger
 from penstock.simulate.faults import BKPT_READY, BKPT_REASONS, StackBounds, describe_code
 from penstock.simulate.firmware import Firmware, read_firmware
 from penstock.simulate.target_model import TargetModel, TargetTensor, read_target_model
 from penstock.toolchain.emulator import Emulator
 
+RUN_SECONDS = 300.0
+"""Of one command at most; QEMU executes some hundred million instructions a second."""
+
 _PAINT = b"\xa5"
 _THUMB = 1 << 24
 _BKPT = 0xBE
-_SVC_VECTOR, _SVC_0 = 11, b"\x00\xdf"
-_HANDLER = struct.Struct("<8H4I")
-_HANDLER_CODE = (
-    0x4803,  # ldr r0, the counter's address
-    0x4A04,  # ldr r2, where to write
-    0x6801,  # ldr r1, [r0]
-    0x6011,  # str r1, [r2]
-    0xBF00,  # nop: here it waits for a command
-    0x6801,  # ldr r1, [r0]
-    0x6051,  # str r1, [r2, #4]
-    0x4770,  # bx lr
-)
-_WAITS_AT, _ENDED_AT, _BEGAN_AT = 8, 24, 28
-_STORE, _NOP = 0x6001, 0xBF00  # str r1, [r0]
-_SYSTICK_CONTROL, _SYSTICK_RELOAD, _SYSTICK_VALUE = 0xE000E010, 0xE000E014, 0xE000E018
-_SYSTICK_ON, _SYSTICK_WRAPPED, _SYSTICK_TICKS = 5, 1 << 16, 1 << 24
+_CALIBRATION_TURNS = 1 << 17
+_INSTRUCTIONS_A_TURN = 2
+_CLOCK_TOLERANCE = 0.01
 _NANOSECONDS = 10**9
+_THUMB_ADDRESS = 1
+_R1 = 1
+_STACKED_PC_AT = 24
+"""In the frame of an exception, before which a handler of ours pushes nothing."""
 
 
 class EmulatedBoard:
     """A board in QEMU with firmware, driven through the mailbox of ports/harness.h.
 
-    The harness stops at a BKPT. Here that is an SVC, whose handler reads the core's SysTick before
-    it waits for a command and behind that: QEMU lets an instruction take a nanosecond, but time
-    also passes while a debugger stops the core. A count is right to one tick, 31 instructions at
-    32 MHz, and a command may take 2^25 ticks at most.
+    QEMU lets an instruction take a nanosecond, and the core's SysTick counts them: at 32 MHz to 31
+    instructions. Time also passes while a debugger stops the core, so that the core itself begins
+    and ends each count: where the harness has a BKPT it meets an SVC (`CountingHandler`).
+
+    Nothing but QEMU's memory map watches accesses: it has no sanitizers, what is flash on a board
+    can be written, and so can memories that the board's file does not have.
 
     Attributes:
         firmware: what was loaded.
         model: what the firmware says about its model.
         stack: where the stack is.
         instructions: of the last command.
+        run_seconds: after which a command will not end any more.
+        emulator: the process.
         debugger: registers and memory.
     """
 
@@ -68,7 +75,7 @@ class EmulatedBoard:
         Raises:
             InputError: the file is no firmware with the harness.
             ToolError: QEMU is missing, or does not know the machine.
-            SimulationError: the firmware does something illegal.
+            SimulationError: the firmware faults or does not come to its main.
         """
         assert board.emulator is not None
         self.firmware = read_firmware(elf)
@@ -76,13 +83,14 @@ class EmulatedBoard:
             self.firmware.symbol("ps_stack_limit"), self.firmware.symbol("ps_stack_top")
         )
         self.instructions = 0
+        self.run_seconds = RUN_SECONDS
         self._clock_hz = board.clock_hz
         self._mailbox = self.firmware.symbol("ps_harness_mailbox")
-        self._handler = _free_code(self.firmware, board)
+        self._handler = CountingHandler(_free_code(self.firmware, board))
         self._vectors = self.firmware.symbol("ps_vectors")
         with ExitStack() as stack:
-            emulator = stack.enter_context(Emulator(board.emulator, elf))
-            self.debugger = Debugger(emulator.connection)
+            self.emulator = stack.enter_context(Emulator(board.emulator, elf))
+            self.debugger = Debugger(self.emulator)
             self._start()
             self.model: TargetModel = read_target_model(
                 self.debugger, self._read_mailbox(mailbox.MODEL_AT)
@@ -137,64 +145,85 @@ class EmulatedBoard:
         """Do what the core does at reset: load stack pointer and program counter."""
         debugger = self.debugger
         debugger.write(self.stack.limit, _PAINT * (self.stack.top - self.stack.limit))
-        reset = debugger.read_word(self._vectors + 4) & ~1
+        self._install_handler()
         debugger.set_register(XPSR, _THUMB)
         debugger.set_register(SP, debugger.read_word(self._vectors))
-        self._store(_SYSTICK_RELOAD, _SYSTICK_TICKS - 1)
-        self._store(_SYSTICK_VALUE, 0)
-        self._store(_SYSTICK_CONTROL, _SYSTICK_ON)
-        self._install_handler()
-        debugger.set_register(PC, reset)
+        debugger.set_register(PC, debugger.read_word(self._vectors + 4) & ~1)
         self._resume()
         if self._read_mailbox(mailbox.MAGIC_AT) != mailbox.MAGIC:
             raise SimulationError(
                 f"{self.firmware.path.name} stopped before its main filled the mailbox"
             )
+        self._check_clock()
 
     def _install_handler(self) -> None:
         """Let an SVC take the place of the BKPT at which the harness waits."""
-        debugger, code = self.debugger, self._handler
+        debugger, handler = self.debugger, self._handler
         for address, number in _breakpoints(self.firmware):
             if number == BKPT_READY:
-                debugger.write(address, _SVC_0)
+                debugger.write(address, SVC_0)
             else:
                 debugger.stop_at(address)
-        content = _HANDLER.pack(*_HANDLER_CODE, _SYSTICK_VALUE, code + _ENDED_AT, 0, 0)
-        debugger.write(code, content)
-        debugger.write(self._vectors + 4 * _SVC_VECTOR, struct.pack("<I", code | 1))
-        debugger.stop_at(code + _WAITS_AT)
+        content = handler.to_bytes()
+        debugger.write(handler.address, content)
+        if debugger.read(handler.address, len(content)) != content:
+            raise SimulationError(
+                f"QEMU has no memory at {handler.address:#010x}, where the board's flash ends",
+                help="the board's [emulator] must name a machine with the same memories",
+            )
+        for number, label in ((SVC_VECTOR, "svc"), (SYSTICK_VECTOR, "wrap")):
+            vector = struct.pack("<I", handler.at(label) | _THUMB_ADDRESS)
+            debugger.write(self._vectors + 4 * number, vector)
+        debugger.stop_at(handler.at("wait"))
 
-    def _store(self, address: int, value: int) -> None:
-        """Let the core write a register: what the debugger writes reaches memories only."""
-        debugger, code = self.debugger, self._handler
-        debugger.write(code, struct.pack("<2H", _STORE, _NOP))
-        debugger.stop_at(code + 2)
-        for number, content in ((0, address), (1, value), (PC, code)):
-            debugger.set_register(number, content)
-        debugger.resume()
-        debugger.pass_over(code + 2)
+    def _check_clock(self) -> None:
+        """Turn the counter on, and count a loop of known length."""
+        debugger, handler = self.debugger, self._handler
+        done = handler.at("setup_done")
+        debugger.stop_at(done)
+        debugger.set_register(PC, handler.at("setup"))
+        debugger.resume(self.run_seconds)
+        debugger.pass_over(done)
+        debugger.set_register(_R1, _CALIBRATION_TURNS)
+        debugger.set_register(PC, handler.at("loop_of_r1"))
+        self._resume()
+        expected = _CALIBRATION_TURNS * _INSTRUCTIONS_A_TURN
+        found = self._count(0)
+        if abs(found / expected - 1) > _CLOCK_TOLERANCE:
+            raise InputError(
+                f"a loop of {expected} instructions took {found} at {self._clock_hz} Hz",
+                help="the board's [clock] must be that of QEMU's machine, about "
+                f"{round(self._clock_hz * found / expected, -5):.0f} Hz",
+            )
+
+    def _count(self, wraps: int) -> int:
+        """Return the instructions of a count that has wrapped so many times."""
+        ticks = wraps * TICKS + TICKS - self.debugger.read_word(self._handler.value_at)
+        return round(ticks % (TICKS * (wraps + 1)) * _NANOSECONDS / self._clock_hz)
 
     def _command(self, command: int, first: int = 0, last: int = 0) -> None:
         debugger = self.debugger
         words = struct.pack("<3I", command, first, last)
         debugger.write(self._mailbox + mailbox.COMMAND_AT, words)
-        debugger.set_register(PC, self._handler + _WAITS_AT + 2)
-        debugger.read_word(_SYSTICK_CONTROL)  # clears that it has wrapped
+        debugger.set_register(PC, self._handler.at("go_on"))
         self._resume()
-        began = debugger.read_word(self._handler + _BEGAN_AT)
-        ticks = began - debugger.read_word(self._handler + _ENDED_AT)
-        if debugger.read_word(_SYSTICK_CONTROL) & _SYSTICK_WRAPPED:
-            ticks += _SYSTICK_TICKS
-        self.instructions = round(ticks * _NANOSECONDS / self._clock_hz)
+        self.instructions = self._count(debugger.read_word(self._handler.wraps_at))
         mailbox.check_status(self.model, self._read_mailbox(mailbox.STATUS_AT))
 
     def _resume(self) -> None:
-        self.debugger.resume()
+        self.debugger.resume(self.run_seconds)
         address = self.debugger.register(PC)
-        if address != self._handler + _WAITS_AT:
-            number = self.debugger.read(address, 1)[0]
-            what = BKPT_REASONS.get(number, f"stopped at {address:#010x}")
-            raise SimulationError(f"the firmware {what}; {describe_code(self.firmware, address)}")
+        if address != self._handler.at("wait"):
+            raise self._explain_stop(address)
+
+    def _explain_stop(self, address: int) -> SimulationError:
+        """Return the error for a stop in a fault's handler; the core has stacked where it was."""
+        number = self.debugger.read(address, 1)[0]
+        what = BKPT_REASONS.get(number, f"stopped at {address:#010x}")
+        place = address
+        with contextlib.suppress(SimulationError):
+            place = self.debugger.read_word(self.debugger.register(SP) + _STACKED_PC_AT)
+        return SimulationError(f"the firmware {what}; {describe_code(self.firmware, place)}")
 
 
 def _free_code(firmware: Firmware, board: Board) -> int:
@@ -204,12 +233,12 @@ def _free_code(firmware: Firmware, board: Board) -> int:
     used = max(
         (s.address + len(s.content) for s in firmware.segments if s.address < end), default=0
     )
-    if used > end - _HANDLER.size:
+    if used > end - SIZE_BYTES:
         raise SimulationError(
-            f"{firmware.path.name} leaves no {_HANDLER.size} B of {flash.name}, which the emulator "
+            f"{firmware.path.name} leaves no {SIZE_BYTES} B of {flash.name}, which the emulator "
             "needs for its handler"
         )
-    return end - _HANDLER.size
+    return end - SIZE_BYTES
 
 
 def _breakpoints(firmware: Firmware) -> list[tuple[int, int]]:

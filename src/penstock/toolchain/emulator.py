@@ -1,20 +1,28 @@
 """Starting QEMU for the cores that the virtual board's own emulator does not have."""
 
-import contextlib
+import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from penstock import options
-from penstock.errors import ToolError
+from penstock.errors import InputError, ToolError
 
 PROGRAM = "qemu-system-arm"
-_START_SECONDS = 60.0
+_MACHINE = re.compile(r"[a-z0-9][a-z0-9-]*")
 _LINES_OF_ERRORS = 4
+_DIES_WITH_US = """
+import ctypes, os, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Firmware may loop for ever, whatever happens to the process that waits for it."""
 
 
 class Emulator:
@@ -35,52 +43,48 @@ class Emulator:
             elf: what its loader puts into memory.
 
         Raises:
-            ToolError: QEMU is missing, or does not know the machine.
+            InputError: that cannot be the name of a machine.
+            ToolError: QEMU is missing.
         """
+        if _MACHINE.fullmatch(machine) is None:
+            raise InputError(
+                f"[emulator] names the machine {machine!r}",
+                help=f"`{PROGRAM} -M help` lists those that there are",
+            )
         program = shutil.which(PROGRAM, path=options.search_path())
         if program is None:
             raise ToolError(
                 f"{PROGRAM} not found on PATH: it runs firmware of boards with an [emulator]",
                 help="install it, on Debian: `apt install qemu-system-arm`",
             )
-        self._folder = tempfile.TemporaryDirectory(prefix="penstock-")
-        path = Path(self._folder.name) / "stub"
-        self._errors = (Path(self._folder.name) / "errors").open("w+")
-        command = [program, "-M", machine, "-nodefaults", "-nic", "none", "-display", "none"]
+        self._machine = machine
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close()
+        self.connection, theirs = socket.socketpair()
+        command = [sys.executable, "-c", _DIES_WITH_US, program]
+        command += ["-M", machine, "-nodefaults", "-nic", "none", "-display", "none"]
         command += ["-icount", "shift=0", "-S", "-kernel", str(elf.absolute())]
-        command += ["-chardev", f"socket,path={path},id=stub", "-gdb", "chardev:stub"]
-        with socket.socket(socket.AF_UNIX) as server:
-            server.bind(str(path))
-            server.listen(1)
-            server.settimeout(0.05)
+        command += ["-chardev", f"socket,fd={theirs.fileno()},id=stub", "-gdb", "chardev:stub"]
+        with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
                 env=options.child_environment({}),
+                pass_fds=(theirs.fileno(),),
             )
-            try:
-                self.connection = self._accept(server)
-            except BaseException:
-                self._end()
-                raise
 
-    def _accept(self, server: socket.socket) -> socket.socket:
-        for _ in range(int(_START_SECONDS / 0.05)):
-            with contextlib.suppress(TimeoutError):
-                connection, _ = server.accept()
-                connection.settimeout(None)
-                return connection
-            if self._process.poll() is not None:
-                break
-        raise ToolError(f"{PROGRAM} did not start: {self.complaint()}")
-
-    def complaint(self) -> str:
-        """Return what the process last wrote to its standard error, for people."""
+    def failure(self) -> ToolError:
+        """Return the error for a connection that has ended, with what the process said last."""
+        self.kill()
         self._errors.seek(0)
         lines = [line for line in self._errors.read().splitlines() if line.strip()]
-        return "; ".join(lines[:_LINES_OF_ERRORS]) or "it said nothing"
+        said = "; ".join(lines[:_LINES_OF_ERRORS]) or "it said nothing"
+        return ToolError(
+            f"{PROGRAM} ended: {said}",
+            help=f"it was to be the machine {self._machine!r}, as the board's [emulator] says; "
+            f"`{PROGRAM} -M help` lists those that there are",
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -93,13 +97,13 @@ class Emulator:
     ) -> None:
         self.close()
 
-    def close(self) -> None:
+    def kill(self) -> None:
         """End the process."""
-        self.connection.close()
-        self._end()
-
-    def _end(self) -> None:
         self._process.kill()
         self._process.wait()
+
+    def close(self) -> None:
+        """End the process and forget what it said; no other method may be called afterwards."""
+        self.connection.close()
+        self.kill()
         self._errors.close()
-        self._folder.cleanup()

@@ -33,9 +33,8 @@ _SCRATCH_BYTES = 16 * 1024
 _PIXELS_MAX = 64
 _SLACK_WORDS = 4
 _ROWS = 16
-"""Limit of the depthwise kernel."""
 _FILTER_WORDS_MAX = 64
-"""Of a depthwise filter; the kernel widens each once for a band of rows, in scratch memory."""
+"""Limits of the depthwise kernel."""
 _TRANSPOSED_BYTES_MAX = 16 * 1024
 _CLEARLY_FASTER = 0.9
 """Transposed images: only small ones, which need not be parted, and not for nothing."""
@@ -117,7 +116,7 @@ def lower_depthwise_conv_2d(
         "ps_depthwise_conv_2d_dsp_s8",
         arguments,
         macs=operator_macs(site.graph, operator),
-        scratch_bytes=4 * (LANES * _ROWS * (seen // 2 + 2) + 2 * filter_words),
+        scratch_bytes=4 * LANES * _ROWS * (seen // 2 + 2),
     )
 
 

@@ -1,4 +1,4 @@
-"""Lowering to kernels for Helium: penstock/conv_2d_mve.h and depthwise_conv_2d_mve.h."""
+"""Lowering to kernels for Helium: conv_2d_mve.h, depthwise_conv_2d_mve.h, fully_connected_mve.h."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,7 @@ from penstock.kernels.kernel_set import KernelSet
 from penstock.kernels.selection.dsp import LANES, channel_sums, real_scaling
 from penstock.kernels.selection.site import Site
 
-_BYTES = 16
-"""In a vector."""
+_VECTOR_BYTES = 16
 _ADDRESS_BYTES = 8
 """On computers that check the code; on the cores half of it."""
 _GROUP_ORDER = (0, 2, 1, 3)
@@ -145,23 +144,24 @@ def pack_filters(filters: Array) -> Array:
         int8 ``[blocks, steps, 4, 16]``.
     """
     channels, taps = filters.shape
-    blocks, steps = -(-channels // LANES), -(-taps // _BYTES)
-    padded = np.zeros((blocks * LANES, steps * _BYTES), np.int8)
+    blocks, steps = -(-channels // LANES), -(-taps // _VECTOR_BYTES)
+    padded = np.zeros((blocks * LANES, steps * _VECTOR_BYTES), np.int8)
     padded[:channels, :taps] = filters
-    return np.ascontiguousarray(padded.reshape(blocks, LANES, steps, _BYTES).swapaxes(1, 2))
+    return np.ascontiguousarray(padded.reshape(blocks, LANES, steps, _VECTOR_BYTES).swapaxes(1, 2))
 
 
 def pack_scaling(scaling: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Return ``[4, channels]`` as ps_mve_scaling, ``[blocks, 4, 4]``."""
     channels = scaling.shape[1]
-    padded = np.pad(scaling, ((0, 0), (0, -channels % LANES)))
+    # Of the last channel again: a shift of 0 would be one that takes longer.
+    padded = np.pad(scaling, ((0, 0), (0, -channels % LANES)), mode="edge")
     return np.ascontiguousarray(padded.reshape(4, -1, LANES).swapaxes(0, 1))
 
 
 def pack_depthwise_filters(taps: Array) -> Array:
     """Return int8 ``[taps, channels]`` as ``[blocks, taps, 16]``."""
     lanes = taps[:, _lanes(taps.shape[1])]
-    return np.ascontiguousarray(lanes.reshape(len(taps), -1, _BYTES).swapaxes(0, 1))
+    return np.ascontiguousarray(lanes.reshape(len(taps), -1, _VECTOR_BYTES).swapaxes(0, 1))
 
 
 def pack_depthwise_scaling(scaling: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
@@ -174,7 +174,7 @@ def pack_depthwise_scaling(scaling: npt.NDArray[np.int32]) -> npt.NDArray[np.int
 
 def _lanes(channels: int) -> npt.NDArray[np.intp]:
     """Return which channel is in which lane of the blocks of a depthwise convolution."""
-    if channels < _BYTES:
-        return np.arange(_BYTES) % channels
-    starts = [*range(0, channels - _BYTES, _BYTES), channels - _BYTES]
-    return np.concatenate([np.arange(start, start + _BYTES) for start in starts])
+    if channels < _VECTOR_BYTES:
+        return np.arange(_VECTOR_BYTES) % channels
+    starts = [*range(0, channels - _VECTOR_BYTES, _VECTOR_BYTES), channels - _VECTOR_BYTES]
+    return np.concatenate([np.arange(start, start + _VECTOR_BYTES) for start in starts])

@@ -22,7 +22,8 @@ extern "C" {
 #endif
 
 enum {
-  PS_DEPTHWISE_ROWS = 16 /* that are widened together at most, and of a filter at most */
+  PS_DEPTHWISE_ROWS = 16,     /* that are widened together at most, and of a filter at most */
+  PS_DEPTHWISE_WORDS_MAX = 64 /* of a filter: filter_height * W at most */
 };
 
 /* Convolves int8.
@@ -30,7 +31,7 @@ enum {
  * params: output_channels is a multiple of input_channels, each of which has so many filters in a
  *   row; dilations of 1; multiplier_step, scratch_pixels are not used.
  * scratch: 4 * PS_DEPTHWISE_ROWS words for each two columns that a row of outputs sees, and two
- *   more columns; then 2 * filter_height * W words.
+ *   more columns.
  * output: must not overlap input.
  */
 void ps_depthwise_conv_2d_dsp_s8(const ps_conv_2d_params *params, const int8_t *input,

@@ -305,7 +305,7 @@ static void convolve_channel(const band *in, const int8_t *filter, const ps_dsp_
   const ps_conv_2d_params *params = in->params;
   const uint32_t addends = ps_pair(params->filter_offset, params->filter_offset);
   const int32_t words = params->filter_height * (params->filter_width / 2 + 1);
-  uint32_t *const taps = in->planes + in->words * PITCH;
+  uint32_t taps[2 * PS_DEPTHWISE_WORDS_MAX]; /* scratch may lie in slow memory */
   const ps_dsp_scaling copied = *scaling; /* it may lie in slow memory */
   const row_filter any = {taps, params->filter_height, params->filter_width / 2 + 1, &copied};
   for (int32_t word = 0; word < words; ++word) {

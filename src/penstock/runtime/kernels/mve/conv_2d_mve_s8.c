@@ -47,63 +47,117 @@ static inline void fill_bytes(int8_t *to, int32_t value, int32_t count) {
       : "lr", "q0", "memory");
 }
 
-/* Of whole blocks of four channels of a pixel. The inner loop masks the taps behind the last one
- * itself: neither these nor the bytes behind a pixel are read. */
-#define PS_CONVOLVE_BLOCKS(requantize)                                                   \
-  __asm__ volatile(                                                                      \
-      "1:\n"                                                                             \
-      "ldm %[scaling], {r4, r6, r8, r10}\n"                                              \
-      "mov %[tap], %[taps]\n"                                                            \
-      "dlstp.8 lr, %[count]\n"                                                           \
-      "2:\n"                                                                             \
-      "vldrb.u8 q0, [%[tap]], #16\n"                                                     \
-      "vldrb.u8 q1, [%[filters]], #16\n"                                                 \
-      "vmladava.s8 r4, q0, q1\n"                                                         \
-      "vldrb.u8 q2, [%[filters]], #16\n"                                                 \
-      "vmladava.s8 r6, q0, q2\n"                                                         \
-      "vldrb.u8 q1, [%[filters]], #16\n"                                                 \
-      "vmladava.s8 r8, q0, q1\n"                                                         \
-      "vldrb.u8 q2, [%[filters]], #16\n"                                                 \
-      "vmladava.s8 r10, q0, q2\n"                                                        \
-      "letp lr, 2b\n"                                                                    \
-      "vmov q0[2], q0[0], r4, r8\n"                                                      \
-      "vmov q0[3], q0[1], r6, r10\n"                                                     \
-      requantize("q0", "q1", "q2", "%[scaling]", "16", "32", "48")                       \
-      "adds %[scaling], #64\n"                                                           \
-      "vqadd.s32 q0, q0, %[offset]\n"                                                    \
-      "subs %[blocks], #1\n"                                                             \
-      "vmax.s32 q0, q0, %q[low]\n"                                                       \
-      "vmin.s32 q0, q0, %q[high]\n"                                                      \
-      "vstrb.32 q0, [%[output]], #4\n"                                                   \
-      "bgt 1b\n"                                                                         \
-      : [tap] "=&r"(tap), [filters] "+r"(filters), [scaling] "+r"(scaling),              \
-        [output] "+l"(output), [blocks] "+r"(blocks)                                     \
-      : [taps] "r"(taps), [count] "r"(in->count), [offset] "r"(in->params->output_offset), \
-        [low] "w"(vdupq_n_s32(in->params->activation_min)),                              \
-        [high] "w"(vdupq_n_s32(in->params->activation_max))                              \
-      : "r4", "r6", "r8", "r10", "lr", "q0", "q1", "q2", "cc", "memory")
+/* Pixels whose taps lie at equal distances. The assembly reads this where it needs it, in this order,
+ * and counts in it: it takes all registers but the frame pointer. */
+typedef struct run {
+  const int8_t *filters;
+  const ps_mve_scaling *scaling;
+  int32_t step; /* from the taps of a pixel to those of the next */
+  int32_t output_step;
+  int32_t blocks;
+  int32_t pixels;
+  int8_t *output;
+  const int8_t *taps;
+  int32_t count; /* of taps */
+  int32_t offset;
+  int32_t low;
+  int32_t high;
+} run;
 
-static inline void convolve_blocks(const layer *in, const int8_t *taps, const int8_t *filters,
-                                   const ps_mve_scaling *scaling, int8_t *output, int32_t blocks) {
-  const int8_t *tap;
-  if (in->is_small) {
-    PS_CONVOLVE_BLOCKS(PS_MVE_REQUANTIZE_SMALL);
+/* Computes whole blocks of four channels. The inner loop masks the taps behind the last one itself:
+ * neither these nor the bytes behind a pixel are read. */
+#define PS_CONVOLVE_RUN(requantize)                                          \
+  __asm__ volatile(                                                          \
+      "mov r12, r0\n"                                                        \
+      "ldrd r0, r1, [r12, #36]\n"                                         \
+      "vdup.32 q6, r0\n"                                                     \
+      "vdup.32 q4, r1\n"                                                     \
+      "ldr r0, [r12, #44]\n"                                              \
+      "vdup.32 q5, r0\n"                                                     \
+      "ldrd r5, r1, [r12, #28]\n"                                         \
+      "ldr r0, [r12, #24]\n"                                              \
+      "1:\n"                                                                 \
+      "ldrd r2, r3, [r12]\n"                                              \
+      "ldr r9, [r12, #16]\n"                                              \
+      "2:\n"                                                                 \
+      "ldm r3, {r4, r6, r8, r10}\n"                                          \
+      "mov r11, r5\n"                                                        \
+      "dlstp.8 lr, r1\n"                                                     \
+      "3:\n"                                                                 \
+      "vldrb.u8 q0, [r11], #16\n"                                            \
+      "vldrb.u8 q1, [r2], #16\n"                                             \
+      "vmladava.s8 r4, q0, q1\n"                                             \
+      "vldrb.u8 q2, [r2], #16\n"                                             \
+      "vmladava.s8 r6, q0, q2\n"                                             \
+      "vldrb.u8 q1, [r2], #16\n"                                             \
+      "vmladava.s8 r8, q0, q1\n"                                             \
+      "vldrb.u8 q2, [r2], #16\n"                                             \
+      "vmladava.s8 r10, q0, q2\n"                                            \
+      "letp lr, 3b\n"                                                        \
+      "vmov q0[2], q0[0], r4, r8\n"                                          \
+      "vmov q0[3], q0[1], r6, r10\n"                                         \
+      requantize("q0", "q1", "q2", "r3", "16", "32", "48")                   \
+      "adds r3, #64\n"                                                       \
+      "vqadd.s32 q0, q0, q6\n"                                               \
+      "subs r9, #1\n"                                                        \
+      "vmax.s32 q0, q0, q4\n"                                                \
+      "vmin.s32 q0, q0, q5\n"                                                \
+      "vstrb.32 q0, [r0], #4\n"                                              \
+      "bgt 2b\n"                                                             \
+      "ldrd r2, r3, [r12, #8]\n"                                          \
+      "ldrd r9, r0, [r12, #20]\n"                                         \
+      "add r5, r2\n"                                                         \
+      "add r0, r3\n"                                                         \
+      "subs r9, #1\n"                                                        \
+      "strd r9, r0, [r12, #20]\n"                                         \
+      "bgt 1b\n"                                                             \
+      : "+r"(at)                                                             \
+      :                                                                      \
+      : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "lr", "q0", "q1", \
+        "q2", "q4", "q5", "q6", "cc", "memory")
+
+static void convolve_run(run *part, int is_small) {
+  register run *at __asm__("r0") = part;
+  if (is_small) {
+    PS_CONVOLVE_RUN(PS_MVE_REQUANTIZE_SMALL);
   } else {
-    PS_CONVOLVE_BLOCKS(PS_MVE_REQUANTIZE);
+    PS_CONVOLVE_RUN(PS_MVE_REQUANTIZE);
   }
 }
 
-/* Computes all channels of a pixel; those of the last block may not all exist. */
-static void convolve_pixel(const layer *in, const int8_t *taps, int8_t *output) {
+/* Computes all channels of pixels beside one another; those of the last block may not all exist. */
+static void convolve_pixels(const layer *in, const int8_t *taps, int32_t step, int32_t pixels,
+                            int8_t *output) {
+  const ps_conv_2d_params *params = in->params;
+  const run all = {in->filters,
+                   in->scaling,
+                   step,
+                   params->output_column_stride,
+                   in->blocks,
+                   pixels,
+                   output,
+                   taps,
+                   in->count,
+                   params->output_offset,
+                   params->activation_min,
+                   params->activation_max};
+  run part = all;
   if (in->blocks > 0) {
-    convolve_blocks(in, taps, in->filters, in->scaling, output, in->blocks);
+    convolve_run(&part, in->is_small);
   }
-  if (in->rest > 0) {
+  for (int32_t pixel = 0; in->rest > 0 && pixel < pixels; ++pixel) {
     int8_t last[PS_MVE_LANES];
-    convolve_blocks(in, taps, in->last_filters, in->scaling + in->blocks, last, 1);
-    output += in->blocks * PS_MVE_LANES;
+    int8_t *to = output + pixel * params->output_column_stride + in->blocks * PS_MVE_LANES;
+    part = all;
+    part.filters = in->last_filters;
+    part.scaling = in->scaling + in->blocks;
+    part.blocks = 1;
+    part.pixels = 1;
+    part.output = last;
+    part.taps = taps + pixel * step;
+    convolve_run(&part, in->is_small);
     for (int32_t lane = 0; lane < in->rest; ++lane) {
-      output[lane] = last[lane];
+      to[lane] = last[lane];
     }
   }
 }
@@ -140,6 +194,15 @@ static void convolve_pixel(const layer *in, const int8_t *taps, int8_t *output) 
     }
     output[channel] = ps_mve_scale_lane(sum, in->scaling + block, lane, params->output_offset,
                                         params->activation_min, params->activation_max);
+  }
+}
+
+static void convolve_pixels(const layer *in, const int8_t *taps, int32_t step, int32_t pixels,
+                            int8_t *output) {
+  for (; pixels > 0; --pixels) {
+    convolve_pixel(in, taps, output);
+    taps += step;
+    output += in->params->output_column_stride;
   }
 }
 
@@ -245,17 +308,13 @@ static void convolve_row(const layer *in, const int8_t *input, int32_t row, int8
   int32_t column = -params->padding_left;
   if (is_one_row && row >= 0 && row < params->input_height && column == 0 &&
       reach <= params->input_width) {
-    const int32_t step = params->stride_width * params->input_column_stride;
-    const int8_t *taps = input + row * params->input_row_stride;
-    for (int32_t x = 0; x < params->output_width; ++x) {
-      convolve_pixel(in, taps, output);
-      taps += step;
-      output += params->output_column_stride;
-    }
+    convolve_pixels(in, input + row * params->input_row_stride,
+                    params->stride_width * params->input_column_stride, params->output_width,
+                    output);
     return;
   }
   for (int32_t x = 0; x < params->output_width; ++x) {
-    convolve_pixel(in, find_taps(in, input, row, column), output);
+    convolve_pixels(in, find_taps(in, input, row, column), 0, 1, output);
     column += params->stride_width;
     output += params->output_column_stride;
   }
