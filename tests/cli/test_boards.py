@@ -27,7 +27,7 @@ def test_numbers_come_with_their_unit_confidence_source_and_remark(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     printed = lines_of(BOARD, capsys, monkeypatch)
-    assert "STM32F746NGH6, cortex-m7 with fpv5-sp-d16 at 216 MHz" in printed
+    assert "STM32F746NGH6, cortex-m7 with -mfpu=fpv5-sp-d16 at 216 MHz" in printed
     assert row(printed, "memory sdram", "base")[1:3] == ["0xc0000000", "primary"]
     assert row(printed, "memory sdram", "size")[1:3] == ["8.0", "MiB"]
     assert row(printed, "memory sdram timing", "clock")[1:4] == ["108", "MHz", "secondary"]

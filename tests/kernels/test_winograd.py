@@ -123,7 +123,7 @@ def test_where_ram_is_too_small_all_kernels_are_plain_c() -> None:
     options = PlanOptions(overlays=False)
     plan, _ = plan_graph(wide, board, options)
     assert kernels(plan.program) == {"ps_conv_2d_s8"}
-    assert list(plan.left_out) == ["Winograd convolutions", "kernels with DSP instructions"]
+    assert list(plan.left_out) == ["Winograd convolutions", "fast kernels"]
     with pytest.raises(CapacityError, match="the arena needs"):
         plan_graph(convolutions(8, 16, size=86), board, options)
 

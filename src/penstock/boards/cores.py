@@ -84,8 +84,8 @@ def check_simulated(name: str) -> None:
         simulated = [core for core, facts in known_cores().items() if facts.pipeline is not None]
         raise UnsupportedError(
             f"core '{name}' can be compiled for, but neither timed nor estimated",
-            help="`penstock compile` makes the project, and `penstock run` runs it where the board "
-            f"has an [emulator]; all else needs a board with one of {', '.join(simulated)}",
+            help="`penstock compile` makes the project; `penstock run` and `bench models` need a "
+            f"board with an [emulator], all else one with one of {', '.join(simulated)}",
         )
 
 

@@ -86,8 +86,9 @@ def models_command(
 ) -> None:
     """Time models on virtual boards, beside the best that was published.
 
-    One inference with random values, every operator compared with the interpreter. Cycles for each
-    multiply-accumulate (MAC) count those of the model as it was, before any pass. Published figures
+    One inference with random values, every operator compared with the interpreter. Cycles and
+    instructions for each multiply-accumulate (MAC) count those of the model as it was, before any
+    pass; boards that run in QEMU have instructions only. Published figures
     are MLPerf Tiny's, for its four models.
     """
     sources = {f"the model {str(path)!r}": path for path in models}
@@ -107,7 +108,7 @@ def _show_models(timings: Sequence[api.ModelTiming]) -> None:
         soft_wrap=True,
     )
     table = plain_table()
-    headings = ("ms", "stalls", "energy", "instructions", "cycles", "published")
+    headings = ("ms", "stalls", "energy", "instr./MAC", "cycles/MAC", "published")
     add_columns(table, ("model", "board"), ("model", "board", *headings))
     for timing in timings:
         result, record = timing.result, timing.record
@@ -125,7 +126,8 @@ def _show_models(timings: Sequence[api.ModelTiming]) -> None:
         )
     stdout.print(table)
     stdout.print(
-        "Instructions, cycles, published cycles: for each MAC of the model, before any pass.",
+        "MAC: of the model, before any pass. Published: cycles/MAC. -: not known, as cycles are of "
+        "boards that run in QEMU.",
         soft_wrap=True,
     )
     if chips := {timing.record.chip for timing in timings if timing.record is not None}:

@@ -37,12 +37,15 @@ _ADDRESSES = ("base", "bases", "aliases", "clock_enable_address")
 def show_board(board: Board) -> None:
     """Print a board, every entry with its source and confidence."""
     stdout.print(f"[bold]{escape(board.name)}[/]: {escape(board.title)}", soft_wrap=True)
-    fpu = f" with {board.core.fpu}" if board.core.fpu else ""
+    fpu = f" with -mfpu={board.core.fpu}" if board.core.fpu else ""
     stdout.print(
         f"{escape(board.mcu)}, {escape(board.core.name)}{escape(fpu)} "
-        f"at {board.clock_hz / 1e6:g} MHz\n",
+        f"at {board.clock_hz / 1e6:g} MHz",
         soft_wrap=True,
     )
+    if board.emulator is not None:
+        stdout.print(f"runs in QEMU as {escape(board.emulator)}: no cycles", soft_wrap=True)
+    stdout.print()
     provenances = [fact.provenance for fact in board.facts]
     sources = _numbered(provenance.source for provenance in provenances)
     remarks = _numbered(filter(None, (_remark(provenance) for provenance in provenances)))

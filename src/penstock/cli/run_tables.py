@@ -136,7 +136,7 @@ def _details(result: RunResult, executed: int) -> str:
     instructions = result.instructions or 0
     if result.time is None:
         per_mac = f"{instructions / executed:.2f} per MAC executed; " if executed else ""
-        return f"{per_mac}the board's file does not say how long accesses take"
+        return f"{per_mac}{result.energy.reason}"
     parts = [f"{format_count(instructions)} instructions"]
     if result.cycles_per_mac is not None:
         parts.append(f"{result.cycles_per_mac:.2f} cycles per MAC of the model")

@@ -162,7 +162,7 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "depthwise_conv_2d_dsp",
             "depthwise_conv_2d_dsp_s8 depthwise_3x3_single",
             "DEPTHWISE_CONV_2D",
-            f"{_DSP_CONVOLUTION}; one filter for each channel, no dilation, at most 16 rows",
+            f"{_DSP_CONVOLUTION}; no dilation, at most 16 rows of taps",
         ),
         _entry(
             "depthwise_conv_2d_s16",

@@ -22,7 +22,7 @@ class KernelSet(Enum):
 
 
 WINOGRAD_KERNELS = "Winograd convolutions"
-FAST_KERNELS = "kernels with DSP instructions"
+FAST_KERNELS = "fast kernels"
 """What a plan may have to leave out, for people."""
 
 

@@ -49,6 +49,8 @@ def spent_energy(board: Board, time: CycleCounts | None, traffic: Mapping[str, T
         time: cycles, and the cycles asleep among them; None where time was not counted.
         traffic: bytes moved by memory, those of DMA included.
     """
+    if time is None and board.emulator is not None:
+        return _unknown(f"QEMU, in which {board.name} runs, counts no cycles")
     if time is None:
         return _unknown(f"the file of {board.name} does not say how long accesses take")
     if board.power is None:

@@ -1,4 +1,4 @@
-/* Start-up of an ARMv7-M core: vector table, FPU, memory attributes, data, then main().
+/* Start-up of an ARMv7-M or ARMv8-M core: vector table, FPU, memory attributes, data, then main().
  *
  * Clocks and external memories are the integrator's: define ps_port_init(). The empty
  * default is enough for the virtual board, whose memories answer from reset, and for models that
