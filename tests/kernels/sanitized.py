@@ -9,4 +9,4 @@ if __name__ == "__main__":
         check_case(case, 8, guard_bytes=0)
     for case in FAST_CASES.values():
         for kernels in (KernelSet.DSP_SINGLE, KernelSet.MVE):
-            check_case(case, 40, guard_bytes=0, kernels=kernels)
+            check_case(case, 25, guard_bytes=0, kernels=kernels)

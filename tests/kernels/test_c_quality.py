@@ -29,7 +29,10 @@ WARNINGS = (
     "-Wvla",
     "-Werror",
 )
-CORE = Core("cortex-m7", "fpv5-sp-d16")
+CORES = {
+    "cortex-m7": Core("cortex-m7", "fpv5-sp-d16"),
+    "cortex-m55": Core("cortex-m55", "auto"),
+}
 ALLOWED_IMPORTS = {"memcpy", "memset", "memmove"}
 OF_PORTS = {"ps_dma_copy_start", "ps_dma_wait", "ps_cache_clean", "ps_cache_invalidate"}
 """What the port of a processor implements, declared in ps_dma.h."""
@@ -40,7 +43,7 @@ def _compiler(target: str, family: str) -> Compiler:
     try:
         if target == "host":
             return find_host_compiler(prefer=family)
-        return find_target_compiler(CORE, prefer=family)
+        return find_target_compiler(CORES[target], prefer=family)
     except ToolError as error:
         pytest.skip(error.what)
 
@@ -76,10 +79,31 @@ def _compile(compiler: Compiler, flags: Sequence[str], folder: Path) -> None:
         _run([*command, *(str(path) for path in sources)], folder, **environment)
 
 
-@pytest.mark.parametrize("target", ["host", "cortex-m7"])
+@pytest.mark.parametrize("target", ["host", *CORES])
 @pytest.mark.parametrize("family", ["gcc", "zig"])
 def test_the_library_compiles_without_warnings(target: str, family: str, tmp_path: Path) -> None:
     _compile(_compiler(target, family), (*WARNINGS, "-O2"), tmp_path)
+
+
+@pytest.mark.parametrize("target", CORES)
+@pytest.mark.parametrize("family", ["gcc", "zig"])
+@pytest.mark.parametrize("flags", ["-O0", "-O3", "-O2 -fno-omit-frame-pointer"])
+def test_assembly_finds_its_registers(target: str, family: str, flags: str, tmp_path: Path) -> None:
+    """At any level of optimization, whatever is inlined around it."""
+    compiler = _compiler(target, family)
+    with_assembly = [
+        path
+        for folder in ("dsp", "mve")
+        for path in sorted((runtime_directory() / "kernels" / folder).glob("*.c"))
+        if "__asm__" in path.read_text() or "_code.h" in path.read_text()
+    ]
+    assert len(with_assembly) > 12
+    command = [*compiler.command, *compiler.flags, "-std=c99", *flags.split(), "-c"]
+    command.append(f"-I{include_directory()}")
+    duals = [path for path in with_assembly if path.name.endswith("_dual.c")]
+    others = [path for path in with_assembly if path not in duals]
+    for sources in (duals, others):  # both define the same functions
+        _run([*command, *map(str, sources)], tmp_path, **dict(compiler.environment))
 
 
 @pytest.mark.parametrize("family", ["gcc", "zig"])
