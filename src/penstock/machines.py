@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock.boards.banks import split_banks
 from penstock.boards.board import Board
-from penstock.boards.cores import check_simulated, core_facts
+from penstock.boards.cores import check_simulated, is_timed
 from penstock.codegen.project_files import ProjectManifest, check_firmware
 from penstock.codegen.project_layout import find_sources, firmware_path
 from penstock.errors import InputError
@@ -87,7 +87,7 @@ def open_board(lowered: Lowered, board: Board, project: Path, stack: ExitStack) 
         PenstockError: the ELF is not what the project was compiled with, there is no compiler, or
             the firmware does something illegal.
     """
-    is_emulated = core_facts(board.core.name).pipeline is None and board.emulator is not None
+    is_emulated = not is_timed(board.core.name) and board.emulator is not None
     if not is_emulated:
         check_simulated(board.core.name)
     elf = project / firmware_path(lowered.original.name)

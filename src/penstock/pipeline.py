@@ -9,6 +9,7 @@ from pathlib import Path
 
 from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
+from penstock.boards.cores import is_timed
 from penstock.codegen.project_files import (
     MANIFEST,
     MODEL_COPY,
@@ -27,10 +28,17 @@ from penstock.frontends.tflite import identifier, load_model
 from penstock.ir.graph import Graph
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import KernelGraph
-from penstock.kernels.kernel_set import FAST_KERNELS, WINOGRAD_KERNELS, kernel_set
+from penstock.kernels.kernel_set import (
+    FAST_KERNELS,
+    LARGE_WINOGRAD_KERNELS,
+    WINOGRAD_KERNELS,
+    kernel_set,
+)
 from penstock.kernels.selection import select_kernels
+from penstock.kernels.selection.winograd import LARGE
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_on_board, validate_plan
+from penstock.planning.estimate.plans import estimate_plan
 from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, reserve_memory
 from penstock.progress import Progress, silent
 from penstock.report.summary import HOST
@@ -127,7 +135,8 @@ def plan_graph(
     """
     lacks: dict[str, str] = {}
     refused: CapacityError | None = None
-    for left_out, program in _programs(graph, board, wishes):
+    programs = _programs(graph, board, wishes)
+    for left_out, program in programs:
         if refused is not None:
             lacks[left_out] = refused.what
         try:
@@ -135,9 +144,30 @@ def plan_graph(
         except CapacityError as error:
             refused = error
         else:
+            if placed and is_timed(placed.core.name) and LARGE.kernel in _kernel_names(program):
+                plan = _faster(plan, next(programs)[1], placed, wishes, progress)
             return replace(plan, left_out=lacks), placed
     assert refused is not None
     raise refused
+
+
+def _faster(
+    plan: ExecutionPlan,
+    smaller: KernelGraph,
+    board: Board,
+    wishes: PlanOptions,
+    progress: Progress,
+) -> ExecutionPlan:
+    """Return a plan, or that of a program with smaller constants if it is expected to be faster.
+
+    It is where constants come from memory so slow that the core would wait for them.
+    """
+    try:
+        other, _ = plan_on_board(smaller, board, wishes, progress)
+    except CapacityError:
+        return plan
+    cycles = [estimate_plan(each, board).cycles for each in (plan, other)]
+    return other if cycles[1] < cycles[0] else plan
 
 
 def _programs(
@@ -145,14 +175,16 @@ def _programs(
 ) -> Iterator[tuple[str, KernelGraph]]:
     """Yield a graph in kernels from fast to small, and what each has not that those before have.
 
-    Winograd convolutions have the larger constants; all of the fast kernels need scratch memory.
+    Winograd convolutions have larger constants, the larger their patches are; all of the fast
+    kernels need scratch memory.
     Lowering takes time: nothing is lowered before it is asked for.
     """
     kernels = kernel_set(None if board is None else board.core.name, wishes.kernels)
     program = select_kernels(graph, kernels)
     yield "", program
     for left_out, select in (
-        (WINOGRAD_KERNELS, partial(select_kernels, graph, kernels, winograd=False)),
+        (LARGE_WINOGRAD_KERNELS, partial(select_kernels, graph, kernels, winograd=(2,))),
+        (WINOGRAD_KERNELS, partial(select_kernels, graph, kernels, winograd=())),
         (FAST_KERNELS, partial(select_kernels, graph)),
     ):
         smaller = select()

@@ -175,6 +175,9 @@ _DSP: dict[str, Graph] = {
     "conv_2d_winograd_dsp_s8": _weighted(
         ops.Conv2D, (8, 3, 3, 8), (1, 6, 6, 8), DType.INT8, source=(1, 8, 8, 8)
     ),
+    "conv_2d_winograd_4x4_dsp_s8": _weighted(
+        ops.Conv2D, (8, 3, 3, 8), (1, 8, 8, 8), DType.INT8, source=(1, 10, 10, 8)
+    ),
     "depthwise_conv_2d_dsp_s8": _weighted(
         ops.DepthwiseConv2D, (1, 2, 2, 2), (1, 3, 3, 2), DType.INT8
     ),

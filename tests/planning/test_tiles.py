@@ -39,6 +39,7 @@ PARTED = [
     "add_by_shifts",
     "conv_2d",
     "winograd",
+    "large_winograd",
     "padded_points",
     "far_padding",
     "depthwise_conv_2d",

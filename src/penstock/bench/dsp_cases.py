@@ -7,6 +7,7 @@ from penstock.bench.weighted_cases import collect, conv, dense, depthwise
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
 from penstock.ir.operators import NO_PADDING, Activation, Add, Padding2D
+from penstock.kernels.kernel_set import WINOGRAD_TILES
 
 _SAME = Padding2D(1, 1, 1, 1)
 _WIDE = Padding2D(2, 2, 2, 2)
@@ -127,6 +128,20 @@ _SMALL_WINOGRAD = (
     _conv((1, 6, 6, 40), 24, (3, 3), _SAME),
     conv((1, 8, 8, 16), 8, (3, 3), weights=_LEGACY),
 )
+_WINOGRAD_4X4 = (
+    _conv((1, 8, 8, 8), 8, (3, 3), _SAME),
+    _conv((1, 8, 8, 32), 8, (3, 3), _SAME),
+    _conv((1, 8, 8, 64), 12, (3, 3), _SAME),
+    _conv((1, 16, 16, 16), 8, (3, 3), _SAME),
+    _conv((1, 12, 12, 24), 10, (3, 3)),
+    _conv((1, 24, 24, 8), 8, (3, 3), _SAME),
+    _conv((1, 10, 14, 40), 8, (3, 3), NO_PADDING),
+    _conv((1, 7, 11, 12), 9, (3, 3), _SAME),
+    _conv((1, 32, 8, 16), 8, (3, 3), _SAME),
+    _conv((1, 6, 6, 20), 24, (3, 3), _SAME),
+    conv((1, 12, 12, 16), 16, (3, 3), _SAME),
+    conv((1, 16, 8, 8), 8, (3, 3), weights=_LEGACY),
+)
 _WINOGRAD = (
     _conv((1, 16, 16, 16), 8, (3, 3), _SAME),
     _conv((1, 12, 12, 32), 12, (3, 3)),
@@ -187,6 +202,13 @@ def _sums() -> Graph:
     return network.build("add_dsp_s8")
 
 
+def winograd_tiles(network: str) -> tuple[int, ...]:
+    """Return which Winograd convolutions a network is for, of those that it could have."""
+    if "winograd" not in network:
+        return WINOGRAD_TILES
+    return (4,) if "4x4" in network else (2,)
+
+
 def dsp_kernel_networks() -> list[Graph]:
     """Return networks that measure the kernels with the DSP extension."""
     int8 = DType.INT8
@@ -195,6 +217,7 @@ def dsp_kernel_networks() -> list[Graph]:
         collect("conv_2d_dsp_s8_windows", int8, *_WINDOWS),
         collect("conv_2d_winograd_dsp_s8_small", int8, *_SMALL_WINOGRAD),
         collect("conv_2d_winograd_dsp_s8", int8, *_WINOGRAD),
+        collect("conv_2d_winograd_4x4_dsp_s8", int8, *_WINOGRAD_4X4),
         collect("depthwise_conv_2d_dsp_s8", int8, *_DEPTHWISE),
         collect("fully_connected_dsp_s8", int8, *_DENSE),
         _sums(),

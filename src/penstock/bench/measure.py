@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from penstock.bench.cases import dsp_networks, fitting_networks
+from penstock.bench.dsp_cases import winograd_tiles
 from penstock.boards.board import Board, MemoryKind
 from penstock.codegen.project_files import ProjectManifest
 from penstock.errors import CapacityError
@@ -64,7 +65,7 @@ class MeasuredNetwork:
 
 def plan_for_measuring(graph: Graph, board: Board, kernels: KernelSet) -> ExecutionPlan:
     """Plan a network with its arena in tightly coupled memory where there is room for it."""
-    program = select_kernels(graph, kernels)
+    program = select_kernels(graph, kernels, winograd=winograd_tiles(graph.name))
     tightly_coupled = [r.name for r in board.regions if r.kind is MemoryKind.TCM_DATA]
     for name in tightly_coupled:
         try:

@@ -74,18 +74,27 @@ def core_facts(name: str) -> CoreFacts:
     return known_cores().get(name, _UNKNOWN)
 
 
+def is_timed(name: str) -> bool:
+    """Return whether it is known how long a core's instructions take."""
+    return core_facts(name).pipeline is not None
+
+
+def timed_cores() -> tuple[str, ...]:
+    """Return the cores of which that is known."""
+    return tuple(filter(is_timed, known_cores()))
+
+
 def check_simulated(name: str) -> None:
     """Refuse a core that compilers know and the virtual board does not.
 
     Raises:
         UnsupportedError: nothing can run it here, or say how long it takes.
     """
-    if core_facts(name).pipeline is None:
-        simulated = [core for core, facts in known_cores().items() if facts.pipeline is not None]
+    if not is_timed(name):
         raise UnsupportedError(
             f"core '{name}' can be compiled for, but neither timed nor estimated",
             help="`penstock compile` makes the project; `penstock run` and `bench models` need a "
-            f"board with an [emulator], all else one with one of {', '.join(simulated)}",
+            f"board with an [emulator], all else one with one of {', '.join(timed_cores())}",
         )
 
 

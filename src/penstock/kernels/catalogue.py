@@ -14,6 +14,7 @@ _DSP_SOURCES = frozenset(
     {
         "add_dsp_s8",
         "conv_2d_dsp_s8",
+        "conv_2d_winograd_4x4_dsp_s8",
         "conv_2d_winograd_dsp_s8",
         "depthwise_3x3_single",
         "depthwise_conv_2d_dsp_s8",
@@ -24,6 +25,7 @@ _DSP_SOURCES = frozenset(
         "sums_4x2_single",
         "widen_pixels",
         "winograd_3x3",
+        "winograd_4x4",
     }
 )
 _FOLDERS = {
@@ -80,12 +82,8 @@ def catalogue_table() -> str:
 def _entry(
     name: str, header: str, sources: str, operators: str, conditions: str
 ) -> tuple[str, CatalogueEntry]:
-    folders = {
-        **dict.fromkeys(_DSP_SOURCES, _DSP_FOLDER),
-        **dict.fromkeys(_MVE_SOURCES, _MVE_FOLDER),
-    }
     paths = tuple(
-        f"{folders.get(source, _REFERENCE_FOLDER)}/{source}.c" for source in sources.split()
+        f"{_FOLDERS.get(source, _REFERENCE_FOLDER)}/{source}.c" for source in sources.split()
     )
     kernel = Kernel(f"ps_{name}", f"penstock/{header}.h", paths)
     return kernel.name, CatalogueEntry(kernel, tuple(operators.split()), conditions)
@@ -95,6 +93,10 @@ _INT8_CONVOLUTION = "int8 activations and constant filters, int32 bias or none; 
 _DSP_CONVOLUTION = (
     "a core with the DSP extension; int8 as above, sums below 2^30, all scales of input times "
     "filter over output below 1/2"
+)
+_WINOGRAD_SHAPES = (
+    "3x3, strides and dilations of 1, at least 8 input channels, a multiple of 4, 8 output "
+    "channels and 36 pixels"
 )
 _MVE_CONVOLUTION = (
     "a core with Helium; int8 as above, sums below 2^30, filters with a zero point of 0"
@@ -133,8 +135,14 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "conv_2d_winograd",
             "conv_2d_winograd_dsp_s8 sums_4x2_single winograd_3x3",
             "CONV_2D",
-            f"{_DSP_CONVOLUTION.replace('2^30', '2^29')}; 3x3, strides and dilations of 1, "
-            "at least 8 input channels, a multiple of 4, 8 output channels and 36 pixels",
+            f"{_DSP_CONVOLUTION.replace('2^30', '2^29')}; {_WINOGRAD_SHAPES}",
+        ),
+        _entry(
+            "conv_2d_winograd_4x4_dsp_s8",
+            "conv_2d_winograd_4x4",
+            "conv_2d_winograd_4x4_dsp_s8 sums_4x2_single winograd_4x4",
+            "CONV_2D",
+            f"{_DSP_CONVOLUTION.replace('2^30', '2^24')}; {_WINOGRAD_SHAPES}",
         ),
         _entry(
             "conv_2d_s16",

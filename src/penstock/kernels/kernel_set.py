@@ -21,6 +21,9 @@ class KernelSet(Enum):
     MVE = "helium"  # vectors of 16 bytes; what has no kernel for these takes that of DSP_SINGLE
 
 
+WINOGRAD_TILES = (4, 2)
+"""Sides of the outputs that Winograd convolutions make together."""
+LARGE_WINOGRAD_KERNELS = "Winograd convolutions of 4x4 outputs"
 WINOGRAD_KERNELS = "Winograd convolutions"
 FAST_KERNELS = "fast kernels"
 """What a plan may have to leave out, for people."""

@@ -33,6 +33,7 @@ _BY_FILTER = ("ps_conv_2d_", "ps_fully_connected_")
 _IN_BLOCKS = (
     "ps_conv_2d_dsp_s8",
     "ps_conv_2d_winograd_dsp_s8",
+    "ps_conv_2d_winograd_4x4_dsp_s8",
     "ps_fully_connected_dsp_s8",
     "ps_fully_connected_mve_s8",
 )

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from penstock.boards.board import Core
-from penstock.boards.cores import check_simulated
+from penstock.boards.cores import check_simulated, is_timed
 from penstock.boards.memories import PAGE_BYTES
 from penstock.errors import SimulationError, ToolError
 from penstock.simulate.computed_accesses import ComputedAccesses
@@ -15,7 +15,7 @@ from penstock.simulate.dma import Dma
 from penstock.simulate.firmware import Firmware
 from penstock.simulate.memory import BoardMemory
 from penstock.simulate.monitor import Monitor, load_native
-from penstock.simulate.pipeline import core_names, load_core
+from penstock.simulate.pipeline import load_core
 from penstock.simulate.timing import Timing
 
 UNICORN_VERSION = "2.1.3"
@@ -77,7 +77,7 @@ def _processor(unicorn: ModuleType, core: Core) -> Any:
 def _is_timed(memory: BoardMemory) -> bool:
     """Return whether both the core and all memories have timing."""
     board = memory.board
-    return board.core.name in core_names() and all(region.timing for region in board.regions)
+    return is_timed(board.core.name) and all(region.timing for region in board.regions)
 
 
 class Machine:

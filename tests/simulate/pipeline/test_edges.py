@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.boards.cores import timed_cores
 from penstock.simulate.pipeline import (
     Block,
     BranchKind,
     branch_cost,
-    core_names,
     decode_block,
     edge_cost,
     load_core,
@@ -35,7 +35,7 @@ WORDS = [
 ]  # fmt: skip
 BACK = "b.n 1b"
 
-cores = st.sampled_from(core_names())
+cores = st.sampled_from(timed_cores())
 bodies = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12)
 
 

@@ -5,15 +5,15 @@ from importlib import resources
 
 import pytest
 
-from penstock.boards.cores import core_facts
+from penstock.boards.cores import core_facts, timed_cores
 from penstock.errors import InputError, UnsupportedError
-from penstock.simulate.pipeline import Kind, PairRule, core_names, load_core
+from penstock.simulate.pipeline import Kind, PairRule, load_core
 from penstock.simulate.pipeline.load_core import parse_core
 
 FILES = resources.files("penstock.simulate.pipeline") / "cores"
 
 
-PIPELINES = sorted({core_facts(name).pipeline or "" for name in core_names()})
+PIPELINES = sorted({core_facts(name).pipeline or "" for name in timed_cores()})
 
 
 def test_cores_name_the_pipelines_that_there_are() -> None:
@@ -24,7 +24,7 @@ def text_of(name: str) -> str:
     return (FILES / f"{name}.toml").read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", core_names())
+@pytest.mark.parametrize("name", timed_cores())
 def test_every_kind_is_described(name: str) -> None:
     core = load_core(name)
     assert set(core.kinds) == set(Kind)

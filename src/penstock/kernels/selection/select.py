@@ -8,7 +8,7 @@ from penstock.ir import operators as ops
 from penstock.ir.graph import Graph
 from penstock.ir.limits import WIDE_CONSTANTS_MAX
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
-from penstock.kernels.kernel_set import KernelSet
+from penstock.kernels.kernel_set import WINOGRAD_TILES, KernelSet
 from penstock.kernels.selection import (
     activation,
     convolution,
@@ -56,7 +56,10 @@ _LOWERINGS: dict[type[ops.Operator], Callable[[Site, Any], list[KernelCall]]] = 
 
 
 def select_kernels(
-    graph: Graph, kernels: KernelSet = KernelSet.REFERENCE, *, winograd: bool = True
+    graph: Graph,
+    kernels: KernelSet = KernelSet.REFERENCE,
+    *,
+    winograd: tuple[int, ...] = WINOGRAD_TILES,
 ) -> KernelGraph:
     """Return the graph as a program of kernel calls.
 
@@ -66,7 +69,8 @@ def select_kernels(
     Args:
         graph: what is to be computed.
         kernels: what the core has instructions for.
-        winograd: use Winograd convolutions, whose filters take 3.6 times the room.
+        winograd: sides of the outputs that Winograd convolutions may make together: filters take
+            eight times the room with 4, and 3.6 times with 2; empty for none.
 
     Raises:
         UnsupportedError: no kernel takes an operator's element types, quantization or shapes, or
@@ -115,11 +119,10 @@ def _check_sizes(site: Site) -> None:
 
 
 def _check_constants(pool: ConstantPool) -> None:
-    wide = [array.size for array in pool.arrays.values() if array.itemsize > 1]
-    if sum(wide) > WIDE_CONSTANTS_MAX:
+    if pool.wide_count > WIDE_CONSTANTS_MAX:
         raise UnsupportedError(
             f"the program's constants of more than one byte each (biases, multipliers, 16-bit "
-            f"data) have {sum(wide)} elements together, the limit is {WIDE_CONSTANTS_MAX}",
+            f"data) have {pool.wide_count} elements together, the limit is {WIDE_CONSTANTS_MAX}",
             help="store large constants as int8",
         )
 

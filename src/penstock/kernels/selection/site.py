@@ -20,7 +20,7 @@ from penstock.kernels.kernel_graph import (
     StructArgument,
     TensorArgument,
 )
-from penstock.kernels.kernel_set import KernelSet
+from penstock.kernels.kernel_set import WINOGRAD_TILES, KernelSet
 
 CTYPES = {
     DType.INT8: "int8_t",
@@ -51,6 +51,11 @@ class ConstantPool:
     arrays: dict[str, Array] = field(default_factory=dict)
     _names: dict[tuple[str, bytes], str] = field(default_factory=dict)
 
+    @property
+    def wide_count(self) -> int:
+        """Return how many elements of more than one byte there are."""
+        return sum(array.size for array in self.arrays.values() if array.itemsize > 1)
+
     def add(self, wanted: str, array: Array) -> str:
         """Return the name of an array with these elements: the wanted one, or an older one."""
         dense = np.ascontiguousarray(array)
@@ -71,7 +76,7 @@ class Site:
         operator: itself.
         pool: constants of the program so far.
         kernels: what the core has instructions for.
-        winograd: whether Winograd convolutions may be used.
+        winograd: sides of the outputs that Winograd convolutions may make together.
     """
 
     graph: Graph
@@ -79,7 +84,7 @@ class Site:
     operator: Operator
     pool: ConstantPool
     kernels: KernelSet = KernelSet.REFERENCE
-    winograd: bool = True
+    winograd: tuple[int, ...] = WINOGRAD_TILES
 
     def tensor(self, name: str) -> Tensor:
         """Return a tensor of the graph."""

@@ -20,6 +20,7 @@ _BY_HEADER: dict[str, Callable[[CallView], Sequence[Access]]] = {
     "fully_connected": weighted_accesses.fully_connected,
     "conv_2d_dsp": dsp_accesses.conv_2d,
     "conv_2d_winograd": winograd.accesses,
+    "conv_2d_winograd_4x4": winograd.accesses,
     "depthwise_conv_2d_dsp": dsp_accesses.depthwise_conv_2d,
     "fully_connected_dsp": dsp_accesses.fully_connected,
     "add_dsp": elementary_accesses.adding,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from penstock.kernels.selection.winograd import SIDE
+from penstock.kernels.selection.winograd import VARIANTS, Variant
 from penstock.planning.estimate.access_parts import WORD_BYTES, parameters
 from penstock.planning.estimate.accesses import Access, Hop, Role, Sweep
 from penstock.planning.estimate.call_view import CallView
@@ -15,7 +15,6 @@ from penstock.planning.estimate.dsp_accesses import (
     streamed_again,
 )
 
-_POSITIONS = SIDE**2
 _FINISH_CYCLES = 5
 _TRANSFORM_CYCLES = 6
 """From one output, and from one word of a patch, to the next."""
@@ -28,14 +27,16 @@ _ROUND_PAIRS = 8
 
 @dataclass(frozen=True, slots=True)
 class _Runs:
-    """How a convolution goes over its patches of 2x2 outputs.
+    """How a convolution goes over its patches.
 
     Attributes:
+        variant: the size of patches.
         sizes: patches of each filling of scratch, all images together.
         pairs: of input channels.
         blocks: of four output channels; the last may be smaller.
     """
 
+    variant: Variant
     sizes: tuple[int, ...]
     pairs: int
     blocks: int
@@ -47,10 +48,14 @@ class _Runs:
 
 
 def _runs(view: CallView) -> _Runs:
-    across, down = (-(-view.number(f"output_{name}") // 2) for name in ("width", "height"))
+    variant = VARIANTS[view.call.kernel.name]
+    across, down = (
+        -(-view.number(f"output_{name}") // variant.tile) for name in ("width", "height")
+    )
     held, total = view.number("scratch_pixels"), across * down
     sizes = [min(held, total - first) for first in range(0, total, held)]
     return _Runs(
+        variant=variant,
         sizes=tuple(sizes * view.number("batches")),
         pairs=view.number("input_channels") // 2,
         blocks=-(-view.number("output_channels") // LANES),
@@ -65,13 +70,17 @@ def _line_count(size: int, across: int) -> int:
 def conv_2d(view: CallView) -> Features:
     """Count what is transformed, and products of four filters with two patches at each position."""
     runs = _runs(view)
-    across = -(-view.number("output_width") // 2)
+    variant, positions = runs.variant, runs.variant.positions
+    across = -(-view.number("output_width") // variant.tile)
     patches, pairs, blocks = 2 * runs.columns, runs.pairs, runs.blocks
-    seen = [inside(view, *axis, SIDE, 2).mean() for axis in (("width", "left"), ("height", "top"))]
+    seen = [
+        inside(view, *axis, variant.side, variant.tile).mean()
+        for axis in (("width", "left"), ("height", "top"))
+    ]
     edges = round(patches * (1 - seen[0] * seen[1]))
     channels = view.number("output_channels")
     lines = sum(_line_count(size, across) for size in runs.sizes)
-    columns = runs.columns * blocks * _POSITIONS
+    columns = runs.columns * blocks * positions
     outputs = view.number("batches") * view.number("output_height") * view.number("output_width")
     return {
         "call": 1,
@@ -79,9 +88,9 @@ def conv_2d(view: CallView) -> Features:
         "patch": patches,
         "patch_four": patches * pairs // 2,
         "edge_patch": edges,
-        "edge_word": edges * _POSITIONS * pairs // 2,
-        "position": len(runs.sizes) * blocks * _POSITIONS,
-        "filter_four": len(runs.sizes) * blocks * _POSITIONS * pairs,
+        "edge_word": edges * positions * pairs // 2,
+        "position": len(runs.sizes) * blocks * positions,
+        "filter_four": len(runs.sizes) * blocks * positions * pairs,
         "columns": columns,
         "round": columns * -(-pairs // _ROUND_PAIRS),
         "step": columns * pairs,
@@ -97,41 +106,49 @@ def accesses(view: CallView) -> list[Access]:
     fillings, blocks, pairs = len(runs.sizes), runs.blocks, runs.pairs
     visits = fillings * blocks
     held = 2 * runs.columns / fillings
-    products = runs.columns * blocks * _POSITIONS * pairs
+    positions = runs.variant.positions
+    products = runs.columns * blocks * positions * pairs
     return [
         replace(parameters(view, visits), is_inner=False),
         replace(streamed_again(view, FILTERS, fillings, blocks), is_inner=False),
         _patches(view, visits),
         _edges(view, visits),
-        _transformed(visits, held / blocks, held, pairs),
-        scratch(visits, pairs * LANES, products * LANES, visits * _POSITIONS * pairs * LANES),
-        scratch(visits, _POSITIONS * pairs * held, products * 2, 0),
-        *_sums(visits, held, runs.columns * blocks),
+        _transformed(runs, visits, held),
+        scratch(visits, pairs * LANES, products * LANES, visits * positions * pairs * LANES),
+        scratch(visits, positions * pairs * held, products * 2, 0),
+        *_sums(runs, visits, held),
         replace(streamed_again(view, SCALING, fillings, blocks), is_inner=False),
-        scattered(view, visits, sum(runs.sizes) * 4 / fillings, LANES, 1, _FINISH_CYCLES),
+        scattered(
+            view,
+            visits,
+            sum(runs.sizes) * runs.variant.tile**2 / fillings,
+            LANES,
+            1,
+            _FINISH_CYCLES,
+        ),
     ]
 
 
-def _transformed(visits: int, patches: float, held: float, pairs: int) -> Access:
+def _transformed(runs: _Runs, visits: int, held: float) -> Access:
     """Return the patches as they are written: every other word of all positions, one by one.
 
     Args:
+        runs: how the convolution goes over its patches.
         visits: how often the loop goes round.
-        patches: that are written in a visit, on average.
-        held: patches in scratch.
-        pairs: of channels.
+        held: patches in scratch, on average.
     """
-    piece = 2 * pairs * WORD_BYTES
+    positions, patches = runs.variant.positions, held / runs.blocks
+    piece = 2 * runs.pairs * WORD_BYTES
     sweeps = (
-        Sweep(patches / 2 * _POSITIONS, piece, piece * held / 2, _LATER),
-        Sweep(patches / 2 * _POSITIONS, piece, piece * held / 2, 2 / held),
+        Sweep(patches / 2 * positions, piece, piece * held / 2, _LATER),
+        Sweep(patches / 2 * positions, piece, piece * held / 2, 2 / held),
     )
     return Access(
         Role.SCRATCH,
         visits,
         sweeps,
         0,
-        round(visits * patches * _POSITIONS * pairs),
+        round(visits * patches * positions * runs.pairs),
         element_bytes=WORD_BYTES,
         hops=(Hop(1.0, piece * held / 2),),
         is_inner=False,
@@ -139,10 +156,11 @@ def _transformed(visits: int, patches: float, held: float, pairs: int) -> Access
     )
 
 
-def _sums(visits: int, held: float, columns: int) -> tuple[Access, Access]:
+def _sums(runs: _Runs, visits: int, held: float) -> tuple[Access, Access]:
     """Return the sums of a visit as they are written, and read line by line for each channel."""
-    size = _POSITIONS * LANES * held * WORD_BYTES
-    count = columns * _POSITIONS * 2 * LANES
+    positions = runs.variant.positions
+    size = positions * LANES * held * WORD_BYTES
+    count = runs.columns * runs.blocks * positions * 2 * LANES
     written = Access(
         Role.SCRATCH,
         visits,
@@ -162,7 +180,7 @@ def _sums(visits: int, held: float, columns: int) -> tuple[Access, Access]:
 
 def _edges(view: CallView, visits: int) -> Access:
     """Return what is copied of patches that are not all within the input."""
-    words = _POSITIONS * view.number("input_channels") // WORD_BYTES
+    words = _runs(view).variant.positions * view.number("input_channels") // WORD_BYTES
     count = conv_2d(view)["edge_patch"] * words
     return Access(
         Role.SCRATCH,
@@ -178,19 +196,17 @@ def _edges(view: CallView, visits: int) -> Access:
 
 
 def _patches(view: CallView, visits: int) -> Access:
-    """Return the input: each patch of 4x4 pixels shares half of its columns and rows."""
-    found, depth = conv_2d(view), view.number("input_channels")
+    """Return the input: patches share columns and rows with those beside them."""
+    found, variant = conv_2d(view), _runs(view).variant
     whole = view.number("batches") * view.number("input_height") * view.number("input_row_stride")
-    words = _POSITIONS * depth // WORD_BYTES
+    words = variant.positions * view.number("input_channels") // WORD_BYTES
+    again = (variant.positions / variant.tile**2 - 1) * whole / visits
     # What is copied is read once, the rest for each two of four channels.
     reads = (2 * found["patch"] - found["edge_patch"]) * words
     return Access(
         Role.ARENA,
         visits,
-        (
-            Sweep(1, whole / visits, whole / visits, None),
-            Sweep(1, 3 * whole / visits, 3 * whole / visits, 0.5),
-        ),
+        (Sweep(1, whole / visits, whole / visits, None), Sweep(1, again, again, 0.5)),
         reads,
         element_bytes=WORD_BYTES,
         hops=(Hop(1.0, view.number("input_column_stride")),),

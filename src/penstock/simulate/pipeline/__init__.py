@@ -14,7 +14,7 @@ from penstock.simulate.pipeline.edges import (
     sequence_cycles,
 )
 from penstock.simulate.pipeline.instruction import Block, BranchKind, Instruction, Kind
-from penstock.simulate.pipeline.load_core import core_names, load_core
+from penstock.simulate.pipeline.load_core import load_core
 
 __all__ = [
     "Block",
@@ -26,7 +26,6 @@ __all__ = [
     "Kind",
     "PairRule",
     "branch_cost",
-    "core_names",
     "decode_block",
     "edge_cost",
     "load_core",

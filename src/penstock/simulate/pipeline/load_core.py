@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any, TypeVar
 
 from penstock.boards import Confidence
-from penstock.boards.cores import core_facts, known_cores
+from penstock.boards.cores import core_facts, timed_cores
 from penstock.errors import InputError, UnsupportedError
 from penstock.simulate.pipeline.core_timing import (
     STORE_BUFFER_ENTRIES_MAX,
@@ -40,11 +40,6 @@ _FOLD_KEYS = ("kinds", "behind", "outcome", "needs_narrow", "needs_narrow_before
 _FORBIDDEN_KEYS = ("kinds", "others", "only_in_this_order", *_PROVENANCE)
 
 
-def core_names() -> tuple[str, ...]:
-    """Return the cores that :func:`load_core` knows."""
-    return tuple(name for name, facts in known_cores().items() if facts.pipeline is not None)
-
-
 @cache
 def load_core(name: str) -> CoreTiming:
     """Return the tables of a core, such as ``cortex-m7``.
@@ -56,7 +51,7 @@ def load_core(name: str) -> CoreTiming:
     if pipeline is None:
         raise UnsupportedError(
             f"how long instructions take on '{name}' is unknown; known are "
-            f"{', '.join(core_names())}",
+            f"{', '.join(timed_cores())}",
             help="take a board with one of these",
         )
     file = f"{pipeline}.toml"

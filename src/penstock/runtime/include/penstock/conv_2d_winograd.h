@@ -31,7 +31,7 @@ enum { PS_WINOGRAD_SKEW = 9 }; /* words between positions: else all might share 
  * params: groups, strides and dilations are 1, filters are 3x3, input_channels a multiple of 4;
  *   filter_offset and multiplier_step are not used; scratch_pixels says how many patches of 2x2
  *   outputs are computed together, an even number.
- * scratch: of N = scratch_pixels patches, 4 * P words for filters, 16 * (P * N + PS_WINOGRAD_SKEW) for
+ * scratch: of N = scratch_pixels patches, 4 * P + 4 words for filters, 16 * (P * N + PS_WINOGRAD_SKEW) for
  *   patches, 4, then 64 * N or 8 * P, whichever is more.
  * output: must not overlap input.
  */

@@ -11,7 +11,8 @@ extern "C" {
 
 /* All fields are words, in the order in which the code loads them. */
 typedef struct ps_block_sums {
-  const uint32_t *filters; /* of each pair of channels, a word for each of four filters */
+  const uint32_t *filters; /* of each pair of channels, a word for each of four filters; before them
+                              stands what the sums of each begin with */
   const uint32_t *columns; /* of each two columns and pair of channels, a word for each */
   uint32_t *sums;          /* of the first column four, of the second four */
   int32_t sums_step;       /* bytes from those of two columns to those of the next two */

@@ -11,8 +11,8 @@ static inline void sum_4x2_portable(const ps_block_sums *block) {
   uint32_t *sums = block->sums;
   for (int32_t two = 0; two < block->column_pairs; ++two) {
     for (int32_t lane = 0; lane < 4; ++lane) {
-      int32_t sum_0 = 0;
-      int32_t sum_1 = 0;
+      int32_t sum_0 = (int32_t)block->filters[lane - 4];
+      int32_t sum_1 = sum_0;
       for (int32_t k = 0; k < block->pairs; ++k) {
         const uint32_t filter = block->filters[4 * k + lane];
         sum_0 = ps_multiply_pairs(filter, columns[2 * k], sum_0);

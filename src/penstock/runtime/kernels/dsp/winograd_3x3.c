@@ -133,15 +133,14 @@ __attribute__((naked)) void ps_winograd_finish(PS_UNUSED const ps_winograd_outpu
   __asm__(
       "push {r4-r11, lr}\n"
       "sub sp, #20\n"
-      "ldm r0!, {r1-r6}\n"
-      "ldm r0, {r8-r11}\n"
+      "ldm r0!, {r4-r11}\n"
       "stm sp, {r8-r11}\n"
-      "mov r0, r1\n"
-      "mov r1, r2\n"
-      "mov r2, r3\n"
-      "mov r3, r4\n"
-      "mov r12, r5\n"
-      "mov lr, r6\n"
+      "ldr r2, [r0]\n"
+      "ldr r3, [r0, #12]\n"
+      "mov r0, r4\n"
+      "mov r1, r5\n"
+      "mov r12, r6\n"
+      "mov lr, r7\n"
       "1:\n");
   __asm__(COLUMN("0", "r4", "r5", "r6", "r7") COLUMN("1", "r6", "r7", "r8", "r9"));
   __asm__(
@@ -162,7 +161,7 @@ __attribute__((naked)) void ps_winograd_finish(PS_UNUSED const ps_winograd_outpu
   __asm__(SCALE("r5", "r7") SCALE("r4", "r6"));
   __asm__(
       "add r8, r1, r3\n"
-      "eor lr, #480\n"
+      "rsb lr, #512\n"
       "strb r7, [r8, r2]\n"
       "strb r5, [r8]\n"
       "strb r6, [r1, r2]\n"
@@ -232,13 +231,13 @@ void ps_winograd_finish(const ps_winograd_outputs *outputs) {
       upper[x] = sums[x * PITCH] + second + third;
       lower[x] = second - third - sums[(3 * SIDE + x) * PITCH];
     }
-    output[outputs->down + outputs->right] = make_output(outputs, lower[1] - lower[2] - lower[3]);
-    output[outputs->down] = make_output(outputs, lower[0] + lower[1] + lower[2]);
-    output[outputs->right] = make_output(outputs, upper[1] - upper[2] - upper[3]);
+    output[outputs->down[0] + outputs->right[0]] = make_output(outputs, lower[1] - lower[2] - lower[3]);
+    output[outputs->down[0]] = make_output(outputs, lower[0] + lower[1] + lower[2]);
+    output[outputs->right[0]] = make_output(outputs, upper[1] - upper[2] - upper[3]);
     output[0] = make_output(outputs, upper[0] + upper[1] + upper[2]);
-    output += 2 * outputs->right;
+    output += 2 * outputs->right[0];
     sums += next / 4;
-    next ^= PS_WINOGRAD_TOGGLE;
+    next = 8 * 4 * SIDE * SIDE - next;
   }
 }
 
