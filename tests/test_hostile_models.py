@@ -23,7 +23,9 @@ from hypothesis import strategies as st
 from tests import hostile_models as hostile
 from tests.frontends.tflite_models import FileModel, FileOperator, FileTensor
 
-SECONDS_MAX = 20.0
+SECONDS_MAX = 60.0
+"""Of all processors, compilers included. The longest take 15 where nothing else runs, and about twice
+that where something does; what grows with the square of a model's size takes minutes."""
 MEMORY_BYTES_MAX = 2 << 30
 ADDRESS_SPACE_BYTES = 6 << 30
 """Protects the machine that runs the tests; threads reserve more than they ever touch."""
@@ -49,7 +51,7 @@ def penstock(*arguments: str | Path, address_space_bytes: int = ADDRESS_SPACE_BY
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (address_space_bytes, address_space_bytes))
-        resource.setrlimit(resource.RLIMIT_CPU, (10 * int(SECONDS_MAX),) * 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (4 * int(SECONDS_MAX),) * 2)
 
     process = subprocess.Popen(
         [sys.executable, "-m", "penstock", *map(str, arguments)],
@@ -248,7 +250,7 @@ def test_models_that_multiply(tmp_path: Path) -> None:
 
     @given(growing_models())
     @settings(
-        max_examples=40,
+        max_examples=25,
         deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
