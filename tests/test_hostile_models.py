@@ -24,7 +24,7 @@ from tests import hostile_models as hostile
 from tests.frontends.tflite_models import FileModel, FileOperator, FileTensor
 
 SECONDS_MAX = 60.0
-"""Of all processors, compilers included. The longest take 15 where nothing else runs, and about twice
+"""Of all processors, compilers included. The longest take 15 where nothing else runs, about twice
 that where something does; what grows with the square of a model's size takes minutes."""
 MEMORY_BYTES_MAX = 2 << 30
 ADDRESS_SPACE_BYTES = 6 << 30

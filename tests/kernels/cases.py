@@ -213,6 +213,34 @@ def average_half_up(draw: Draw) -> Graph:
     return build.graph(operator, "x")
 
 
+def pool_by_fours(draw: Draw) -> Graph:
+    """Pooling of channels by fours, of windows with up to 255 elements."""
+    build = Builder(draw)
+    window = draw(st.sampled_from([(1, 1), (2, 2), (3, 2), (1, 5), (5, 1), (15, 17), (51, 5)]))
+    padding = Padding2D(*(draw(st.integers(0, min(window) - 1)) for _ in range(4)))
+    height, width = (
+        draw(st.integers(max(taps - sum(ends), 1), taps + 3))
+        for taps, ends in zip(
+            window, ((padding.top, padding.bottom), (padding.left, padding.right)), strict=True
+        )
+    )
+    stride = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    output = (
+        (height + padding.top + padding.bottom - window[0]) // stride[0] + 1,
+        (width + padding.left + padding.right - window[1]) // stride[1] + 1,
+    )
+    depth, point = 4 * draw(st.integers(1, 4)), draw(st.integers(-128, 127))
+    scale, batch = build.scale(), draw(st.sampled_from([1, 1, 2]))
+    build.add("x", (batch, height, width, depth), DType.INT8, scale=scale, zero_point=point)
+    build.add("y", (batch, *output, depth), DType.INT8, scale=scale, zero_point=point)
+    kind = draw(st.sampled_from([ops.AveragePool2D, ops.MaxPool2D]))
+    operator = kind(
+        input="x", output="y", filter=window, stride=stride, padding=padding,
+        activation=draw(ACTIVATIONS),
+    )  # fmt: skip
+    return build.graph(operator, "x")
+
+
 def svdf_bytes(draw: Draw) -> Graph:
     """SVDF with int8 state and time weights."""
     graph = ARITHMETIC["svdf"](draw)
@@ -371,6 +399,7 @@ CASES = {
     "narrow_depthwise": narrow_depthwise,
     "single_channel": single_channel,
     "average_half_up": average_half_up,
+    "pool_by_fours": pool_by_fours,
     "svdf_bytes": svdf_bytes,
     "relu_int16": relu_int16,
     "quantize_other_types": quantize_other_types,
@@ -400,6 +429,7 @@ FAST_CASES = {
         "far_padding",
         "narrow_depthwise",
         "single_channel",
+        "pool_by_fours",
     )
 }
 """Cases of operators that have kernels for the DSP extension."""

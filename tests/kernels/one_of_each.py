@@ -186,6 +186,14 @@ _DSP: dict[str, Graph] = {
         ops.FullyConnected, (4, 6), (1, 4), DType.INT8, output_scale=0.7
     ),
     "add_dsp_s8": _binary(ops.Add, DType.INT8),
+    **{
+        f"{name}_dsp_s8": _graph(
+            kind(filter=(2, 2), **_UNARY),
+            _tensor("x", (1, 4, 4, 8), DType.INT8),
+            _tensor("y", (1, 3, 3, 8), DType.INT8),
+        )
+        for name, kind in (("average_pool_2d", ops.AveragePool2D), ("max_pool_2d", ops.MaxPool2D))
+    },
 }
 _MVE = {
     f"{name}_mve_s8": _DSP[f"{name}_dsp_s8"]

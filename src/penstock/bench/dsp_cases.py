@@ -2,11 +2,18 @@
 
 from functools import partial
 
-from penstock.bench.networks import NetworkBuilder, Shape, Weights
+from penstock.bench.networks import NetworkBuilder, Shape, Weights, output_size
 from penstock.bench.weighted_cases import collect, conv, dense, depthwise
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
-from penstock.ir.operators import NO_PADDING, Activation, Add, Padding2D
+from penstock.ir.operators import (
+    NO_PADDING,
+    Activation,
+    Add,
+    AveragePool2D,
+    MaxPool2D,
+    Padding2D,
+)
 from penstock.kernels.kernel_set import WINOGRAD_TILES
 
 _SAME = Padding2D(1, 1, 1, 1)
@@ -202,6 +209,43 @@ def _sums() -> Graph:
     return network.build("add_dsp_s8")
 
 
+_POOLS: tuple[tuple[Shape, tuple[int, int], tuple[int, int], Padding2D], ...] = (
+    ((1, 8, 8, 8), (2, 2), (2, 2), NO_PADDING),
+    ((1, 8, 8, 8), (3, 3), (1, 1), _SAME),
+    ((1, 6, 6, 16), (6, 6), (1, 1), NO_PADDING),
+    ((1, 25, 5, 16), (25, 5), (1, 1), NO_PADDING),
+    ((1, 8, 8, 64), (8, 8), (1, 1), NO_PADDING),
+    ((1, 1, 1, 4), (1, 1), (1, 1), NO_PADDING),
+    ((1, 8, 8, 4), (1, 1), (2, 2), NO_PADDING),
+    ((1, 16, 1, 8), (4, 1), (4, 1), NO_PADDING),
+    ((1, 1, 16, 8), (1, 2), (1, 2), NO_PADDING),
+    ((1, 3, 3, 64), (3, 3), (1, 1), NO_PADDING),
+    ((1, 7, 7, 32), (7, 7), (1, 1), NO_PADDING),
+    ((1, 3, 3, 128), (1, 1), (1, 1), NO_PADDING),
+    ((1, 12, 12, 12), (3, 3), (2, 2), _SAME),
+    ((1, 1, 6, 32), (1, 6), (1, 1), NO_PADDING),
+    ((1, 10, 10, 4), (5, 5), (1, 1), _SAME),
+)
+"""Shapes of the input, windows, strides and paddings."""
+
+
+def _pools(name: str, kind: type[AveragePool2D] | type[MaxPool2D]) -> Graph:
+    network = NetworkBuilder(DType.INT8)
+    for shape, window, stride, padding in _POOLS:
+        size = output_size(shape, window, stride, (1, 1), padding)
+        output = network.tensor((shape[0], *size, shape[3]))
+        network.operator(
+            kind(
+                input=network.input(shape),
+                output=output,
+                filter=window,
+                stride=stride,
+                padding=padding,
+            )
+        )
+    return network.build(name)
+
+
 def winograd_tiles(network: str) -> tuple[int, ...]:
     """Return which Winograd convolutions a network is for, of those that it could have."""
     if "winograd" not in network:
@@ -221,4 +265,6 @@ def dsp_kernel_networks() -> list[Graph]:
         collect("depthwise_conv_2d_dsp_s8", int8, *_DEPTHWISE),
         collect("fully_connected_dsp_s8", int8, *_DENSE),
         _sums(),
+        _pools("average_pool_2d_dsp_s8", AveragePool2D),
+        _pools("max_pool_2d_dsp_s8", MaxPool2D),
     ]

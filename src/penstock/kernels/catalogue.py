@@ -13,6 +13,7 @@ _MVE_SOURCES = frozenset({"conv_2d_mve_s8", "depthwise_conv_2d_mve_s8", "fully_c
 _DSP_SOURCES = frozenset(
     {
         "add_dsp_s8",
+        "average_pool_2d_dsp_s8",
         "conv_2d_dsp_s8",
         "conv_2d_winograd_4x4_dsp_s8",
         "conv_2d_winograd_dsp_s8",
@@ -20,6 +21,7 @@ _DSP_SOURCES = frozenset(
         "depthwise_conv_2d_dsp_s8",
         "dot_4x1_single",
         "fully_connected_dsp_s8",
+        "max_pool_2d_dsp_s8",
         "multiply_4x1_single",
         "multiply_4x2_single",
         "sums_4x2_single",
@@ -275,6 +277,21 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "average_pool_2d_s16",
             "AVERAGE_POOL_2D",
             "halves rounded away from zero; windows below 2^15 elements",
+        ),
+        _entry(
+            "average_pool_2d_dsp_s8",
+            "pool_2d_dsp",
+            "average_pool_2d_dsp_s8",
+            "AVERAGE_POOL_2D",
+            "a core with the DSP extension; halves rounded away from zero; channels a multiple of "
+            "4, windows of at most 255 elements",
+        ),
+        _entry(
+            "max_pool_2d_dsp_s8",
+            "pool_2d_dsp",
+            "max_pool_2d_dsp_s8",
+            "MAX_POOL_2D",
+            "a core with the DSP extension; channels a multiple of 4",
         ),
         _entry("max_pool_2d_s8", "pool_2d", "max_pool_2d_s8", "MAX_POOL_2D", ""),
         _entry("max_pool_2d_s16", "pool_2d", "max_pool_2d_s16", "MAX_POOL_2D", ""),

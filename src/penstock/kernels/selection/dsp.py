@@ -30,7 +30,7 @@ _SECOND_SUM_LIMIT = 1 << 16
 SHIFT_MAX = 22
 _SCRATCH_BYTES = 16 * 1024
 """Of pixels at most, where two would do with less."""
-_PIXELS_MAX = 64
+_PIXELS_MAX = 128
 _SLACK_WORDS = 4
 _ROWS = 16
 _FILTER_WORDS_MAX = 64

@@ -5,11 +5,16 @@ from penstock.ir.fixed_point import wrap_int32
 from penstock.ir.integer_parameters import activation_range, mean_parameters
 from penstock.ir.operators import AveragePool2D, AverageRounding, MaxPool2D, Mean
 from penstock.kernels.kernel_graph import KernelCall
+from penstock.kernels.kernel_set import KernelSet
 from penstock.kernels.selection.site import SUFFIXES, Site, struct
 from penstock.kernels.selection.views import RANK_MAX, dense_strides, merge_dimensions
 
 _WINDOW_LIMITS = {DType.INT8: 1 << 22, DType.INT16: 1 << 15}
 """Elements of a window whose sum a 32-bit accumulator cannot be sure to hold."""
+
+
+_FAST_CHANNELS, _FAST_WINDOW_MAX = 4, 255
+"""Channels that are taken together, and elements whose sum 16 bits are sure to hold."""
 
 
 def lower_average_pool_2d(site: Site, operator: AveragePool2D) -> list[KernelCall]:
@@ -23,6 +28,8 @@ def lower_average_pool_2d(site: Site, operator: AveragePool2D) -> list[KernelCal
             "average in two steps",
         )
     if operator.rounding is AverageRounding.HALF_AWAY:
+        if _is_fast(site, operator) and size <= _FAST_WINDOW_MAX:
+            return [_pool(site, operator, "ps_average_pool_2d_dsp_s8")]
         return [_pool(site, operator, f"ps_average_pool_2d_{SUFFIXES[dtype]}")]
     if dtype is not DType.INT8:
         raise site.unsupported(
@@ -34,6 +41,8 @@ def lower_average_pool_2d(site: Site, operator: AveragePool2D) -> list[KernelCal
 def lower_max_pool_2d(site: Site, operator: MaxPool2D) -> list[KernelCall]:
     """Lower MAX_POOL_2D."""
     dtype = _common_type(site, operator.input, operator.output)
+    if _is_fast(site, operator):
+        return [_pool(site, operator, "ps_max_pool_2d_dsp_s8")]
     return [_pool(site, operator, f"ps_max_pool_2d_{SUFFIXES[dtype]}")]
 
 
@@ -75,6 +84,15 @@ def lower_mean(site: Site, operator: Mean) -> list[KernelCall]:
     )
     arguments = (params, site.read(operator.input, "input"), site.write(operator.output))
     return [site.call(f"ps_mean_{SUFFIXES[dtype]}", arguments)]
+
+
+def _is_fast(site: Site, operator: AveragePool2D | MaxPool2D) -> bool:
+    source = site.tensor(operator.input)
+    return (
+        site.kernels is not KernelSet.REFERENCE
+        and source.dtype is DType.INT8
+        and source.shape[3] % _FAST_CHANNELS == 0
+    )
 
 
 def _common_type(site: Site, source: str, target: str) -> DType:

@@ -91,9 +91,16 @@ def _gathered(view: CallView, buffers: PixelBuffers) -> Features:
     run = view.number("filter_width") * depth
     lines = sum(-(-size // width) for size in buffers.sizes)
     if _is_point(view):
+        if _is_joined(view):
+            width, lines = pixels, len(buffers.sizes)
         together = sum(_point_pairs(size, width) for size in buffers.sizes)
         pixels -= 2 * together
-        points = {"line": lines, "point_pair": together, "point_step": together * (depth // 4)}
+        points = {
+            "line": lines,
+            "point_pair": together,
+            "point_step": together * (depth // 8),
+            "point_rest": together * (depth // 4 % 2),
+        }
         return points | {"pixel": pixels} | _widened(pixels, 1, run)
     across, down = _all_inside(view, "width", "left"), _all_inside(view, "height", "top")
     adjacent = view.number("dilation_width") == 1 and view.number("input_column_stride") == depth
@@ -142,6 +149,13 @@ def _is_point(view: CallView) -> bool:
         "input_height"
     )
     return taps == 1 and view.number("stride_width") == 1 and is_whole and not padding and has_all
+
+
+def _is_joined(view: CallView) -> bool:
+    """Return whether the rows of points follow one another as a single row."""
+    width, step = view.number("input_width"), view.number("input_column_stride")
+    is_whole = view.number("output_width") == width and view.number("stride_height") == 1
+    return is_whole and view.number("input_row_stride") == width * step
 
 
 def _point_pairs(pixels: int, width: int) -> int:

@@ -39,6 +39,16 @@ def pool_2d(view: CallView) -> list[Access]:
     ]
 
 
+def pool_2d_by_fours(view: CallView) -> list[Access]:
+    """Return the same where four channels are read as a word."""
+    params, source, result = pool_2d(view)
+    return [
+        params,
+        replace(source, reads=-(-source.reads // WORD_BYTES), element_bytes=WORD_BYTES),
+        result,
+    ]
+
+
 def mean(view: CallView) -> list[Access]:
     """Return the arrays of an average: outputs walk over inputs whose lines neighbours share."""
     outputs = math.prod(view.numbers("kept_extents"))

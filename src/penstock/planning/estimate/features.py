@@ -28,6 +28,7 @@ _BY_HEADER: dict[str, Callable[[CallView], Features]] = {
     "elementwise": elementary.walking,
     "add_dsp": elementary.adding,
     "pool_2d": elementary.pool_2d,
+    "pool_2d_dsp": elementary.pool_2d_by_fours,
     "mean": elementary.mean,
     "quantize": elementary.counting,
     "activation": elementary.counting,

@@ -26,6 +26,7 @@ _BY_HEADER: dict[str, Callable[[CallView], Sequence[Access]]] = {
     "add_dsp": elementary_accesses.adding,
     "svdf": elementary_accesses.svdf,
     "pool_2d": elementary_accesses.pool_2d,
+    "pool_2d_dsp": elementary_accesses.pool_2d_by_fours,
     "mean": elementary_accesses.mean,
     "movement": elementary_accesses.movement,
     "softmax": elementary_accesses.softmax,

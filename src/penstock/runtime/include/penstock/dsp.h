@@ -115,6 +115,37 @@ static inline uint32_t ps_widen_odd(uint32_t addends, uint32_t bytes) {
 #endif
 }
 
+/* Returns of each two int8 the first where it is at least the second and is_larger, or where it is not
+ * and !is_larger; the second otherwise. */
+static inline uint32_t ps_choose_bytes(uint32_t first, uint32_t second, int is_larger) {
+#if PS_HAS_DSP
+  uint32_t chosen;
+  if (is_larger) {
+    __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(chosen) : "r"(first), "r"(second) : "cc");
+  } else {
+    __asm__("ssub8 %0, %1, %2\n\tsel %0, %2, %1" : "=&r"(chosen) : "r"(first), "r"(second) : "cc");
+  }
+  return chosen;
+#else
+  uint32_t chosen = 0;
+  for (int32_t bit = 0; bit < 32; bit += 8) {
+    const int is_first = ((int8_t)(first >> bit) >= (int8_t)(second >> bit)) == (is_larger != 0);
+    chosen |= (is_first ? first : second) & (0xFFU << bit);
+  }
+  return chosen;
+#endif
+}
+
+/* Returns the larger one of each two int8. */
+static inline uint32_t ps_larger_bytes(uint32_t left, uint32_t right) {
+  return ps_choose_bytes(left, right, 1);
+}
+
+/* Returns the smaller one of each two int8. */
+static inline uint32_t ps_smaller_bytes(uint32_t left, uint32_t right) {
+  return ps_choose_bytes(left, right, 0);
+}
+
 /* Returns sum + the products of the low and of the high int16, modulo 2^32. */
 static inline int32_t ps_multiply_pairs(uint32_t left, uint32_t right, int32_t sum) {
 #if PS_HAS_DSP

@@ -167,34 +167,39 @@ static void widen_rows(const band *in, const row_layout *row, const int8_t *inpu
   }
 }
 
-/* Convolves one channel with a filter of 3x3. */
-static void convolve_3x3(const band *in, const int8_t *filter, const ps_dsp_scaling *scaling,
-                         const uint32_t *plane, int8_t *output) {
+/* What rows of 3x3 have in common in all channels. */
+static ps_depthwise_rows make_rows(const band *in) {
   const ps_conv_2d_params *params = in->params;
-  const uint32_t addends = ps_pair(params->filter_offset, params->filter_offset);
   ps_depthwise_rows rows = {0};
-  rows.bias = 2 * scaling->bias;
+  rows.output_step = params->output_column_stride;
+  rows.rows = in->outputs;
+  rows.row_step = 4 * params->stride_height;
+  rows.output_row_step = params->output_row_stride;
+  rows.width = params->output_width;
+  return rows;
+}
+
+/* Convolves one channel with a filter of 3x3. rows: as made for the band. */
+PS_INLINE void convolve_3x3(const band *in, const int8_t *filter, const ps_dsp_scaling *scaling,
+                            const uint32_t *plane, int8_t *output, ps_depthwise_rows *rows) {
+  const uint32_t addends = ps_pair(in->params->filter_offset, in->params->filter_offset);
+  rows->bias = 2 * scaling->bias;
   for (int32_t y = 0; y < 3; ++y) {
     /* The words are taps (0, -, 1, 0) and (2, 1, -, 2). */
     const uint32_t left = ps_widen_even(addends, ps_load_word(filter + 8 * y));
     const uint32_t right = ps_widen_odd(addends, ps_load_word(filter + 8 * y + 4));
-    rows.filter[2 * y] = ps_add_pairs(left, left);
-    rows.filter[2 * y + 1] = ps_add_pairs(right, right);
+    rows->filter[2 * y] = ps_add_pairs(left, left);
+    rows->filter[2 * y + 1] = ps_add_pairs(right, right);
   }
-  rows.multiplier = scaling->multiplier;
-  rows.rounding = scaling->rounding;
-  rows.shift = scaling->shift;
-  rows.output_step = params->output_column_stride;
-  rows.rows = in->outputs;
-  rows.columns = plane;
-  rows.row_step = 4 * params->stride_height;
-  rows.output = output + in->first_output * params->output_row_stride;
-  rows.output_row_step = params->output_row_stride;
-  rows.width = params->output_width;
-  if (params->stride_width == 1) {
-    ps_depthwise_3x3(&rows);
+  rows->multiplier = scaling->multiplier;
+  rows->rounding = scaling->rounding;
+  rows->shift = scaling->shift;
+  rows->columns = plane;
+  rows->output = output;
+  if (in->params->stride_width == 1) {
+    ps_depthwise_3x3(rows);
   } else {
-    ps_depthwise_3x3_stride_2(&rows);
+    ps_depthwise_3x3_stride_2(rows);
   }
 }
 
@@ -339,6 +344,8 @@ static void convolve_band(const band *in, const int8_t *filters, const ps_dsp_sc
   const int32_t room = PITCH / in->plane_rows;
   const int32_t multiplier = params->output_channels / params->input_channels;
   const row_layout row = lay_out_row(in);
+  const int32_t first = in->first_output * params->output_row_stride;
+  ps_depthwise_rows rows = make_rows(in);
   int8_t *to = output;
   fill_band(in, &row);
   for (int32_t channel = 0; channel < params->input_channels; channel += room) {
@@ -349,7 +356,7 @@ static void convolve_band(const band *in, const int8_t *filters, const ps_dsp_sc
       const int32_t lane = multiplier == 1 ? n : n / multiplier;
       const uint32_t *plane = in->planes + lane * in->plane_rows;
       if (is_3x3) {
-        convolve_3x3(in, filters, scaling, plane, to);
+        convolve_3x3(in, filters, scaling, plane, to + first, &rows);
       } else {
         convolve_channel(in, filters, scaling, plane, to);
       }

@@ -170,6 +170,16 @@ static void write_inside(const window *seen, const int8_t *from, uint32_t *words
     write_rgb(from, row_step, words);
     return;
   }
+  if (run == 4) {
+    for (int32_t rows = seen->rows; rows > 0; --rows) {
+      const uint32_t row = ps_load_word(from);
+      words[0] = ps_even_bytes(row);
+      words[2] = ps_odd_bytes(row);
+      words += 4;
+      from += row_step;
+    }
+    return;
+  }
   for (int32_t rows = seen->rows; rows > 0; --rows) {
     words = write_row(from, run, words, &rest);
     from += row_step;
@@ -177,8 +187,53 @@ static void write_inside(const window *seen, const int8_t *from, uint32_t *words
   write_rests(rests, rest, words);
 }
 
-/* The same where it is not all in one piece within the input. */
+/* Widens a row of padding as write_row does. */
+static uint32_t *write_padding(const window *seen, uint32_t *words, int8_t **rest) {
+  const int32_t padding = -seen->params->input_offset;
+  const uint32_t pair = ps_pair(padding, padding);
+  for (int32_t left = seen->run; left >= 4; left -= 4) {
+    words[0] = pair;
+    words[2] = pair;
+    words += 4;
+  }
+  *rest = fill(padding, seen->run % 4, *rest);
+  return words;
+}
+
+/* The same as write_inside where rows are in one piece, but for what is outside the input. */
 static void write_edge(const window *seen, int32_t top, int32_t left, uint32_t *words) {
+  const ps_conv_2d_params *params = seen->params;
+  const int32_t width = params->filter_width;
+  const int32_t right = params->input_width - left; /* columns up to the edge */
+  const int32_t first = left >= 0 ? 0 : -left < width ? -left : width;
+  const int32_t last = right >= width ? width : right > first ? right : first;
+  const int32_t skipped = first * params->input_channels;
+  const int32_t count = last * params->input_channels - skipped;
+  int32_t start = top * params->input_row_stride + (left + first) * params->input_column_stride;
+  int8_t *const rests = seen->bytes + seen->run;
+  int8_t *rest = rests;
+  if (count < seen->run) {
+    fill(-params->input_offset, seen->run, seen->bytes);
+  }
+  for (int32_t ky = 0; ky < seen->rows; ++ky) {
+    const int32_t row = top + ky * params->dilation_height;
+    if (count == 0 || row < 0 || row >= params->input_height) {
+      words = write_padding(seen, words, &rest);
+    } else {
+      const int8_t *bytes = seen->input + start;
+      if (count < seen->run) {
+        copy(bytes, count, seen->bytes + skipped);
+        bytes = seen->bytes;
+      }
+      words = write_row(bytes, seen->run, words, &rest);
+    }
+    start += seen->row_step;
+  }
+  write_rests(rests, rest, words);
+}
+
+/* The same where rows are in pieces. */
+static void write_pieces(const window *seen, int32_t top, int32_t left, uint32_t *words) {
   int8_t *const rests = seen->bytes + seen->run;
   int8_t *rest = rests;
   for (int32_t ky = 0; ky < seen->rows; ++ky) {
@@ -188,19 +243,30 @@ static void write_edge(const window *seen, int32_t top, int32_t left, uint32_t *
   write_rests(rests, rest, words);
 }
 
+/* Writes four channels of two pixels. */
+PS_INLINE void write_four(uint32_t left, uint32_t right, uint32_t *words) {
+  words[0] = ps_even_bytes(left);
+  words[1] = ps_even_bytes(right);
+  words[2] = ps_odd_bytes(left);
+  words[3] = ps_odd_bytes(right);
+}
+
 /* Writes two pixels of which each sees itself. */
 static void write_two_points(const int8_t *first, int32_t step, int32_t depth, uint32_t *words) {
   const int8_t *second = first + step;
-  for (; depth > 0; depth -= 4) {
+  for (; depth >= 8; depth -= 8) {
     const uint32_t left = ps_load_word(first);
+    const uint32_t next_left = ps_load_word(first + 4);
     const uint32_t right = ps_load_word(second);
-    first += 4;
-    second += 4;
-    words[0] = ps_even_bytes(left);
-    words[1] = ps_even_bytes(right);
-    words[2] = ps_odd_bytes(left);
-    words[3] = ps_odd_bytes(right);
-    words += 4;
+    const uint32_t next_right = ps_load_word(second + 4);
+    write_four(left, right, words);
+    write_four(next_left, next_right, words + 4);
+    first += 8;
+    second += 8;
+    words += 8;
+  }
+  if (depth > 0) {
+    write_four(ps_load_word(first), ps_load_word(second), words);
   }
 }
 
@@ -234,7 +300,11 @@ static void write_run(const window *seen, int32_t top, int32_t left, int32_t cou
         from += step;
       }
     } else {
-      write_edge(seen, top, left, to->words + to->is_second);
+      if (seen->is_dense) {
+        write_edge(seen, top, left, to->words + to->is_second);
+      } else {
+        write_pieces(seen, top, left, to->words + to->is_second);
+      }
       advance(to, seen->tap_pairs);
       inside = 1;
     }
@@ -269,10 +339,14 @@ void ps_widen_pixels(const ps_conv_2d_params *params, const int8_t *input, int32
                        params->padding_left + params->padding_top == 0 &&
                        params->output_width <= params->input_width &&
                        (params->output_height - 1) * params->stride_height < params->input_height;
+  /* Rows follow one another as a single row. */
+  const int is_joined = is_point && params->stride_height == 1 &&
+                        params->output_width == params->input_width &&
+                        params->input_row_stride == params->input_width * params->input_column_stride;
   place to = {words, 0};
   while (count > 0) {
     const int32_t left = params->output_width - x;
-    const int32_t run = left < count ? left : count;
+    const int32_t run = is_joined || left > count ? count : left;
     if (is_point) {
       const int8_t *row = input + y * params->stride_height * params->input_row_stride;
       write_points(&seen, row + x * params->input_column_stride, run, &to);
