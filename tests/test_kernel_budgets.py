@@ -11,9 +11,9 @@ from penstock.boards import load_board
 M7, M4, M33 = "stm32f746g-disco", "nucleo-l4r5zi", "nucleo-u575zi-q"
 M55 = "mps3-an547"
 BUDGETS = {
-    "pretrainedResnet_quant": {M7: 0.60, M4: 1.07, M33: 0.93},
-    "vww_96_int8": {M7: 0.62, M4: 1.12, M33: 0.97},
-    "kws_ref_model": {M7: 0.94, M4: 1.72, M33: 1.48},
+    "pretrainedResnet_quant": {M7: 0.56, M4: 0.92, M33: 0.84},
+    "vww_96_int8": {M7: 0.62, M4: 1.09, M33: 0.96},
+    "kws_ref_model": {M7: 0.89, M4: 1.60, M33: 1.40},
     "ad01_int8": {M7: 1.26, M4: 2.05, M33: 1.75},
 }
 """Simulated cycles for each MAC of the original model, to the nearest hundredth."""

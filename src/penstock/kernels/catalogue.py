@@ -28,6 +28,7 @@ _DSP_SOURCES = frozenset(
         "widen_pixels",
         "winograd_3x3",
         "winograd_4x4",
+        "winograd_convolve",
     }
 )
 _FOLDERS = {
@@ -135,14 +136,14 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
         _entry(
             "conv_2d_winograd_dsp_s8",
             "conv_2d_winograd",
-            "conv_2d_winograd_dsp_s8 sums_4x2_single winograd_3x3",
+            "conv_2d_winograd_dsp_s8 sums_4x2_single winograd_3x3 winograd_convolve",
             "CONV_2D",
             f"{_DSP_CONVOLUTION.replace('2^30', '2^29')}; {_WINOGRAD_SHAPES}",
         ),
         _entry(
             "conv_2d_winograd_4x4_dsp_s8",
             "conv_2d_winograd_4x4",
-            "conv_2d_winograd_4x4_dsp_s8 sums_4x2_single winograd_4x4",
+            "conv_2d_winograd_4x4_dsp_s8 sums_4x2_single winograd_4x4 winograd_convolve",
             "CONV_2D",
             f"{_DSP_CONVOLUTION.replace('2^30', '2^24')}; {_WINOGRAD_SHAPES}",
         ),

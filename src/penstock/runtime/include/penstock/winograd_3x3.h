@@ -1,9 +1,11 @@
-/* The transforms of Winograd F(2x2, 3x3) and F(4x4, 3x3). Internal to ps_conv_2d_winograd_dsp_s8 and
+/* Convolution by Winograd F(2x2, 3x3) and F(4x4, 3x3). Internal to ps_conv_2d_winograd_dsp_s8 and
  * ps_conv_2d_winograd_4x4_dsp_s8. */
 #ifndef PENSTOCK_WINOGRAD_3X3_H
 #define PENSTOCK_WINOGRAD_3X3_H
 
 #include <stdint.h>
+
+#include "penstock/conv_2d.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +36,19 @@ typedef struct ps_winograd_outputs {
                            none, to the last there is; one for 2x2 outputs, three for 4x4 */
   int32_t down[3];      /* the same from row to row */
 } ps_winograd_outputs;
+
+/* A size of patches. */
+typedef struct ps_winograd_form {
+  int32_t tile;       /* side of the outputs that a patch makes, two pixels less than its own */
+  int32_t has_starts; /* filters of each position follow what its sums begin with; 0: these are 0 */
+  void (*transform)(const ps_winograd_patch *patch);
+  void (*finish)(const ps_winograd_outputs *outputs);
+} ps_winograd_form;
+
+/* Convolves int8 as ps_conv_2d_winograd_dsp_s8 does, in patches of a form. */
+void ps_winograd_convolve(const ps_winograd_form *form, const ps_conv_2d_params *params,
+                          const int8_t *input, const int16_t *filters, const int32_t *scaling,
+                          uint32_t *scratch, int8_t *output);
 
 /* Transforms a patch of 4x4, two channels to a word. */
 void ps_winograd_transform(const ps_winograd_patch *patch);

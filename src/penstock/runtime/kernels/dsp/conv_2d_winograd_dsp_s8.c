@@ -3,15 +3,10 @@
 
 #include "penstock/winograd_3x3.h"
 
-#define TILE 2
-#define START_WORDS 0
-#define transform ps_winograd_transform
-#define finish ps_winograd_finish
-
-#include "penstock/winograd_code.h"
-
 void ps_conv_2d_winograd_dsp_s8(const ps_conv_2d_params *params, const int8_t *input,
                                 const int16_t *filters, const int32_t *scaling, uint32_t *scratch,
                                 int8_t *output) {
-  convolve(params, input, filters, scaling, scratch, output);
+  static const ps_winograd_form form = {2, 0, ps_winograd_transform,
+                                        ps_winograd_finish};
+  ps_winograd_convolve(&form, params, input, filters, scaling, scratch, output);
 }

@@ -1,30 +1,30 @@
-/* What convolutions by Winograd have in common. Internal to them: each defines TILE, START_WORDS and the
- * functions transform and finish, and includes this once.
+/* What convolutions by Winograd have in common.
  *
- * A patch of SIDE x SIDE pixels makes TILE x TILE outputs. Patches are transformed once for all output
- * channels; then each of their positions is a product of matrices, four filters and two patches at a
- * time.
+ * Patches are transformed once for all output channels; then each of their positions is a product of
+ * matrices, four filters and two patches at a time.
  */
-#ifndef PENSTOCK_WINOGRAD_CODE_H
-#define PENSTOCK_WINOGRAD_CODE_H
-
-#include "penstock/conv_2d_winograd.h" /* PS_WINOGRAD_SKEW */
+#include "penstock/conv_2d_winograd.h"
 #include "penstock/dsp.h"
 #include "penstock/dsp_scaling.h"
 #include "penstock/sums_4x2.h"
 #include "penstock/winograd_3x3.h"
 
-enum {
-  LANES = 4,
-  SIDE = TILE + 2,
-  POSITIONS = SIDE * SIDE,
-  SUMS = 2 * LANES * POSITIONS,
-  BESIDE = 4 * LANES,         /* bytes from the sums of a patch to those of the other of two */
-  BEHIND = 4 * (SUMS - LANES) /* from those of the other to the next two */
-};
+enum { LANES = 4 };
+
+static inline int32_t side_of(const ps_winograd_form *form) { return form->tile + 2; }
+
+static inline int32_t positions_of(const ps_winograd_form *form) {
+  return side_of(form) * side_of(form);
+}
+
+/* Words of two patches and four channels. */
+static inline int32_t sums_of_two(const ps_winograd_form *form) {
+  return 2 * LANES * positions_of(form);
+}
 
 /* What does not change from patch to patch. */
 typedef struct layer {
+  const ps_winograd_form *form;
   const ps_conv_2d_params *params;
   const int16_t *filters;
   const ps_dsp_scaling *scaling;
@@ -43,11 +43,13 @@ typedef struct run {
 } run;
 
 /* Copies a patch that is not all within the input. */
-static void copy_patch(const ps_conv_2d_params *params, const int8_t *input, int32_t top,
-                       int32_t left, uint32_t *to) {
+static void copy_patch(const layer *of, const int8_t *input, int32_t top, int32_t left) {
+  const ps_conv_2d_params *params = of->params;
+  const int32_t side = side_of(of->form);
+  uint32_t *to = of->sums;
   const uint32_t padding = (uint8_t)-params->input_offset * 0x01010101U;
-  for (int32_t y = top; y < top + SIDE; ++y) {
-    for (int32_t x = left; x < left + SIDE; ++x) {
+  for (int32_t y = top; y < top + side; ++y) {
+    for (int32_t x = left; x < left + side; ++x) {
       const int is_inside =
           y >= 0 && y < params->input_height && x >= 0 && x < params->input_width;
       const int32_t start = y * params->input_row_stride + x * params->input_column_stride;
@@ -64,32 +66,33 @@ static void transform_patch(const layer *of, const int8_t *input, int32_t x, int
   const ps_conv_2d_params *params = of->params;
   const int32_t top = y - params->padding_top;
   const int32_t left = x - params->padding_left;
-  const int is_inside = top >= 0 && left >= 0 && top + SIDE <= params->input_height &&
-                        left + SIDE <= params->input_width;
+  const int32_t side = side_of(of->form);
+  const int is_inside = top >= 0 && left >= 0 && top + side <= params->input_height &&
+                        left + side <= params->input_width;
   int32_t row_step = params->input_row_stride;
   int32_t step = params->input_column_stride;
   const int8_t *pixels = input;
   if (is_inside) {
     pixels += top * row_step + left * step;
   } else {
-    copy_patch(params, input, top, left, of->sums);
+    copy_patch(of, input, top, left);
     pixels = (const int8_t *)of->sums;
     step = params->input_channels;
-    row_step = SIDE * step;
+    row_step = side * step;
   }
   {
     const ps_winograd_patch patch = {pixels, row_step, step, to, 4 * of->position_step,
                                      of->pairs / 2};
-    transform(&patch);
+    of->form->transform(&patch);
   }
 }
 
 /* Moves to the next patch. */
 static inline void advance(const layer *of, int32_t *x, int32_t *y) {
-  *x += TILE;
+  *x += of->form->tile;
   if (*x >= of->params->output_width) {
     *x = 0;
-    *y += TILE;
+    *y += of->form->tile;
   }
 }
 
@@ -126,9 +129,9 @@ static void copy_words(const void *from, int32_t count, uint32_t *to) {
 #endif
 }
 
-/* Distances of TILE outputs from the first, as far as there are so many. */
-static void clip_steps(int32_t left, int32_t step, int32_t *steps) {
-  for (int32_t n = 1; n < TILE; ++n) {
+/* Distances of outputs from the first, as far as there are so many. */
+static void clip_steps(int32_t tile, int32_t left, int32_t step, int32_t *steps) {
+  for (int32_t n = 1; n < tile; ++n) {
     steps[n - 1] = (n < left ? n : left - 1) * step;
   }
 }
@@ -138,26 +141,28 @@ static void write_channel(const layer *of, const run *patches, const ps_dsp_scal
                           int32_t lane, int8_t *output) {
   const ps_conv_2d_params *params = of->params;
   const int32_t step = params->output_column_stride;
+  const int32_t tile = of->form->tile;
+  const int32_t sums = sums_of_two(of->form);
   ps_winograd_outputs out = {0, 0, 0, 0, 2 * scaling->bias, scaling->multiplier, scaling->rounding,
                              scaling->shift, {0, 0, 0}, {0, 0, 0}};
   int32_t x = patches->x;
   int32_t y = patches->y;
   for (int32_t patch = 0; patch < patches->count;) {
     const int32_t columns = params->output_width - x;
-    const int32_t whole = columns / TILE; /* patches with all columns */
+    const int32_t whole = columns / tile; /* patches with all columns */
     const int32_t left = patches->count - patch;
-    out.sums = of->sums + patch / 2 * SUMS + patch % 2 * LANES + lane;
+    out.sums = of->sums + patch / 2 * sums + patch % 2 * LANES + lane;
     out.output = output + y * params->output_row_stride + x * step;
     out.count = whole == 0 ? 1 : whole < left ? whole : left;
-    out.next = patch % 2 == 0 ? BESIDE : BEHIND;
-    clip_steps(columns, step, out.right);
-    clip_steps(params->output_height - y, params->output_row_stride, out.down);
-    finish(&out);
+    out.next = 4 * (patch % 2 == 0 ? LANES : sums - LANES);
+    clip_steps(tile, columns, step, out.right);
+    clip_steps(tile, params->output_height - y, params->output_row_stride, out.down);
+    of->form->finish(&out);
     patch += out.count;
-    x += TILE * out.count;
+    x += tile * out.count;
     if (x >= params->output_width) {
       x = 0;
-      y += TILE;
+      y += tile;
     }
   }
 }
@@ -176,12 +181,13 @@ static void limit_outputs(const ps_conv_2d_params *params, int8_t *output) {
 /* Computes all channels of the patches in scratch. */
 static void multiply_patches(const layer *of, const run *patches, int8_t *output) {
   const int16_t *filters = of->filters;
-  const int32_t words = START_WORDS + LANES * of->pairs;
+  const int32_t starts = of->form->has_starts ? LANES : 0;
+  const int32_t words = starts + LANES * of->pairs;
   for (int32_t channel = 0; channel < of->params->output_channels; channel += LANES) {
-    ps_block_sums block = {of->block + LANES, of->patches,           of->sums, 4 * SUMS,
+    ps_block_sums block = {of->block + LANES, of->patches, of->sums, 4 * sums_of_two(of->form),
                            of->pairs,         (patches->count + 1) / 2};
-    for (int32_t position = 0; position < POSITIONS; ++position) {
-      copy_words(filters, words, of->block + LANES - START_WORDS);
+    for (int32_t position = 0; position < positions_of(of->form); ++position) {
+      copy_words(filters, words, of->block + LANES - starts);
       ps_sum_4x2(&block);
       block.columns += of->position_step;
       block.sums += 2 * LANES;
@@ -193,22 +199,24 @@ static void multiply_patches(const layer *of, const run *patches, int8_t *output
   }
 }
 
-static void convolve(const ps_conv_2d_params *params, const int8_t *input, const int16_t *filters,
-                     const int32_t *scaling, uint32_t *scratch, int8_t *output) {
+void ps_winograd_convolve(const ps_winograd_form *form, const ps_conv_2d_params *params,
+                          const int8_t *input, const int16_t *filters, const int32_t *scaling,
+                          uint32_t *scratch, int8_t *output) {
+  const int32_t tile = form->tile;
+  const int32_t positions = positions_of(form);
   const int32_t pairs = params->input_channels / 2;
   const int32_t held = params->scratch_pixels;
-  const int32_t patches_across = (params->output_width + TILE - 1) / TILE;
-  const int32_t total = patches_across * ((params->output_height + TILE - 1) / TILE);
+  const int32_t patches_across = (params->output_width + tile - 1) / tile;
+  const int32_t total = patches_across * ((params->output_height + tile - 1) / tile);
   uint32_t *const patches = scratch + LANES + LANES * pairs;
   const int32_t position_step = pairs * held + PS_WINOGRAD_SKEW;
-  uint32_t *const end = patches + POSITIONS * position_step;
-  const layer of = {params,       filters, (const ps_dsp_scaling *)scaling,
-                    pairs,        position_step, scratch,
-                    patches,      end + LANES};
+  uint32_t *const end = patches + positions * position_step;
+  const layer of = {form,  params,        filters, (const ps_dsp_scaling *)scaling,
+                    pairs, position_step, scratch, patches, end + LANES};
   for (int32_t lane = 0; lane < LANES; ++lane) {
     scratch[lane] = 0; /* what sums begin with, where filters do not say it */
   }
-  for (int32_t position = 1; position <= POSITIONS; ++position) {
+  for (int32_t position = 1; position <= positions; ++position) {
     uint32_t *const behind = patches + position * position_step - PS_WINOGRAD_SKEW;
     behind[0] = 0; /* two words are loaded ahead, and not used */
     behind[1] = 0;
@@ -216,7 +224,7 @@ static void convolve(const ps_conv_2d_params *params, const int8_t *input, const
   for (int32_t n = 0; n < params->batches; ++n) {
     for (int32_t first = 0; first < total; first += held) {
       const int32_t left = total - first;
-      const run patch = {first % patches_across * TILE, first / patches_across * TILE,
+      const run patch = {first % patches_across * tile, first / patches_across * tile,
                          left < held ? left : held};
       transform_patches(&of, input, &patch);
       multiply_patches(&of, &patch, output);
@@ -228,5 +236,3 @@ static void convolve(const ps_conv_2d_params *params, const int8_t *input, const
     output += params->output_batch_stride;
   }
 }
-
-#endif
