@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from penstock.bench.kernel_costs import KernelCost
 from penstock.bench.models import ModelBenchmark, ModelTiming
 from penstock.bench.operators import OperatorBenchmark, benchmark_operators
 from penstock.bench.records import find_record
@@ -81,6 +82,7 @@ __all__ = [
     "CoreCoefficients",
     "EstimateResult",
     "Inspection",
+    "KernelCost",
     "ModelBenchmark",
     "ModelTiming",
     "NetworkOptions",

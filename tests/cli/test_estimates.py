@@ -3,14 +3,19 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from penstock.bench.kernel_shapes import KERNEL_SHAPES
+from penstock.cli import console, kernel_tables
 from penstock.cli.entry import run_command_line
 from penstock.kernels.catalogue import CATALOGUE
 from penstock.kernels.kernel_set import is_mve_kernel
 from penstock.planning.estimate import accuracy
 from penstock.planning.estimate.coefficients import load_coefficients, parse_coefficients
+from penstock.simulate.timing_records import Cause
+from penstock.units import format_bytes, format_joules
 
 MODEL = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
 BOARD = "stm32f746g-disco"
@@ -147,13 +152,15 @@ def test_kernels_are_not_timed_where_a_memory_has_no_time(
 
 @pytest.mark.board
 def test_kernels_are_timed_in_each_memory(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(console.stdout, "width", 80)
     result = tmp_path / "x.json"
     assert penstock("bench", "ops", "--board", BOARD, "--json", result) == 0
-    assert "weights in qspi, activations in sdram" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "weights in qspi, activations in sdram" in printed
     found = json.loads(result.read_text())
-    assert (found["schema"], found["truth"]) == ("penstock.bench-ops/1", "simulate")
+    assert (found["schema"], found["truth"]) == ("penstock.bench-ops/2", "simulate")
     each: dict[tuple[str, str], int] = {}
     for row in found["operators"]:
         place = row["weights_in"], row["arena_in"]
@@ -162,6 +169,36 @@ def test_kernels_are_timed_in_each_memory(
         assert row["cycles"] / 1.3 < row["estimated_cycles"] < 1.3 * row["cycles"], row
     assert each["flash", "dtcm"] < each["flash", "sdram"] < each["qspi", "sdram"]
     assert each["flash", "dtcm"] < each["qspi", "dtcm"] < each["qspi", "sdram"]
+    _check_costs(found["kernels"], printed)
+
+
+def _check_costs(rows: list[dict[str, Any]], printed: str) -> None:
+    """Check that every shape was measured, and that the first table shows it whole."""
+    assert len(rows) == sum(map(len, KERNEL_SHAPES.values()))
+    place = "Kernels of int8, weights in flash, activations in dtcm\n"
+    lines = printed.split(place)[1].splitlines()
+    assert re.split(r"\s{2,}", lines[0].strip()) == [
+        "kernel, output by filters",
+        *("cycles", "each", "stalls", "mostly", "energy", "code"),
+    ]
+    assert "…" not in printed
+    for row in rows:
+        assert row["truth"] == "simulate"
+        assert 0 < sum(row["stalls"].values()) < row["cycles"]
+        assert row["cycles_each"] == row["cycles"] / (row["macs"] or row["elements"])
+        assert row["energy_mj"]["low"] < row["energy_mj"]["value"] < row["energy_mj"]["high"]
+        (line,) = (text for text in lines if text.startswith(f" {row['shape']}  "))
+        cells = re.split(r"\s{2,}", line.strip())
+        stalled = 100 * sum(row["stalls"].values()) / row["cycles"]
+        energy = format_joules(row["energy_mj"]["value"] / 1e3)
+        assert cells[2:4] == [f"{row['cycles_each']:.2f}", f"{stalled:.0f} %"]
+        assert energy in line
+        heading = next(text for text in lines if text.startswith(f"{row['kernel'][3:]}  "))
+        assert heading.rstrip().endswith(f"  {format_bytes(row['code_bytes'])}")
+
+
+def test_every_cause_of_a_stall_has_a_word_in_the_table() -> None:
+    assert list(kernel_tables._CAUSES) == [cause.label for cause in Cause]
 
 
 @pytest.mark.board

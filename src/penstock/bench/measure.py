@@ -1,9 +1,9 @@
 """Networks built for a board, run there once, and counted operator by operator."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from penstock.bench.cases import dsp_networks, fitting_networks
@@ -15,7 +15,7 @@ from penstock.frontends.inputs import random_inputs
 from penstock.ir.graph import Graph
 from penstock.kernels.kernel_set import KernelSet, kernel_set
 from penstock.kernels.selection import select_kernels
-from penstock.machines import execute, open_board
+from penstock.machines import OpenMachine, execute, open_board
 from penstock.pipeline import lower_plan, write_temporarily
 from penstock.planning import ExecutionPlan, plan_execution
 from penstock.planning.estimate.features import call_features
@@ -75,8 +75,9 @@ def plan_for_measuring(graph: Graph, board: Board, kernels: KernelSet) -> Execut
     return plan_execution(program, board)
 
 
-def run_network(graph: Graph, plan: ExecutionPlan, board: Board) -> Simulation:
-    """Compile a planned network for a board and run it there once, caches cold.
+@contextmanager
+def load_network(graph: Graph, plan: ExecutionPlan, board: Board) -> Iterator[OpenMachine]:
+    """Compile a planned network for a board, and have it there, initialized.
 
     Raises:
         PenstockError: it does not fit, or a tool is missing.
@@ -84,10 +85,20 @@ def run_network(graph: Graph, plan: ExecutionPlan, board: Board) -> Simulation:
     manifest = ProjectManifest(graph.name, graph.name, plan.board)
     lowered = lower_plan(graph, plan, board, manifest, b"")
     with ExitStack() as stack:
-        opened = open_board(lowered, board, write_temporarily(lowered, stack), stack)
-        _, simulation = execute(opened.machine, random_inputs(graph, INPUT_SEED), silent)
+        yield open_board(lowered, board, write_temporarily(lowered, stack), stack)
+
+
+def run_loaded(graph: Graph, opened: OpenMachine) -> Simulation:
+    """Run a loaded network once on random inputs, caches cold."""
+    _, simulation = execute(opened.machine, random_inputs(graph, INPUT_SEED), silent)
     assert simulation is not None
     return simulation
+
+
+def run_network(graph: Graph, plan: ExecutionPlan, board: Board) -> Simulation:
+    """Compile a planned network for a board and run it there once; raises as `load_network`."""
+    with load_network(graph, plan, board) as opened:
+        return run_loaded(graph, opened)
 
 
 def measure_network(graph: Graph, board: Board, kernels: KernelSet) -> MeasuredNetwork:

@@ -1,4 +1,4 @@
-"""The benchmark of operators as a whole: throughput, and what the estimate is fitted to."""
+"""The benchmark of operators as a whole: costs, throughput, and what the estimate is fitted to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from penstock.bench.fit import fit_coefficients
+from penstock.bench.kernel_costs import KernelCost, measure_kernels
 from penstock.bench.measure import measure_all
 from penstock.bench.throughput import Throughput, measure_throughput
 from penstock.boards.board import Board
@@ -27,6 +28,7 @@ class OperatorBenchmark:
         board: its name.
         core: its processor.
         compiler: that made the machine code.
+        kernels: what each costs by shape, in the fastest memories; empty where not asked for.
         throughput: kernels by shape and placement; empty where not asked for.
         coefficients: fitted costs; None where not asked for.
     """
@@ -34,17 +36,19 @@ class OperatorBenchmark:
     board: str
     core: str
     compiler: str
+    kernels: tuple[KernelCost, ...]
     throughput: tuple[Throughput, ...]
     coefficients: CoreCoefficients | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the ``penstock.bench-ops/1`` form."""
+        """Return the ``penstock.bench-ops/2`` form."""
         return {
-            "schema": "penstock.bench-ops/1",
+            "schema": "penstock.bench-ops/2",
             "truth": Truth.SIMULATE.value,
             "board": self.board,
             "core": self.core,
             "compiler": self.compiler,
+            "kernels": [row.to_json() for row in self.kernels],
             "operators": [row.to_json() for row in self.throughput],
         }
 
@@ -66,16 +70,18 @@ def benchmark_operators(board: Board, progress: Progress, *, fits: bool) -> Oper
     for region in board.regions:
         region_costs(region, board)  # raises where nobody said: nothing could be timed
     compiler = find_target_compiler(board.core).version
-    stage = "simulating every loop" if fits else "simulating kernels in each memory"
-
-    def on_progress(done: int, total: int) -> None:
-        progress(stage, done / total)
-
+    costs: tuple[KernelCost, ...] = ()
     rows: tuple[Throughput, ...] = ()
     fitted = None
     if fits:
-        measured = measure_all(board, on_progress)
+        measured = measure_all(board, _stage(progress, "simulating every loop"))
         fitted = fit_coefficients(measured, board, compiler, version("penstock"))
     else:
-        rows = tuple(measure_throughput(board, on_progress))
-    return OperatorBenchmark(board.name, board.core.name, compiler, rows, fitted)
+        costs = tuple(measure_kernels(board, _stage(progress, "simulating each kernel")))
+        in_memories = _stage(progress, "simulating kernels in each memory")
+        rows = tuple(measure_throughput(board, in_memories))
+    return OperatorBenchmark(board.name, board.core.name, compiler, costs, rows, fitted)
+
+
+def _stage(progress: Progress, name: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(name, done / total)

@@ -60,7 +60,7 @@ class Throughput:
         return self.estimated_cycles / self.cycles - 1
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row of ``penstock.bench-ops/1``, with the truth of both its figures."""
+        """Return a row of ``operators`` in ``penstock.bench-ops/2``, with its figures' truth."""
         truth = {"cycles": Truth.SIMULATE.value, "estimated_cycles": Truth.ESTIMATE.value}
         return {**asdict(self), "truth": truth}
 
@@ -82,6 +82,11 @@ def _products(dtype: DType) -> Graph:
     output = network.tensor((1, 6, 6, 64))
     network.operator(ops.Add(left=source[0], right=source[1], output=output))
     return network.build(f"products_{dtype.value}")
+
+
+def first_placement(board: Board) -> tuple[str | None, str | None]:
+    """Return the fastest memories: of the weights where they are flashed, and of the arena."""
+    return _placements(board)[0]
 
 
 def _placements(board: Board) -> list[tuple[str | None, str | None]]:
@@ -143,7 +148,7 @@ def _rows(graph: Graph, plan: ExecutionPlan, board: Board) -> Iterator[Throughpu
         output = graph.tensors[call.writes[0]]
         yield Throughput(
             kernel=call.kernel.name,
-            shape=_describe(graph, call.operator),
+            shape=describe_shape(graph, call.operator),
             weights_in=plan.placement.weights,
             arena_in=plan.placement.arena,
             macs=call.macs,
@@ -153,7 +158,8 @@ def _rows(graph: Graph, plan: ExecutionPlan, board: Board) -> Iterator[Throughpu
         )
 
 
-def _describe(graph: Graph, position: int) -> str:
+def describe_shape(graph: Graph, position: int) -> str:
+    """Return an operator's output shape, and that of its filters if it has any, for people."""
     operator = graph.operators[position]
     text = "×".join(map(str, graph.tensors[operator.outputs[0]].shape))
     filters = getattr(operator, "filters", None)

@@ -1,7 +1,6 @@
 """``penstock bench``: how fast kernels and models are."""
 
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 
 import click
@@ -9,6 +8,7 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_file, write_json
+from penstock.cli.kernel_tables import show_kernels
 from penstock.cli.options import board_option, json_option, plan_options
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
@@ -20,7 +20,7 @@ from penstock.cli.parameters import (
 )
 from penstock.cli.tables import add_columns, plain_table
 from penstock.errors import InputError
-from penstock.units import format_count, format_joules
+from penstock.units import format_joules
 
 _WORST_FITS = 5
 
@@ -40,15 +40,23 @@ def bench(context: click.Context) -> None:
     "fit_path",
     callback=result_file,
     metavar="FILE",
-    help="Instead of the table: time every loop of every kernel, fit the costs that "
+    help="Instead of the tables: time every loop of every kernel, fit the costs that "
     "`penstock inspect --board` estimates with, and write them to FILE.",
 )
 @json_option
 def ops(board: str, fit_path: Path | None, json_path: Path | None) -> None:
-    """Time a selection of kernels by shape, and by the memories of its weights and activations.
+    """Time kernels by shape, and by the memories of their weights and activations.
 
-    Cycles are simulated, one inference of a network of a few operators, with cold caches; what
-    `penstock inspect --board` would have estimated stands beside them.
+    The first table has what each int8 kernel costs with its activations in the board's fastest
+    memory: cycles, the share of them that the core waited and what for mostly, energy as `penstock
+    run` counts it (power by state times time, and the bytes of external memory that move
+    meanwhile), and the code of the kernel's own files as linked, some of which other kernels share.
+    Then come a few kernels in each memory, with what `penstock inspect --board` would have
+    estimated beside them.
+
+    Cycles are simulated, one inference of a network of a few operators, which begins with cold
+    caches: the first operator of a kernel brings its code. Shapes that a memory has no room for
+    are left out.
     """
     refuse_overwriting({"the board": board_file(board)}, {"--json": json_path, "--fit": fit_path})
     if fit_path is not None and json_path is not None:
@@ -65,7 +73,7 @@ def ops(board: str, fit_path: Path | None, json_path: Path | None) -> None:
     if result.coefficients is not None:
         _show_fit(result.coefficients)
     else:
-        _show_throughput(result)
+        show_kernels(result)
 
 
 @bench.command("models")
@@ -135,42 +143,6 @@ def _show_models(timings: Sequence[api.ModelTiming]) -> None:
             f"Published: MLPerf Tiny's closed division, on {escape(', '.join(sorted(chips)))}.",
             soft_wrap=True,
         )
-
-
-def _show_throughput(result: api.OperatorBenchmark) -> None:
-    stdout.print(
-        f"[bold]Simulated[/] on virtual {escape(result.board)} ({result.core}), "
-        f"compiled by {escape(result.compiler)}; the last column is the error of the estimate",
-        soft_wrap=True,
-    )
-
-    def memories(row: api.Throughput) -> tuple[str, str]:
-        return row.weights_in, row.arena_in
-
-    # Two networks, of int8 and of int16, come one after the other in the same placements.
-    rows = sorted(result.throughput, key=memories)
-    for (weights_in, arena_in), group in groupby(rows, memories):
-        stdout.print(f"\nweights in {escape(weights_in)}, activations in {escape(arena_in)}")
-        _show_rows(list(group))
-
-
-def _show_rows(rows: Sequence[api.Throughput]) -> None:
-    table = plain_table()
-    add_columns(
-        table,
-        ("kernel", "output, by filters", "of a"),
-        ("kernel", "output, by filters", "cycles", "each", "of a", "estimate"),
-    )
-    for row in rows:
-        table.add_row(
-            row.kernel.removeprefix("ps_"),
-            row.shape,
-            format_count(row.cycles),
-            f"{row.cycles_each:.2f}",
-            "MAC" if row.macs else "output",
-            f"{100 * row.error:+.1f} %",
-        )
-    stdout.print(table)
 
 
 def _show_fit(coefficients: api.CoreCoefficients) -> None:
