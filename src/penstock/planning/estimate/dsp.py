@@ -73,14 +73,23 @@ def conv_2d(view: CallView) -> Features:
         "lone_block": lone * buffers.blocks,
         "lone_step": lone * buffers.blocks * steps // 2,
         "lone_output": lone * channels,
-        "limit": is_limited(view) * sum(buffers.sizes) * channels,
     }
-    return found | _gathered(view, buffers)
+    return found | limits(view, sum(buffers.sizes), channels) | _gathered(view, buffers)
 
 
 def is_limited(view: CallView) -> int:
     """Return 1 where outputs are limited to less than int8 has."""
     return int((view.number("activation_min"), view.number("activation_max")) != _INT8)
+
+
+def limits(view: CallView, pixels: int, channels: int) -> Features:
+    """Count what of output pixels is limited to a range: channels by fours, then the rest."""
+    limited = is_limited(view) * pixels
+    return {
+        "limit_pixel": limited,
+        "limit_four": limited * (channels // LANES),
+        "limit_rest": limited * (channels % LANES),
+    }
 
 
 def _gathered(view: CallView, buffers: PixelBuffers) -> Features:
@@ -250,7 +259,7 @@ def depthwise_conv_2d(view: CallView) -> Features:
         "last": single * last,
         "odd_lane": go.rows * (odd + pairs + last) * (channels % LANES),
         "channel": go.count * channels,
-        "limit": is_limited(view) * rows * width,
+        **limits(view, images * height * width, channels),
     }
     if view.number("filter_width") == 3 == taps and view.number("stride_width") in (1, 2):
         four, two = divmod(width, 4)

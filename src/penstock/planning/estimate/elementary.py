@@ -118,7 +118,7 @@ _BY_FOURS = ("call", "row", "pixel", "clip")
 
 
 def pool_2d_by_fours(view: CallView) -> Features:
-    """Count the same where four channels are taken together; averages take four columns at a time."""
+    """Count the same where four channels are taken together, and columns by fours."""
     rows, columns = window_axis(view, "height", "top"), window_axis(view, "width", "left")
     groups = view.number("batches") * view.number("channels") // 4
     found = {name: value for name, value in pool_2d(view).items() if name in _BY_FOURS}

@@ -6,7 +6,7 @@ from penstock.kernels.selection.winograd import VARIANTS, Variant
 from penstock.planning.estimate.access_parts import WORD_BYTES, parameters
 from penstock.planning.estimate.accesses import Access, Hop, Role, Sweep
 from penstock.planning.estimate.call_view import CallView
-from penstock.planning.estimate.dsp import LANES, Features, inside, is_limited
+from penstock.planning.estimate.dsp import LANES, Features, inside, limits
 from penstock.planning.estimate.dsp_accesses import (
     FILTERS,
     SCALING,
@@ -96,7 +96,7 @@ def conv_2d(view: CallView) -> Features:
         "step": columns * pairs,
         "line": lines * channels,
         "finish": sum(runs.sizes) * channels,
-        "limit": is_limited(view) * outputs * channels,
+        **limits(view, outputs, channels),
     }
 
 

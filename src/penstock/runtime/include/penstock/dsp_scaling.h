@@ -36,9 +36,17 @@ static inline int8_t ps_scale_sum(const ps_dsp_scaling *scaling, int32_t sum) {
 static inline void ps_limit_pixel(const ps_conv_2d_params *params, int8_t *pixel) {
   const int32_t least = params->activation_min;
   const int32_t most = params->activation_max;
-  for (int32_t channel = 0; channel < params->output_channels; ++channel) {
-    const int32_t value = pixel[channel];
-    pixel[channel] = (int8_t)(value < least ? least : value > most ? most : value);
+  const uint32_t all_least = (uint8_t)least * 0x01010101U;
+  const uint32_t all_most = (uint8_t)most * 0x01010101U;
+  int32_t channels = params->output_channels;
+  for (; channels >= 4; channels -= 4) {
+    const uint32_t word = ps_larger_bytes(ps_load_word(pixel), all_least);
+    ps_store_word(pixel, ps_smaller_bytes(word, all_most));
+    pixel += 4;
+  }
+  for (; channels > 0; --channels) {
+    const int32_t value = *pixel;
+    *pixel++ = (int8_t)(value < least ? least : value > most ? most : value);
   }
 }
 
