@@ -1,8 +1,9 @@
 /* The code that variants of ps_depthwise_3x3 have in common; each defines how words are multiplied.
  * Internal to them.
  *
- * r0: columns; r1, r2, r3: words of two columns; r4 to r7: sums of four outputs; r8, r10, r12: the
- * first two taps of each row; r9, r11, lr: the last two.
+ * r0: columns; r1, r2, r3: words of two columns; r4 to r7: sums of four outputs, of which r4 alone is
+ * there when a variant begins; r8, r10, r12: the first two taps of each row; r9, r11, lr: the last
+ * two.
  */
 #ifndef PENSTOCK_DEPTHWISE_3X3_CODE_H
 #define PENSTOCK_DEPTHWISE_3X3_CODE_H
@@ -43,18 +44,19 @@
   "str r1, [sp, #56]\n"                                               \
   "str r2, [sp, #40]\n"                                               \
   "str r3, [sp, #64]\n"                                               \
-  "2:\n" /* four outputs; r10: how many are left */                   \
   "str r10, [sp, #48]\n"                                              \
   "cmp r10, #2\n"                                                     \
-  "ldm sp, {r4, r8, r9, r10, r11, r12, lr}\n"                         \
-  "mov r5, r4\n"                                                      \
   "ble 4f\n"                                                          \
-  "mov r6, r4\n"                                                      \
-  "mov r7, r4\n"                                                      \
+  "2:\n" /* four outputs, of which the last may be missing */         \
+  "ldm sp, {r4, r8, r9, r10, r11, r12, lr}\n"                         \
   multiply_four                                                       \
-  "add r11, sp, #28\n"                                                \
-  "add r0, #" advance "\n"                                            \
-  "ldm r11, {r1, r2, r3, r8, r9, r10}\n"                              \
+  "add.w r0, r0, #" advance "\n"                                      \
+  "ldr r1, [sp, #28]\n"                                               \
+  "ldr r2, [sp, #32]\n"                                               \
+  "ldr r3, [sp, #36]\n"                                               \
+  "ldr r8, [sp, #40]\n"                                               \
+  "ldr r9, [sp, #44]\n"                                               \
+  "ldr r10, [sp, #48]\n"                                              \
   PS_SCALE_TWO("r4", "r5")                                            \
   "strb r4, [r8]\n"                                                   \
   PS_SCALE_TWO("r6", "r7")                                            \
@@ -65,8 +67,12 @@
   "blt 3f\n"                                                          \
   "strb r7, [r8, r9]\n"                                               \
   "add r8, r8, r9, lsl #1\n"                                          \
+  "cmp r10, #2\n"                                                     \
   "str r8, [sp, #40]\n"                                               \
-  "bne 2b\n"                                                          \
+  "str r10, [sp, #48]\n"                                              \
+  "bgt 2b\n"                                                          \
+  "cmp r10, #0\n"                                                     \
+  "bne 4f\n"                                                          \
   "3:\n"                                                              \
   "ldr r4, [sp, #52]\n"                                               \
   "subs r4, #1\n"                                                     \
@@ -75,6 +81,7 @@
   "add sp, #76\n"                                                     \
   "pop {r4-r11, pc}\n"                                                \
   "4:\n" /* the last one or two */                                    \
+  "ldm sp, {r4, r8, r9, r10, r11, r12, lr}\n"                         \
   multiply_two                                                        \
   "add r11, sp, #28\n"                                                \
   "ldm r11, {r1, r2, r3, r8, r9, r10}\n"                              \

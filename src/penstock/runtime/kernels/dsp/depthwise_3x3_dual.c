@@ -57,6 +57,9 @@
 
 #define ROWS(multiply)              \
   BEGIN                             \
+  "mov r5, r4\n"                    \
+  "mov r6, r4\n"                    \
+  "mov r7, r4\n"                    \
   multiply("0", "r8", "r9", LOAD)   \
   multiply("1", "r10", "r11", LOAD) \
   multiply("2", "r12", "lr", NO_LOAD)
