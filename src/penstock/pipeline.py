@@ -32,13 +32,13 @@ from penstock.kernels.kernel_set import (
     FAST_KERNELS,
     LARGE_WINOGRAD_KERNELS,
     WINOGRAD_KERNELS,
-    kernel_set,
 )
 from penstock.kernels.selection import select_kernels
 from penstock.kernels.selection.winograd import LARGE
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_on_board, validate_plan
 from penstock.planning.estimate.plans import estimate_plan
+from penstock.planning.kernel_choice import fastest_program
 from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, reserve_memory
 from penstock.progress import Progress, silent
 from penstock.report.summary import HOST
@@ -135,8 +135,7 @@ def plan_graph(
     """
     lacks: dict[str, str] = {}
     refused: CapacityError | None = None
-    programs = _programs(graph, board, wishes)
-    for left_out, program in programs:
+    for left_out, program in _programs(graph, board, wishes):
         if refused is not None:
             lacks[left_out] = refused.what
         try:
@@ -145,7 +144,8 @@ def plan_graph(
             refused = error
         else:
             if placed and is_timed(placed.core.name) and LARGE.kernel in _kernel_names(program):
-                plan = _faster(plan, next(programs)[1], placed, wishes, progress)
+                smaller = fastest_program(graph, placed.core.name, wishes.kernels, (2,))
+                plan = _faster(plan, smaller, placed, wishes, progress)
             return replace(plan, left_out=lacks), placed
     assert refused is not None
     raise refused
@@ -179,12 +179,12 @@ def _programs(
     kernels need scratch memory.
     Lowering takes time: nothing is lowered before it is asked for.
     """
-    kernels = kernel_set(None if board is None else board.core.name, wishes.kernels)
-    program = select_kernels(graph, kernels)
+    core = None if board is None else board.core.name
+    program = fastest_program(graph, core, wishes.kernels)
     yield "", program
     for left_out, select in (
-        (LARGE_WINOGRAD_KERNELS, partial(select_kernels, graph, kernels, winograd=(2,))),
-        (WINOGRAD_KERNELS, partial(select_kernels, graph, kernels, winograd=())),
+        (LARGE_WINOGRAD_KERNELS, partial(fastest_program, graph, core, wishes.kernels, (2,))),
+        (WINOGRAD_KERNELS, partial(fastest_program, graph, core, wishes.kernels, ())),
         (FAST_KERNELS, partial(select_kernels, graph)),
     ):
         smaller = select()
@@ -202,7 +202,7 @@ def choose_kernels(graph: Graph, board: Board, wishes: PlanOptions) -> KernelGra
     try:
         return plan_graph(graph, board, wishes)[0].program
     except CapacityError:
-        return select_kernels(graph, kernel_set(board.core.name, wishes.kernels))
+        return fastest_program(graph, board.core.name, wishes.kernels)
 
 
 def load_named(model: Path, named: str = "") -> Graph:

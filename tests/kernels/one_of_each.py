@@ -172,7 +172,7 @@ _OTHERS: dict[str, Graph] = {
 
 _DSP: dict[str, Graph] = {
     "conv_2d_dsp_s8": _NARROW["conv_2d"](DType.INT8),
-    "conv_2d_winograd_dsp_s8": _weighted(
+    "conv_2d_winograd_2x2_dsp_s8": _weighted(
         ops.Conv2D, (8, 3, 3, 8), (1, 6, 6, 8), DType.INT8, source=(1, 8, 8, 8)
     ),
     "conv_2d_winograd_4x4_dsp_s8": _weighted(

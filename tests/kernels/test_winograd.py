@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.bench.measure import run_network
 from penstock.bench.networks import NetworkBuilder, Weights
 from penstock.boards import load_board
 from penstock.errors import CapacityError
@@ -15,17 +16,19 @@ from penstock.ir.graph import Graph
 from penstock.ir.interpreter import trace
 from penstock.ir.operators import NO_PADDING, Activation, Conv2D, FullyConnected, Padding2D
 from penstock.kernels.kernel_graph import KernelGraph
-from penstock.kernels.kernel_set import KernelSet
+from penstock.kernels.kernel_set import KernelSet, kernel_set
 from penstock.kernels.selection import select_kernels
 from penstock.kernels.selection.winograd import LARGE, SMALL, Variant, transform_filters
 from penstock.pipeline import choose_kernels, plan_graph
-from penstock.planning import plan_on_board
+from penstock.planning import plan_execution, plan_on_board
 from penstock.planning.estimate.plans import estimate_plan
+from penstock.planning.kernel_choice import fastest_program
 from penstock.planning.options import PlanOptions
 from penstock.report.summary import describe_kernels
 from tests.kernels.comparison import check_graph
 from tests.kernels.driver import Program
 
+DUAL = KernelSet.DSP_DUAL
 Longs = npt.NDArray[np.int64]
 LARGEST, WINOGRAD, PLAIN = LARGE.kernel, SMALL.kernel, "ps_conv_2d_dsp_s8"
 INPUT = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
@@ -165,8 +168,7 @@ def test_large_patches_hold_their_extremes() -> None:
     [
         (convolutions(8, 8), LARGEST),
         (convolutions(8, 8, size=16), LARGEST),
-        (convolutions(8, 8, size=6), WINOGRAD),
-        (convolutions(8, 8, size=9), WINOGRAD),
+        (convolutions(8, 8, size=9), LARGEST),
         (convolutions(8, 8, taps=(1, 1)), PLAIN),
         (convolutions(8, 8, taps=(3, 5)), PLAIN),
         (convolutions(8, 8, stride=2), PLAIN),
@@ -193,6 +195,47 @@ def test_filters_that_are_multiplied_by_256_have_a_limit(depth: int, kernel: str
     graph = graph.with_changes(tensors={layer.filters: least})
     assert kernels(select_kernels(graph, KernelSet.DSP_DUAL)) == {f"ps_fully_connected_{kernel}"}
     check_graph(graph, seed=1, kernels=KernelSet.DSP_DUAL)
+
+
+CHOICES = {
+    (8, 32, 7): PLAIN,
+    (8, 32, 6): PLAIN,
+    (32, 32, 10): WINOGRAD,
+    (64, 64, 8): LARGEST,
+    (16, 16, 16): LARGEST,
+}
+"""Channels in and out and the side of the image, and what is fastest on both of these cores."""
+
+
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m7"])
+@pytest.mark.parametrize(("depth", "out", "size"), CHOICES)
+def test_the_fastest_is_chosen_for_a_core(core: str, depth: int, out: int, size: int) -> None:
+    graph = convolutions(depth, out, size=size)
+    assert kernels(fastest_program(graph, core)) == {CHOICES[depth, out, size]}
+
+
+def test_each_layer_has_a_choice_of_its_own() -> None:
+    graph = convolutions(8, 64, 64, 8)
+    tiles = {0: (), 1: (2,)}
+    names = [call.kernel.name for call in select_kernels(graph, DUAL, winograd=tiles).calls]
+    assert names == [PLAIN, WINOGRAD, PLAIN]
+
+
+@pytest.mark.board
+@pytest.mark.parametrize("board_name", ["stm32f746g-disco", "nucleo-l4r5zi"])
+@pytest.mark.parametrize(("depth", "out", "size"), CHOICES)
+def test_what_is_chosen_takes_the_fewest_cycles(
+    board_name: str, depth: int, out: int, size: int
+) -> None:
+    graph, board = convolutions(depth, out, size=size), load_board(board_name)
+    cycles = {}
+    for tiles in ((4,), (2,), ()):
+        program = select_kernels(graph, kernel_set(board.core.name), winograd=tiles)
+        time = run_network(graph, plan_execution(program, board), board).time
+        assert time is not None
+        cycles[program.calls[0].kernel.name] = time.cycles
+    (chosen,) = kernels(fastest_program(graph, board.core.name))
+    assert cycles[chosen] <= 1.02 * min(cycles.values())
 
 
 def test_compact_programs_do_without() -> None:

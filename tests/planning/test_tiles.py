@@ -19,7 +19,7 @@ from penstock.kernels.kernel_graph import (
     StructArgument,
     TensorArgument,
 )
-from penstock.kernels.kernel_set import KernelSet, is_dsp_kernel, is_mve_kernel
+from penstock.kernels.kernel_set import WINOGRAD_TILES, KernelSet, is_dsp_kernel, is_mve_kernel
 from penstock.kernels.selection import select_kernels
 from penstock.planning.tiles import (
     Tile,
@@ -39,7 +39,6 @@ PARTED = [
     "add_by_shifts",
     "conv_2d",
     "winograd",
-    "large_winograd",
     "padded_points",
     "far_padding",
     "depthwise_conv_2d",
@@ -106,7 +105,8 @@ def run_whole(name: str, draw: Any) -> tuple[Program, KernelGraph] | None:
     graph = CASES[name](draw)
     kernels = draw(st.sampled_from([KernelSet.REFERENCE, KernelSet.DSP_SINGLE, KernelSet.MVE]))
     try:
-        selected = select_kernels(graph, kernels)
+        tiles = draw(st.sampled_from([WINOGRAD_TILES, WINOGRAD_TILES[1:]]))
+        selected = select_kernels(graph, kernels, winograd=tiles)
     except UnsupportedError:
         return None
     program = Program(selected)

@@ -28,7 +28,13 @@ from penstock.ir.interpreter import trace
 from penstock.ir.operators import Padding2D
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
-from penstock.kernels.kernel_set import KernelSet, is_dsp_kernel, is_mve_kernel, kernel_set
+from penstock.kernels.kernel_set import (
+    WINOGRAD_TILES,
+    KernelSet,
+    is_dsp_kernel,
+    is_mve_kernel,
+    kernel_set,
+)
 from penstock.kernels.selection import select_kernels
 from penstock.planning import plan_execution
 from tests.kernels.cases import FAST_CASES
@@ -169,7 +175,9 @@ def check(graph: Graph, board_name: str, least: float = 0.7) -> None:
     board = load_board(board_name)
     if board.emulator is not None and shutil.which("qemu-system-arm") is None:
         pytest.skip("qemu-system-arm is not installed")
-    program = select_kernels(graph, kernel_set(board.core.name))
+    # Every other operator has small tiles where it is a convolution by Winograd.
+    tiles = {n: WINOGRAD_TILES[n % 2 :] for n in range(len(graph.operators))}
+    program = select_kernels(graph, kernel_set(board.core.name), winograd=tiles)
     names = [call.kernel.name for call in program.calls]
     assert sum(map(is_fast, names)) > least * len(names)
     found = run_network(graph, plan_execution(program, board), board)

@@ -13,9 +13,8 @@ from penstock.bench.weighted_cases import Case, collect
 from penstock.boards.board import Board
 from penstock.errors import CapacityError
 from penstock.ir.dtype import DType
-from penstock.kernels.kernel_set import kernel_set
-from penstock.kernels.selection import select_kernels
 from penstock.planning import ExecutionPlan, plan_execution
+from penstock.planning.kernel_choice import fastest_program
 from penstock.report.energy import Energy, spent_energy
 from penstock.report.results import Truth
 from penstock.simulate.code_sizes import source_code_bytes
@@ -125,7 +124,7 @@ def measure_shapes(board: Board, name: str, cases: Sequence[Case]) -> list[Kerne
         PenstockError: a tool is missing.
     """
     graph = collect(name, DType.INT8, *cases)
-    program = select_kernels(graph, kernel_set(board.core.name))
+    program = fastest_program(graph, board.core.name)
     weights_in, arena_in = first_placement(board)
     try:
         plan = plan_execution(program, board, weights_in=weights_in, arena_in=arena_in)

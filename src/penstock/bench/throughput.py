@@ -14,10 +14,9 @@ from penstock.ir import operators as ops
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
 from penstock.ir.operators import Padding2D
-from penstock.kernels.kernel_set import kernel_set
-from penstock.kernels.selection import select_kernels
 from penstock.planning import ExecutionPlan, plan_execution
 from penstock.planning.estimate import estimate_plan
+from penstock.planning.kernel_choice import fastest_program
 from penstock.report.results import Truth
 
 _SAME = Padding2D(1, 1, 1, 1)
@@ -132,7 +131,7 @@ def _measure(
     board: Board, name: str, weights_in: str | None, arena_in: str | None
 ) -> list[Throughput]:
     graph = throughput_networks()[name]
-    program = select_kernels(graph, kernel_set(board.core.name))
+    program = fastest_program(graph, board.core.name)
     try:
         plan = plan_execution(program, board, weights_in=weights_in, arena_in=arena_in)
     except CapacityError:

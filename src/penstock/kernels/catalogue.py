@@ -16,7 +16,7 @@ _DSP_SOURCES = frozenset(
         "average_pool_2d_dsp_s8",
         "conv_2d_dsp_s8",
         "conv_2d_winograd_4x4_dsp_s8",
-        "conv_2d_winograd_dsp_s8",
+        "conv_2d_winograd_2x2_dsp_s8",
         "depthwise_3x3_single",
         "depthwise_conv_2d_dsp_s8",
         "dot_4x1_single",
@@ -26,7 +26,7 @@ _DSP_SOURCES = frozenset(
         "multiply_4x2_single",
         "sums_4x2_single",
         "widen_pixels",
-        "winograd_3x3",
+        "winograd_2x2",
         "winograd_4x4",
         "winograd_convolve",
     }
@@ -134,9 +134,9 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             f"{_MVE_CONVOLUTION}; one group",
         ),
         _entry(
-            "conv_2d_winograd_dsp_s8",
-            "conv_2d_winograd",
-            "conv_2d_winograd_dsp_s8 sums_4x2_single winograd_3x3 winograd_convolve",
+            "conv_2d_winograd_2x2_dsp_s8",
+            "conv_2d_winograd_2x2",
+            "conv_2d_winograd_2x2_dsp_s8 sums_4x2_single winograd_2x2 winograd_convolve",
             "CONV_2D",
             f"{_DSP_CONVOLUTION.replace('2^30', '2^29')}; {_WINOGRAD_SHAPES}",
         ),
@@ -145,7 +145,8 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "conv_2d_winograd_4x4",
             "conv_2d_winograd_4x4_dsp_s8 sums_4x2_single winograd_4x4 winograd_convolve",
             "CONV_2D",
-            f"{_DSP_CONVOLUTION.replace('2^30', '2^24')}; {_WINOGRAD_SHAPES}",
+            f"{_DSP_CONVOLUTION.replace('2^30', '2^29')}, 256 times the magnitudes of a filter "
+            f"below 2^25 in sum; {_WINOGRAD_SHAPES}",
         ),
         _entry(
             "conv_2d_s16",

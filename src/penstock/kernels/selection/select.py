@@ -1,6 +1,6 @@
 """Chooses a kernel for each operator of a graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from penstock.errors import UnsupportedError
@@ -59,7 +59,7 @@ def select_kernels(
     graph: Graph,
     kernels: KernelSet = KernelSet.REFERENCE,
     *,
-    winograd: tuple[int, ...] = WINOGRAD_TILES,
+    winograd: tuple[int, ...] | Mapping[int, tuple[int, ...]] = WINOGRAD_TILES,
 ) -> KernelGraph:
     """Return the graph as a program of kernel calls.
 
@@ -69,8 +69,9 @@ def select_kernels(
     Args:
         graph: what is to be computed.
         kernels: what the core has instructions for.
-        winograd: sides of the outputs that Winograd convolutions may make together: filters take
-            eight times the room with 4, and 3.6 times with 2; empty for none.
+        winograd: sides of the outputs that Winograd convolutions may make together, the larger
+            ones first: filters take eight to nine times the room with 4, and 3.6 times with 2;
+            empty for none. A mapping says it of each operator by its position, none by default.
 
     Raises:
         UnsupportedError: no kernel takes an operator's element types, quantization or shapes, or
@@ -80,7 +81,8 @@ def select_kernels(
     calls: list[KernelCall] = []
     aliases: dict[str, str] = {}
     for position, operator in enumerate(graph.operators):
-        site = Site(graph, position, operator, pool, kernels, winograd)
+        tiles = winograd.get(position, ()) if isinstance(winograd, Mapping) else winograd
+        site = Site(graph, position, operator, pool, kernels, tiles)
         _check_sizes(site)
         if isinstance(operator, ops.Reshape) and not graph.tensors[operator.input].is_constant:
             _check_reshape(site, operator)

@@ -27,19 +27,16 @@ class Variant:
         tile: side of the outputs that a patch makes.
         kernel: C name.
         filter_transform: G of the paper, its rows multiplied so that it is integers, ``[side, 3]``.
-        sum_limit: sums of products are made larger in 32 bits, and must be below.
+        product_limit: sums of products with inputs that count from -128 on are below; None where
+            nothing but `_SUM_LIMIT` matters.
         offset: what the transform of patches adds to the first channel of each two.
-        transform_cycles: of a patch, for each two channels.
-        finish_cycles: of a patch, for each output channel; both on a Cortex-M4.
     """
 
     tile: int
     kernel: str
     filter_transform: npt.NDArray[np.int64]
-    sum_limit: int
+    product_limit: int | None
     offset: int
-    transform_cycles: int
-    finish_cycles: int
 
     @property
     def side(self) -> int:
@@ -54,12 +51,10 @@ class Variant:
 
 SMALL = Variant(
     2,
-    "ps_conv_2d_winograd_dsp_s8",
+    "ps_conv_2d_winograd_2x2_dsp_s8",
     np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]], np.int64),
-    sum_limit=1 << 29,
+    product_limit=None,
     offset=0,
-    transform_cycles=134,
-    finish_cycles=82,
 )
 LARGE = Variant(
     4,
@@ -68,17 +63,15 @@ LARGE = Variant(
         [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 12]],
         np.int64,
     ),
-    sum_limit=1 << 25,
+    product_limit=1 << 25,
     offset=255 * 50,
-    transform_cycles=470,
-    finish_cycles=370,
 )
 VARIANTS = {variant.kernel: variant for variant in (LARGE, SMALL)}
 """By the name of the kernel."""
+_SUM_LIMIT = 1 << 29
+"""Bias included: twice a sum is held in 32 bits, and 2x2 outputs come four times as large."""
 _INPUT_OFFSET = 128
 """What the larger patches add to the input, so that it is not negative."""
-_PRODUCT_CYCLES = 2
-"""Of a patch, for each position, output channel and two input channels, and of copying filters."""
 _INPUT_CHANNELS_MIN = 8
 _OUTPUT_CHANNELS_MIN = 8
 _PIXELS_MIN = 36
@@ -125,7 +118,7 @@ def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> 
         for variant in VARIANTS.values()
         if variant.tile in site.winograd and _filter_elements(variant, fields) <= room
     ]
-    for variant in sorted(allowed, key=lambda variant: _cycles(variant, fields)):
+    for variant in allowed:
         constants = _constants(site, operator, variant, offset)
         if constants is not None:
             return _call(site, operator, params, variant, constants)
@@ -143,10 +136,10 @@ def _constants(
     sums = channel_sums(site, operator, filters)
     if scaling is None or sums is None or not fits_int16(variant, offset):
         return None
-    fits = sums[1].max() < SMALL.sum_limit
-    if variant.offset:
+    fits = sums[1].max() < _SUM_LIMIT
+    if variant.product_limit is not None:
         flat = offset.reshape(len(offset), -1)
-        fits &= 2 * _INPUT_OFFSET * np.abs(flat).sum(axis=1).max() < variant.sum_limit
+        fits &= 2 * _INPUT_OFFSET * np.abs(flat).sum(axis=1).max() < variant.product_limit
         bias = scaling[:, 0] - _INPUT_OFFSET * flat.sum(axis=1)
         scaling = np.concatenate([bias[:, None].astype(np.int32), scaling[:, 1:]], axis=1)
     return (transform_filters(offset, variant), scaling) if fits else None
@@ -188,16 +181,6 @@ def _patches(variant: Variant, fields: Mapping[str, int]) -> int:
     return -(-height // variant.tile) * -(-width // variant.tile)
 
 
-def _cycles(variant: Variant, fields: Mapping[str, int]) -> int:
-    """Return about what an image takes a Cortex-M4."""
-    pairs, channels = fields["input_channels"] // 2, fields["output_channels"]
-    patches = _patches(variant, fields)
-    fillings = -(-patches // _held_patches(variant, pairs, patches))
-    products = (patches + fillings) * variant.positions * pairs * channels * _PRODUCT_CYCLES
-    transforms = variant.transform_cycles * pairs + variant.finish_cycles * channels
-    return products + patches * transforms
-
-
 def _scratch_bytes(variant: Variant, pairs: int, patches: int) -> int:
     outputs = max(variant.positions * LANES * patches, variant.positions * pairs // 2)
     held = variant.positions * (pairs * patches + _SKEW_WORDS)
@@ -222,7 +205,7 @@ def fits_int16(variant: Variant, filters: npt.NDArray[np.int64]) -> bool:
 def transform_filters(
     filters: npt.NDArray[np.int64], variant: Variant = SMALL
 ) -> npt.NDArray[np.int16]:
-    """Return filters in the order of penstock/conv_2d_winograd.h or conv_2d_winograd_4x4.h.
+    """Return filters in the order of penstock/conv_2d_winograd_2x2.h or conv_2d_winograd_4x4.h.
 
     Args:
         filters: ``[channels, 3, 3, depth]``, without their zero points; depth a multiple of 4.

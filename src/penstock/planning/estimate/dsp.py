@@ -8,6 +8,7 @@ from penstock.planning.estimate.call_view import CallView
 
 Features = dict[str, int]
 Mask = np.ndarray[tuple[int], np.dtype[np.bool]]
+Counts = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 LANES = 4
 _ROUND_PAIRS = 8
@@ -110,39 +111,66 @@ def _gathered(view: CallView, buffers: PixelBuffers) -> Features:
             "point_step": together * (depth // 8),
             "point_rest": together * (depth // 4 % 2),
         }
-        return points | {"pixel": pixels} | _widened(pixels, 1, run)
-    across, down = _all_inside(view, "width", "left"), _all_inside(view, "height", "top")
+        return points | {"pixel": pixels} | _widened(pixels, run) | _rests(pixels, 1, run)
+    across, down = (_taps_inside(view, *axis) for axis in (("width", "left"), ("height", "top")))
+    all_across, all_down = across == view.number("filter_width"), down == rows
     adjacent = view.number("dilation_width") == 1 and view.number("input_column_stride") == depth
-    whole = int(across.sum()) * int(down.sum()) * images * adjacent
-    edges = pixels - whole
-    is_rgb = (rows, run) == (3, _RGB_RUN)
-    kinds = {"rgb_pixel": whole} if is_rgb else {"pixel": whole}
-    found = _widened(edges + whole * (not is_rgb), rows, run)
-    taps = edges * rows * view.number("filter_width")
-    return (
-        found
-        | kinds
-        | {
-            "line": lines,
-            "edge_pixel": edges,
-            "edge_row": edges * rows,
-            "edge_tap": taps,
-            "edge_word": taps * (depth // 4),
-            "edge_byte": taps * (depth % 4),
+    whole = int(all_across.sum()) * int(all_down.sum()) * images * adjacent
+    is_rgb, is_word = (rows, run) == (3, _RGB_RUN), run == LANES
+    found = {"line": lines, "rgb_pixel" if is_rgb else "pixel": whole, "edge_pixel": pixels - whole}
+    if not adjacent:
+        taps = pixels * rows * view.number("filter_width")
+        pieces = {
+            "piece": taps,
+            "piece_word": taps * (depth // 4),
+            "piece_byte": taps * (depth % 4),
         }
+        return found | pieces | _widened(pixels * rows, run) | _rests(pixels, rows, run)
+    clipped = across[~all_across]
+    cut, plain = (
+        int((clipped > 0).sum()) * int(down.sum()) * images,
+        int(all_across.sum()) * int(down[~all_down].sum()) * images,
     )
+    copied = clipped * depth
+    edges = {
+        "padding_row": (pixels - whole) * rows - cut - plain,
+        "filled_word": len(clipped) * height * images * -(-run // 4),
+        "cut_row": cut,
+        "copied_word": int((copied // 4).sum()) * int(down.sum()) * images,
+        "copied_byte": int((copied % 4).sum()) * int(down.sum()) * images,
+        "word_row": whole * rows * is_word,
+    }
+    ordinary = whole * (not is_rgb and not is_word)
+    rests = pixels - whole * is_rgb
+    return found | edges | _widened(cut + plain + ordinary * rows, run) | _rests(rests, rows, run)
 
 
-def _widened(pixels: int, rows: int, run: int) -> Features:
-    """Count words that are widened, four together or one by one, and bytes left of rows."""
+def _taps_inside(view: CallView, dimension: str, edge: str) -> Counts:
+    """Return for each output position how many rows or columns of its window are inside."""
+    taps, step = view.number(f"filter_{dimension}"), view.number(f"dilation_{dimension}")
+    origin = np.arange(view.number(f"output_{dimension}")) * view.number(
+        f"stride_{dimension}"
+    ) - view.number(f"padding_{edge}")
+    at = origin[:, None] + step * np.arange(taps)
+    return np.asarray(((at >= 0) & (at < view.number(f"input_{dimension}"))).sum(axis=1))
+
+
+def _widened(rows: int, run: int) -> Features:
+    """Count words of rows that are widened, four together or one by one."""
     is_long = run >= 16
+    return {
+        "row": rows,
+        "long_row": rows * is_long,
+        "wide_long": rows * (run // 16) * is_long,
+        "wide_step": rows * (run % 16 // 4) * is_long,
+        "short_step": rows * (run // 4) * (not is_long),
+    }
+
+
+def _rests(pixels: int, rows: int, run: int) -> Features:
+    """Count bytes left of the rows of pixels, and words that are made of them."""
     rests = rows * (run % 4)
     return {
-        "row": pixels * rows,
-        "long_row": pixels * rows * is_long,
-        "wide_long": pixels * rows * (run // 16) * is_long,
-        "wide_step": pixels * rows * (run % 16 // 4) * is_long,
-        "short_step": pixels * rows * (run // 4) * (not is_long),
         "rest_byte": pixels * rests,
         "rest_pixel": pixels * (rests > 0),
         "rest_word": pixels * -(-rests // 4),
@@ -170,12 +198,6 @@ def _is_joined(view: CallView) -> bool:
 def _point_pairs(pixels: int, width: int) -> int:
     """Return how many pairs of pixels stand in one row of an image."""
     return pixels // 2 if width % 2 == 0 else max(pixels // 2 - pixels // width // 2, 0)
-
-
-def _all_inside(view: CallView, dimension: str, edge: str) -> Mask:
-    """Return for each output position whether its whole window is inside the input."""
-    reach = (view.number(f"filter_{dimension}") - 1) * view.number(f"dilation_{dimension}") + 1
-    return inside(view, dimension, edge, reach, 1)
 
 
 def inside(view: CallView, dimension: str, edge: str, reach: int, step: int) -> Mask:

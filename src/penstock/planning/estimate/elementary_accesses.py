@@ -25,27 +25,25 @@ from penstock.planning.estimate.windows import count_patches, window_axis
 
 def pool_2d(view: CallView) -> list[Access]:
     """Return the arrays of a pooling, each channel of which slides its own window."""
-    patches = count_patches(window_axis(view, "height", "top"), window_axis(view, "width", "left"))
-    images, channels = view.number("batches"), view.number("channels")
-    visits = images * patches.pixels
-    steps = images * patches.taps * channels
-    source = window_input(view, patches, visits, 1, steps)
-    source = replace(source, hops=window_hops(view, patches, 1))
-    taps = patches.taps / patches.pixels
-    return [
-        parameters(view, visits),
-        with_turns(source, taps, channels, 1),
-        output(view, visits, channels),
-    ]
+    return _pool_2d(view, 1)
 
 
 def pool_2d_by_fours(view: CallView) -> list[Access]:
     """Return the same where four channels are read as a word."""
-    params, source, result = pool_2d(view)
+    return _pool_2d(view, WORD_BYTES)
+
+
+def _pool_2d(view: CallView, block: int) -> list[Access]:
+    patches = count_patches(window_axis(view, "height", "top"), window_axis(view, "width", "left"))
+    images, channels = view.number("batches"), view.number("channels")
+    visits, blocks = images * patches.pixels, channels // block
+    source = window_input(view, patches, visits, 1, images * patches.taps * blocks)
+    source = replace(source, hops=window_hops(view, patches, 1))
+    source = with_turns(source, patches.taps / patches.pixels, blocks, block)
     return [
-        params,
-        replace(source, reads=-(-source.reads // WORD_BYTES), element_bytes=WORD_BYTES),
-        result,
+        parameters(view, visits),
+        replace(source, element_bytes=block * source.element_bytes),
+        output(view, visits, channels),
     ]
 
 

@@ -20,7 +20,7 @@ _BY_HEADER: dict[str, Callable[[CallView], Features]] = {
     "transpose_conv_2d": weighted.transpose_conv_2d,
     "fully_connected": weighted.fully_connected,
     "conv_2d_dsp": dsp.conv_2d,
-    "conv_2d_winograd": winograd.conv_2d,
+    "conv_2d_winograd_2x2": winograd.conv_2d,
     "conv_2d_winograd_4x4": winograd.conv_2d,
     "depthwise_conv_2d_dsp": dsp.depthwise_conv_2d,
     "fully_connected_dsp": dsp.fully_connected,

@@ -19,7 +19,7 @@ _BY_HEADER: dict[str, Callable[[CallView], Sequence[Access]]] = {
     "transpose_conv_2d": weighted_accesses.transpose_conv_2d,
     "fully_connected": weighted_accesses.fully_connected,
     "conv_2d_dsp": dsp_accesses.conv_2d,
-    "conv_2d_winograd": winograd.accesses,
+    "conv_2d_winograd_2x2": winograd.accesses,
     "conv_2d_winograd_4x4": winograd.accesses,
     "depthwise_conv_2d_dsp": dsp_accesses.depthwise_conv_2d,
     "fully_connected_dsp": dsp_accesses.fully_connected,

@@ -55,7 +55,8 @@ typedef struct ps_conv_2d_params {
   int32_t narrow_sums;     /* int16 only: see ps_conv_2d_s16; int8: 0 */
   int32_t activation_min;  /* within the range of the output's type, as is the next */
   int32_t activation_max;
-  int32_t scratch_pixels; /* DSP kernels: output pixels that scratch has room for; others: 0 */
+  int32_t scratch_pixels; /* DSP kernels: output pixels, Winograd: patches, that scratch has room
+                             for; others: 0 */
 } ps_conv_2d_params;
 
 /* Convolves int8.

@@ -7,7 +7,7 @@
  */
 #include "penstock/dsp.h"
 #include "penstock/dsp_scaling.h"
-#include "penstock/winograd_3x3.h"
+#include "penstock/winograd.h"
 
 /* 255 times 50: the most that one transform after the other takes from a channel. */
 #define OFFSET "12750"

@@ -3,11 +3,11 @@
  * Patches are transformed once for all output channels; then each of their positions is a product of
  * matrices, four filters and two patches at a time.
  */
-#include "penstock/conv_2d_winograd.h"
+#include "penstock/conv_2d_winograd_2x2.h"
 #include "penstock/dsp.h"
 #include "penstock/dsp_scaling.h"
 #include "penstock/sums_4x2.h"
-#include "penstock/winograd_3x3.h"
+#include "penstock/winograd.h"
 
 enum { LANES = 4 };
 

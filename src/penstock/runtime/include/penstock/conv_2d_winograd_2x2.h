@@ -12,8 +12,8 @@
  * scaling: a ps_dsp_scaling of each output channel (penstock/conv_2d_dsp.h), but |sum| < 2^29: four
  *   times that is held in 32 bits.
  */
-#ifndef PENSTOCK_CONV_2D_WINOGRAD_H
-#define PENSTOCK_CONV_2D_WINOGRAD_H
+#ifndef PENSTOCK_CONV_2D_WINOGRAD_2X2_H
+#define PENSTOCK_CONV_2D_WINOGRAD_2X2_H
 
 #include <stdint.h>
 
@@ -35,7 +35,7 @@ enum { PS_WINOGRAD_SKEW = 9 }; /* words between positions: else all might share 
  *   patches, 4, then 64 * N or 8 * P, whichever is more.
  * output: must not overlap input.
  */
-void ps_conv_2d_winograd_dsp_s8(const ps_conv_2d_params *params, const int8_t *input,
+void ps_conv_2d_winograd_2x2_dsp_s8(const ps_conv_2d_params *params, const int8_t *input,
                                 const int16_t *filters, const int32_t *scaling, uint32_t *scratch,
                                 int8_t *output);
 

@@ -2,7 +2,7 @@
  *
  * Assembly, because compilers have too few registers for it: these take half the time.
  */
-#include "penstock/winograd_3x3.h"
+#include "penstock/winograd.h"
 
 #include "penstock/dsp.h"
 #include "penstock/dsp_scaling.h"
@@ -73,7 +73,7 @@ enum { SIDE = 4, PITCH = 8 };
   "ssub16 r7, r7, r11\n"                        \
   WRITE("r4", "r8", "r6", "r7", "r9")
 
-__attribute__((naked)) void ps_winograd_transform(PS_UNUSED const ps_winograd_patch *patch) {
+__attribute__((naked)) void ps_winograd_transform_2x2(PS_UNUSED const ps_winograd_patch *patch) {
   __asm__(
       "push {r4-r11, lr}\n"
       "sub sp, #12\n"
@@ -129,7 +129,7 @@ __attribute__((naked)) void ps_winograd_transform(PS_UNUSED const ps_winograd_pa
   "ssat " b ", #8, " b "\n"
 
 /* r0: sums, r1: output, r2: right, r3: down, r12: patches, lr: to the next sums; r4 to r7: outputs. */
-__attribute__((naked)) void ps_winograd_finish(PS_UNUSED const ps_winograd_outputs *outputs) {
+__attribute__((naked)) void ps_winograd_finish_2x2(PS_UNUSED const ps_winograd_outputs *outputs) {
   __asm__(
       "push {r4-r11, lr}\n"
       "sub sp, #20\n"
@@ -194,7 +194,7 @@ static row transform_row(const int8_t *pixels, int32_t step, int is_odd) {
   return out;
 }
 
-void ps_winograd_transform(const ps_winograd_patch *patch) {
+void ps_winograd_transform_2x2(const ps_winograd_patch *patch) {
   const int32_t position_step = patch->position_step / 4;
   for (int32_t pair = 0; pair < 2 * patch->fours; ++pair) {
     const int8_t *pixels = patch->pixels + pair / 2 * 4;
@@ -218,7 +218,7 @@ static int8_t make_output(const ps_winograd_outputs *outputs, uint32_t sum) {
   return ps_scale_doubled(&scaling, ((int32_t)sum >> 1) + outputs->bias);
 }
 
-void ps_winograd_finish(const ps_winograd_outputs *outputs) {
+void ps_winograd_finish_2x2(const ps_winograd_outputs *outputs) {
   const uint32_t *sums = outputs->sums;
   int32_t next = outputs->next;
   int8_t *output = outputs->output;

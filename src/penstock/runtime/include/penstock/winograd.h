@@ -1,7 +1,7 @@
-/* Convolution by Winograd F(2x2, 3x3) and F(4x4, 3x3). Internal to ps_conv_2d_winograd_dsp_s8 and
+/* Convolution by Winograd F(2x2, 3x3) and F(4x4, 3x3). Internal to ps_conv_2d_winograd_2x2_dsp_s8 and
  * ps_conv_2d_winograd_4x4_dsp_s8. */
-#ifndef PENSTOCK_WINOGRAD_3X3_H
-#define PENSTOCK_WINOGRAD_3X3_H
+#ifndef PENSTOCK_WINOGRAD_H
+#define PENSTOCK_WINOGRAD_H
 
 #include <stdint.h>
 
@@ -45,17 +45,17 @@ typedef struct ps_winograd_form {
   void (*finish)(const ps_winograd_outputs *outputs);
 } ps_winograd_form;
 
-/* Convolves int8 as ps_conv_2d_winograd_dsp_s8 does, in patches of a form. */
+/* Convolves int8 as ps_conv_2d_winograd_2x2_dsp_s8 does, in patches of a form. */
 void ps_winograd_convolve(const ps_winograd_form *form, const ps_conv_2d_params *params,
                           const int8_t *input, const int16_t *filters, const int32_t *scaling,
                           uint32_t *scratch, int8_t *output);
 
 /* Transforms a patch of 4x4, two channels to a word. */
-void ps_winograd_transform(const ps_winograd_patch *patch);
+void ps_winograd_transform_2x2(const ps_winograd_patch *patch);
 
 /* Makes 2x2 outputs of the sums of each patch. Those that do not exist go where others are written
  * behind them. */
-void ps_winograd_finish(const ps_winograd_outputs *outputs);
+void ps_winograd_finish_2x2(const ps_winograd_outputs *outputs);
 
 /* Transforms a patch of 6x6, two channels to a word: the first + 12750, so that none is negative.
  * Channels count from -128 on. */
