@@ -138,20 +138,25 @@ def kernels(program: KernelGraph) -> set[str]:
     return {call.kernel.name for call in program.calls}
 
 
-def test_large_patches_hold_their_extremes() -> None:
-    """Pixels of -128 and 127 as each position adds and subtracts them, filters of -128."""
+def filled(value: int, depth: int, zero_point: int = 0) -> Graph:
+    """Return a convolution with all filters of one value, whose outputs use much of their range."""
+    most = 9 * depth * abs(value - zero_point) * 255
+    weights = Weights(
+        gain=200 / most, per_channel=False, zero_point=zero_point, activation=Activation.NONE
+    )
     network = NetworkBuilder()
-    weights = Weights(gain=1e-4, activation=Activation.NONE)
-    network.conv_2d(
-        (1, 10, 10, 8), 8, (3, 3), stride=(1, 1), padding=NO_PADDING, dilation=(1, 1), groups=1,
-        weights=weights,
-    )  # fmt: skip
-    graph = network.build("extremes")
+    network.conv_2d((1, 10, 10, depth), 8, (3, 3), padding=NO_PADDING, weights=weights)
+    graph = network.build("filled")
     (layer,) = graph.operators
     assert isinstance(layer, Conv2D)
     filters = graph.tensors[layer.filters]
-    least = filters.with_data(np.full(filters.shape, -128, np.int8))
-    graph = graph.with_changes(tensors={layer.filters: least})
+    same = filters.with_data(np.full(filters.shape, value, np.int8))
+    return graph.with_changes(tensors={layer.filters: same})
+
+
+def test_large_patches_hold_their_extremes() -> None:
+    """Pixels of -128 and 127 as each position adds and subtracts them, filters of -128."""
+    graph = filled(-128, 8)
     program = Program(select_kernels(graph, KernelSet.DSP_DUAL))
     assert kernels(program.program) == {LARGEST}
     for sign, row, column in itertools.product((1, -1), LARGE_INPUT, LARGE_INPUT):
@@ -161,6 +166,35 @@ def test_large_patches_hold_their_extremes() -> None:
         np.testing.assert_array_equal(
             program.trace(inputs)[graph.outputs[0]], trace(graph, inputs)[graph.outputs[0]]
         )
+
+
+@pytest.mark.parametrize(
+    ("value", "depth", "zero_point", "expected"),
+    [
+        (-128, 112, 0, LARGEST),
+        (-128, 116, 0, WINOGRAD),
+        (-128, 16, 99, LARGEST),
+        (-128, 16, 100, WINOGRAD),
+        (127, 16, -128, WINOGRAD),
+    ],
+)
+def test_sums_and_filters_that_are_too_large_take_small_tiles(
+    value: int, depth: int, zero_point: int, expected: str
+) -> None:
+    """256 times the magnitudes of a filter reach 2^25, or 144 times the largest 2^15."""
+    graph = filled(value, depth, zero_point)
+    selected = select_kernels(graph, DUAL)
+    assert kernels(selected) == {expected}
+    program, shape = Program(selected), (1, 10, 10, depth)
+    random = np.random.default_rng(1).integers(-128, 128, shape)
+    seen = set()
+    for image in (np.full(shape, 127), np.full(shape, -128), random):
+        inputs = {graph.inputs[0]: image.astype(np.int8)}
+        (output,) = graph.outputs
+        found = program.trace(inputs)[output]
+        np.testing.assert_array_equal(found, trace(graph, inputs)[output])
+        seen.update(np.unique(found).tolist())
+    assert len(seen) > 4
 
 
 @pytest.mark.parametrize(

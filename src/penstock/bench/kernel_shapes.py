@@ -1,13 +1,18 @@
 """The int8 shapes that users compare kernels by: those of MLPerf Tiny's networks, or like them."""
 
-from penstock.bench.networks import NetworkBuilder, Pair, Shape, output_size
+from functools import partial
+
+from penstock.bench.networks import NetworkBuilder, Pair, Shape, Weights, output_size
 from penstock.bench.weighted_cases import Case, conv, dense, depthwise
 from penstock.ir import operators as ops
-from penstock.ir.operators import NO_PADDING, Padding2D
+from penstock.ir.operators import NO_PADDING, Activation, Padding2D
 
 _SAME = Padding2D(1, 1, 1, 1)
 _HALVING = Padding2D(0, 1, 0, 1)
 """What TensorFlow pads an even extent with, for a window of three and a stride of two."""
+_WHOLE_RANGE = Weights(activation=Activation.NONE)
+"""As converters quantize a ReLU: all values that int8 has are allowed, and none is limited."""
+_conv, _depthwise = (partial(layer, weights=_WHOLE_RANGE) for layer in (conv, depthwise))
 
 
 def _add(shape: Shape) -> Case:
@@ -64,27 +69,30 @@ def _join(shape: Shape) -> Case:
 
 KERNEL_SHAPES: dict[str, tuple[Case, ...]] = {
     "products": (
-        conv((1, 25, 5, 64), 64, (1, 1)),
-        conv((1, 8, 8, 128), 128, (1, 1)),
+        _conv((1, 25, 5, 64), 64, (1, 1)),
+        _conv((1, 8, 8, 128), 128, (1, 1)),
         dense(1, 640, 128),
         dense(1, 128, 128),
     ),
     "convolutions": (
-        conv((1, 16, 16, 16), 16, (3, 3), _SAME),
-        conv((1, 8, 8, 32), 32, (3, 3), _SAME),
-        conv((1, 16, 16, 16), 32, (3, 3), _HALVING, (2, 2)),
+        _conv((1, 16, 16, 16), 16, (3, 3), _SAME),
+        _conv((1, 8, 8, 32), 32, (3, 3), _SAME),
+        _conv((1, 10, 10, 32), 32, (3, 3), _SAME),
+        _conv((1, 7, 7, 8), 32, (3, 3), _SAME),
+        _conv((1, 16, 16, 16), 32, (3, 3), _HALVING, (2, 2)),
     ),
     "first_layers": (
-        conv((1, 32, 32, 3), 16, (3, 3), _SAME),
-        conv((1, 49, 10, 1), 64, (10, 4), Padding2D(4, 5, 1, 1), (2, 2)),
+        _conv((1, 32, 32, 3), 16, (3, 3), _SAME),
+        _conv((1, 49, 10, 1), 64, (10, 4), Padding2D(4, 5, 1, 1), (2, 2)),
     ),
     "depthwise": (
-        depthwise((1, 25, 5, 64), (3, 3), _SAME),
-        depthwise((1, 16, 16, 32), (3, 3), _HALVING, (2, 2)),
+        _depthwise((1, 25, 5, 64), (3, 3), _SAME),
+        _depthwise((1, 48, 48, 8), (3, 3), _SAME),
+        _depthwise((1, 16, 16, 32), (3, 3), _HALVING, (2, 2)),
     ),
     "wide_depthwise": (
-        depthwise((1, 12, 12, 64), (5, 5), Padding2D(2, 2, 2, 2)),
-        depthwise((1, 12, 12, 64), (7, 7), Padding2D(3, 3, 3, 3)),
+        _depthwise((1, 12, 12, 64), (5, 5), Padding2D(2, 2, 2, 2)),
+        _depthwise((1, 12, 12, 64), (7, 7), Padding2D(3, 3, 3, 3)),
     ),
     "elementary": (
         _add((1, 16, 16, 16)),

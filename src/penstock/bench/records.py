@@ -19,11 +19,13 @@ class Record:
         core: as compilers call it.
         chip: which, and its clock; another one with the same core may have other memories.
         cycles_per_mac: core cycles for each multiply-accumulate of the model.
+        source: round and submitter, as far as they are known.
     """
 
     core: str
     chip: str
     cycles_per_mac: float
+    source: str
 
 
 @cache

@@ -158,10 +158,15 @@ def _rows(graph: Graph, plan: ExecutionPlan, board: Board) -> Iterator[Throughpu
 
 
 def describe_shape(graph: Graph, position: int) -> str:
-    """Return an operator's output shape, and that of its filters if it has any, for people."""
+    """Return an operator's output shape, and that of its filters if it has any, for people.
+
+    Strides other than 1 stand behind a stroke.
+    """
     operator = graph.operators[position]
     text = "×".join(map(str, graph.tensors[operator.outputs[0]].shape))
     filters = getattr(operator, "filters", None)
     if filters is None:
         return text
-    return f"{text} by {'×'.join(map(str, graph.tensors[filters].shape))}"
+    strides = dict.fromkeys(getattr(operator, "stride", (1, 1)))
+    apart = "" if set(strides) == {1} else f" /{'×'.join(map(str, strides))}"
+    return f"{text} by {'×'.join(map(str, graph.tensors[filters].shape))}{apart}"

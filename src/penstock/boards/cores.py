@@ -92,9 +92,9 @@ def check_simulated(name: str) -> None:
     """
     if not is_timed(name):
         raise UnsupportedError(
-            f"core '{name}' can be compiled for, but neither timed nor estimated",
-            help="`penstock compile` makes the project; `penstock run` and `bench models` need a "
-            f"board with an [emulator], all else one with one of {', '.join(timed_cores())}",
+            f"nobody has modelled how long instructions take on core '{name}'",
+            help=f"take a board with one of {', '.join(timed_cores())}; `penstock compile` takes "
+            "this one, and if it has an [emulator], so do `penstock run` and `bench models`",
         )
 
 

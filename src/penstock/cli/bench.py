@@ -138,11 +138,13 @@ def _show_models(timings: Sequence[api.ModelTiming]) -> None:
         "boards that run in QEMU.",
         soft_wrap=True,
     )
-    if chips := {timing.record.chip for timing in timings if timing.record is not None}:
-        stdout.print(
-            f"Published: MLPerf Tiny's closed division, on {escape(', '.join(sorted(chips)))}.",
-            soft_wrap=True,
-        )
+    if records := dict.fromkeys(timing.record for timing in timings if timing.record is not None):
+        stdout.print("Published, the best of the closed division on the chip, or else on its core:")
+        for record in records:
+            stdout.print(
+                f"  {record.cycles_per_mac:.2f} {escape(record.chip)}, {escape(record.source)}",
+                soft_wrap=True,
+            )
 
 
 def _show_fit(coefficients: api.CoreCoefficients) -> None:

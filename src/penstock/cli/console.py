@@ -10,14 +10,17 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+from rich.table import Table
 
 from penstock.cli.parameters import STANDARD_OUTPUT
 from penstock.errors import InputError, os_reason
 from penstock.progress import Progress
 from penstock.report.results import render_json
 
+_UNLIMITED_WIDTH = 10_000
 PIPED_WIDTH = 120
 """Columns where neither a terminal nor COLUMNS says how many there are."""
 
@@ -27,6 +30,18 @@ class _Console(Console):
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; a table of columns that never wrap is not made narrower than its figures are."""
+        if len(objects) == 1 and isinstance(objects[0], Table):
+            (table,) = objects
+            if all(column.no_wrap for column in table.columns):
+                unlimited = self.options.update(max_width=_UNLIMITED_WIDTH)
+                needed = Measurement.get(self, unlimited, table).maximum
+                if needed > self.width:
+                    table.width = needed
+                    options["crop"] = False
+        super().print(*objects, **options)
 
 
 def _console(*, is_stderr: bool) -> Console:

@@ -119,7 +119,7 @@ def _show_cost(result: RunResult, *, every_operator: bool) -> None:
     cut = f"{shown} of {count} operators" if shown < count else f"{count} operators"
     what = "instructions" if result.time is None else "cycles"
     stdout.print(f"\n{cut}, sorted by {what}:")
-    _show_operators(result, shown)
+    _show_operators(result, shown, has_kernels=every_operator)
 
 
 def _headline(result: RunResult) -> str:
@@ -196,21 +196,23 @@ def _show_traffic(time: RunTime) -> None:
     stdout.print(table)
 
 
-def _show_operators(result: RunResult, shown: int) -> None:
+def _show_operators(result: RunResult, shown: int, *, has_kernels: bool) -> None:
     timed = result.time is not None
     ranked = sorted(result.operators, key=lambda row: -_cost(row))
     table = plain_table(has_totals=True)
     costs = ("cycles", "per MAC") if timed else ("instructions",)
-    headings = ("step", "operator", "output", "MACs", *costs, "share")
-    add_columns(table, ("operator", "output"), headings)
+    kernels = ("kernel",) if has_kernels else ()
+    headings = ("step", "operator", "output", "MACs", *costs, "share", *kernels)
+    add_columns(table, ("operator", "output", "kernel"), headings)
     total = sum(_cost(row) for row in ranked)
     for row in ranked[:shown]:
         shape = format_shape(row.shape)
-        table.add_row(str(row.index), row.kind, shape, *_cells([row], total, timed))
+        named = [row.kernel.removeprefix("ps_")] if has_kernels else []
+        table.add_row(str(row.index), row.kind, shape, *_cells([row], total, timed), *named)
     if rest := ranked[shown:]:
         table.add_row("", f"{len(rest)} others", "", *_cells(rest, total, timed))
     footers = ("", "all operators", "", *_cells(ranked, total, timed))
-    for column, footer in zip(table.columns, footers, strict=True):
+    for column, footer in zip(table.columns, footers, strict=False):
         column.footer = footer
     stdout.print(table)
 

@@ -47,6 +47,7 @@ class OperatorResult:
         index: step of the generated program.
         source: index of the operator in the model file; None when a pass made it.
         kind: operator kind, for example ``CONV_2D``.
+        kernel: C function that computes it.
         output: name of the tensor it writes.
         shape: shape of that tensor.
         macs: multiply-accumulates executed.
@@ -59,6 +60,7 @@ class OperatorResult:
     index: int
     source: int | None
     kind: str
+    kernel: str
     output: str
     shape: tuple[int, ...]
     macs: int

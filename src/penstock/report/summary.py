@@ -193,6 +193,7 @@ def _operator_results(
                 index=step,
                 source=operator.source,
                 kind=operator.kind,
+                kernel=call.kernel.name,
                 output=tensor.name,
                 shape=tensor.shape,
                 macs=call.macs,
