@@ -44,9 +44,9 @@ def test_what_can_be_timed_can_be_emulated_and_the_other_way_round() -> None:
 
 def test_a_core_to_compile_for_only_is_refused_with_what_is_possible() -> None:
     check_simulated("cortex-m3")
-    with pytest.raises(UnsupportedError, match="nobody has modelled .* 'cortex-m85'") as caught:
+    with pytest.raises(UnsupportedError, match=r"nobody has modelled .* 'cortex-m85'") as caught:
         check_simulated("cortex-m85")
-    assert caught.value.help.endswith("one of cortex-m3, cortex-m4, cortex-m7, cortex-m33")
+    assert "one of cortex-m3, cortex-m4, cortex-m7, cortex-m33;" in caught.value.help
 
 
 def test_every_source_is_used() -> None:
