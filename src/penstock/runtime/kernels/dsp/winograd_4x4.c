@@ -10,9 +10,12 @@
 #include "penstock/winograd.h"
 
 /* 255 times 50: the most that one transform after the other takes from a channel. */
-#define OFFSET "12750"
+#define OFFSET 12750
 /* 9 times this is 1 modulo 2^32. */
 #define NINTH 954437177
+/* A constant as assembly writes it. */
+#define TEXT(constant) TEXT_OF(constant)
+#define TEXT_OF(text) #text
 
 enum { TILE = 4, SIDE = 6, PITCH = 8 };
 
@@ -59,7 +62,7 @@ enum { TILE = 4, SIDE = 6, PITCH = 8 };
   "add lr, sp, #144\n"                \
   "cmp r3, lr\n"                      \
   "bne 1b\n"                          \
-  "movw r12, #" OFFSET "\n"           \
+  "movw r12, #" TEXT(OFFSET) "\n"     \
   "mov r3, sp\n"                      \
   "ldrd r0, r1, [sp, #144]\n"         \
   "ldr r2, [sp, #152]\n"              \
@@ -163,8 +166,8 @@ __attribute__((naked)) void ps_winograd_finish_4x4(PS_UNUSED const ps_winograd_o
       "str r4, [sp, #152]\n"
       "mov r1, r5\n"
       "ldm r0, {r2-r7}\n"
-      "movw r12, #0x8e39\n"
-      "movt r12, #0x38e3\n"
+      "movw r12, #" TEXT(NINTH) " & 0xffff\n"
+      "movt r12, #" TEXT(NINTH) " >> 16\n"
       "mov lr, #0\n"
       "strd r12, r8, [sp, #96]\n"
       "strd r9, r10, [sp, #104]\n"
@@ -262,8 +265,8 @@ void ps_winograd_transform_4x4(const ps_winograd_patch *patch) {
       transform_six(pixels, 1, rows + SIDE * y, 1);
     }
     for (int32_t x = 0; x < SIDE; ++x) {
-      rows[4 * SIDE + x] += 12750;
-      rows[5 * SIDE + x] += 12750;
+      rows[4 * SIDE + x] += OFFSET;
+      rows[5 * SIDE + x] += OFFSET;
       transform_six(rows + x, SIDE, patch->patch + 2 * pair + x * position_step, SIDE * position_step);
     }
   }
