@@ -40,6 +40,10 @@ def _pool_2d(view: CallView, block: int) -> list[Access]:
     source = window_input(view, patches, visits, 1, images * patches.taps * blocks)
     source = replace(source, hops=window_hops(view, patches, 1))
     source = with_turns(source, patches.taps / patches.pixels, blocks, block)
+    if block > 1:
+        # What a block leaves of a line, the next ones take: they do not crowd in a few sets.
+        *others, turns = source.sweeps
+        source = replace(source, sweeps=(*others, replace(turns, is_joined=True)))
     return [
         parameters(view, visits),
         replace(source, element_bytes=block * source.element_bytes),
