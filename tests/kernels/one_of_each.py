@@ -11,7 +11,8 @@ from penstock.ir.graph import Graph
 from penstock.ir.operators import Activation, AverageRounding, Operator
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
-from penstock.kernels.kernel_set import KernelSet, is_dsp_kernel, is_mve_kernel
+from penstock.kernels.kernel_set import WINOGRAD_TILES, KernelSet, is_dsp_kernel, is_mve_kernel
+from penstock.kernels.selection.winograd import SMALL
 
 _TYPES = {
     "s8": DType.INT8,
@@ -212,6 +213,11 @@ ONE_OF_EACH: dict[str, Graph] = {
     }.items()
 }
 """By the kernel's C name, a graph of one operator that calls it."""
+
+
+def tiles_of(kernel: str) -> tuple[int, ...]:
+    """Return tiles of Winograd convolutions among which a kernel is selected."""
+    return (SMALL.tile,) if kernel == SMALL.kernel else WINOGRAD_TILES
 
 
 def kernels_of(kernel: str) -> KernelSet:

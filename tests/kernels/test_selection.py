@@ -26,12 +26,12 @@ from penstock.kernels.kernel_graph import (
     StructArgument,
     TensorArgument,
 )
-from penstock.kernels.kernel_set import KernelSet
+from penstock.kernels.kernel_set import WINOGRAD_TILES, KernelSet
 from penstock.kernels.selection import select_kernels
 from penstock.kernels.selection.views import RANK_MAX, dense_strides, merge_dimensions
 from tests.kernels.cases import CASES
 from tests.kernels.driver import include_directory
-from tests.kernels.one_of_each import ONE_OF_EACH, kernels_of
+from tests.kernels.one_of_each import ONE_OF_EACH, kernels_of, tiles_of
 
 DOCS_PAGE = Path(__file__).parents[2] / "docs" / "kernels.md"
 UNIT = QuantizationParameters.per_tensor(1.0, 0)
@@ -265,11 +265,14 @@ def headers() -> str:
 
 
 def _check_arguments(
-    graph: Graph, headers: str, kernels: KernelSet = KernelSet.REFERENCE
+    graph: Graph,
+    headers: str,
+    kernels: KernelSet = KernelSet.REFERENCE,
+    tiles: tuple[int, ...] = WINOGRAD_TILES,
 ) -> set[str]:
     """Compare each call with the C declaration; return the kernels that were called."""
     prototypes = _prototypes(headers)
-    calls = select_kernels(graph, kernels).calls
+    calls = select_kernels(graph, kernels, winograd=tiles).calls
     for call in calls:
         declared = prototypes[call.kernel.name]
         assert len(declared) == len(call.arguments), call.kernel.name
@@ -293,7 +296,8 @@ def test_every_kernel_has_a_graph_that_calls_it() -> None:
 @pytest.mark.parametrize("kernel", ONE_OF_EACH)
 def test_arguments_of_each_kernel_match_its_declaration(kernel: str, headers: str) -> None:
     """Structures have the type and the members, in order, that the header declares."""
-    assert _check_arguments(ONE_OF_EACH[kernel], headers, kernels_of(kernel)) == {kernel}
+    graph, tiles = ONE_OF_EACH[kernel], tiles_of(kernel)
+    assert _check_arguments(graph, headers, kernels_of(kernel), tiles) == {kernel}
 
 
 @pytest.mark.parametrize("name", CASES)

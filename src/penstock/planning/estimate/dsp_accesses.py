@@ -60,9 +60,13 @@ def _gathered(view: CallView, visits: int, rows: float) -> Access:
     whole = images * view.number("input_height") * view.number("input_row_stride")
     fresh = min(whole, seen)
     again = (seen - fresh) / visits
+    held = max(rows, 1.0)
+    filling = visits / max(view.number("output_height") / held, 1)
+    # Most of what comes again belongs to the next row of outputs, in the same filling of scratch.
     sweeps = (
         Sweep(1, fresh / visits, fresh / visits, None),
-        Sweep(1, again, again, visits / max(view.number("output_height") / max(rows, 1), 1)),
+        Sweep(1, again / held, again / held, filling),
+        Sweep(1, again * (1 - 1 / held), again, filling / held),
     )
     return Access(
         Role.ARENA,

@@ -12,7 +12,7 @@ from penstock.planning.estimate.accesses import Access, Sweep
 
 _ROUNDS = 60
 _SETTLED = 1e-3
-_ROOMY = 0.75
+_ROOMY = 0.95
 """Share of a cache that data fill without meeting in its sets, more or less."""
 
 
