@@ -30,7 +30,8 @@ _SECOND_SUM_LIMIT = 1 << 16
 SHIFT_MAX = 22
 _SCRATCH_BYTES = 16 * 1024
 """Of pixels at most, where two would do with less."""
-_PIXELS_MAX = 128
+_PIXELS_MAX, _CACHED_PIXELS_MAX = 128, 64
+"""Cores that issue two instructions at a time have caches, which scratch shares with all else."""
 _SLACK_WORDS = 4
 _ROWS = 16
 _FILTER_WORDS_MAX = 64
@@ -64,7 +65,8 @@ def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> 
     taps = rests_last(data)
     packed = pack_filters(taps, filler=-_number(fields["filter_offset"]))
     words = packed.shape[1] // (2 * LANES)  # of a pixel: the pairs of taps
-    pixels = _scratch_pixels(words, output.shape[1] * output.shape[2])
+    most = _CACHED_PIXELS_MAX if site.kernels is KernelSet.DSP_DUAL else _PIXELS_MAX
+    pixels = _scratch_pixels(words, min(output.shape[1] * output.shape[2], most))
     spare = max(pixels, words // 2 + data.shape[1] + 2)
     scratch = 4 * (LANES * words + words * pixels + _SLACK_WORDS + spare)
     arguments = (
@@ -213,7 +215,7 @@ def _number(value: object) -> int:
 
 def _scratch_pixels(words: int, pixels: int) -> int:
     """Return how many pixels are widened together: an even number."""
-    fitting = min(_SCRATCH_BYTES // (4 * words), _PIXELS_MAX, pixels)
+    fitting = min(_SCRATCH_BYTES // (4 * words), pixels)
     return max(fitting + fitting % 2, 2)
 
 
