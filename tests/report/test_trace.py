@@ -155,7 +155,8 @@ def synthetic() -> tuple[RunResult, Board, Timeline]:
     )
     sleeps = (Span(200, 350), Span(400, 500.5), Span(650, 700))
     operators = [
-        OperatorResult(i, i, "ADD", f"t{i}", (1,), 0, 9, 500 - 400 * i, {}) for i in range(2)
+        OperatorResult(i, i, "ADD", "ps_add_s8", f"t{i}", (1,), 0, 9, 500 - 400 * i, {})
+        for i in range(2)
     ]
     result = RunResult(
         model="m.tflite",
