@@ -56,7 +56,7 @@ def test_the_pipeline_changes_no_output(network):
 
 
 @pytest.mark.fuzz
-@settings(deadline=None, max_examples=2000)
+@settings(deadline=None, max_examples=1500)
 @given(network=networks(max_layers=12))
 def test_the_pipeline_changes_no_output_of_many_networks(network):
     assert_same_outputs(network, run_passes(network, on_pass=lambda _, graph: verify(graph)))

@@ -75,7 +75,7 @@ def test_tiles_and_copies_compute_what_the_network_does(
 @pytest.mark.fuzz
 @pytest.mark.parametrize("chunk", range(4))
 def test_tiles_and_copies_compute_what_the_network_does_for_long(chunk: int) -> None:
-    @settings(max_examples=300, database=None, **EVERY)
+    @settings(max_examples=200, database=None, **EVERY)
     @given(GRAPHS, WISHES, SEEDS, st.booleans())
     def check(graph: Graph, wish: Wish, seed: int, optimized: bool) -> None:
         check_graph(graph, wish, seed, optimized=optimized)
