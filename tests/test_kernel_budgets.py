@@ -19,7 +19,7 @@ BUDGETS = {
 """Simulated cycles for each MAC of the original model, to the nearest hundredth."""
 IN_RAM = {M4: 1.59, M33: 1.41}
 """Those of the autoencoder with weights that start-up copies to RAM."""
-INSTRUCTIONS = {M7: 1.58, M4: 1.49, M55: 0.48}
+INSTRUCTIONS = {M7: 1.59, M4: 1.49, M55: 0.48}
 """Instructions for each MAC of person_detect, to the nearest hundredth."""
 
 
