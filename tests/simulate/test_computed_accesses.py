@@ -28,6 +28,8 @@ LOOPS = {
     "lists": "ldmia r1!, {r3, r4, r5, r6}; push {r3, r4, r5, r6}; pop {r3, r4}; add sp, #8",
     "floats": "vldr s0, [r1, #4]; vldmia r1!, {s1, s2}; vstr d0, [r2]; vadd.f32 s0, s1",
     "predicated": "cmp r0, #8; it eq; ldreq r3, [r1, r0]; strb r3, [r2, #3]",
+    "preloads": "pld [r1, #64]; ldr r3, [r1], #4; pld [r2, r0]; ldr r4, [r2], #4; pld [r2, #-8]",
+    "hints beside predicates": "cmp r0, #8; it eq; ldreq r3, [r1, r0]; pld [r2, #99]; ldr r4, [r2]",
     "pointers": "ldr r3, [r1, #4]; ldr r4, [r2], #4; uxtb r3, r3; ldr r5, [r2, r3, lsl #2]",
 }
 AGAIN = "; subs r0, r0, #1; bne 1b; bx lr"

@@ -7,7 +7,7 @@ from importlib import resources
 import pytest
 
 from penstock.simulate import layouts
-from penstock.simulate.computed_accesses import STEPS_MAX
+from penstock.simulate.computed_accesses import PRELOADS_MAX, STEPS_MAX
 from penstock.simulate.layouts import RECORDS, check_layouts, mirrored_layout, native_layouts
 from penstock.simulate.monitor import load_native
 from penstock.simulate.pipeline.addresses import VALUES_MAX, ZERO, Code
@@ -53,7 +53,12 @@ def test_a_difference_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_programs_of_addresses_have_the_numbers_of_c() -> None:
     header = (NATIVE / "addresses.h").read_text("utf-8")
     limits, codes = re.findall(r"enum \w*\s?{\n(.*?)\n}", header, re.DOTALL)
-    expected = {"VALUES_MAX": VALUES_MAX, "STEPS_MAX": STEPS_MAX, "ZERO": ZERO}
+    expected = {
+        "VALUES_MAX": VALUES_MAX,
+        "STEPS_MAX": STEPS_MAX,
+        "PRELOADS_MAX": PRELOADS_MAX,
+        "ZERO": ZERO,
+    }
     assert numbers(limits) == expected
     assert numbers(codes) == {code.name: code.value for code in Code}
 

@@ -16,9 +16,12 @@ _REQUIRED = (
     "issue_width",
     "has_armv7m_mpu",
     "has_caches",
+    "preload_fills",
     "cpuid",
 )
 _FILE = "cores.toml"
+PRELOAD_FILLS_MAX = 4
+"""What the simulator has room for: ``PS_FILLS_MAX`` of simulate/native/timing.h."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class CoreFacts:
         issue_width: instructions that it may begin in a cycle.
         has_armv7m_mpu: whether its MPU is the one that the start-up code knows.
         has_caches: whether it may have caches of its own, which its register CCR turns on.
+        preload_fills: lines of the data cache that PLD may be filling while the core goes on; 0
+            where it does nothing, or nobody knows.
         cpuid: what its register CPUID reads, of a revision that is on the market; 0: not known.
         pipeline: the tables that say how long its instructions take; None for a core that can be
             compiled for only.
@@ -43,6 +48,7 @@ class CoreFacts:
     issue_width: int
     has_armv7m_mpu: bool
     has_caches: bool
+    preload_fills: int
     cpuid: int
     pipeline: str | None
 
@@ -54,6 +60,7 @@ _UNKNOWN = CoreFacts(
     issue_width=1,
     has_armv7m_mpu=True,
     has_caches=False,
+    preload_fills=0,
     cpuid=0,
     pipeline=None,
 )
@@ -108,6 +115,7 @@ def _facts(name: str, values: Mapping[str, object], context: Context) -> CoreFac
         issue_width=table.integer("issue_width", 1, 3),
         has_armv7m_mpu=table.flag("has_armv7m_mpu"),
         has_caches=table.flag("has_caches"),
+        preload_fills=table.integer("preload_fills", 0, PRELOAD_FILLS_MAX),
         cpuid=table.address("cpuid"),
         pipeline=table.text("pipeline") if table.has("pipeline") else None,
     )

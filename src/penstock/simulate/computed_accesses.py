@@ -1,6 +1,6 @@
 """Accesses that need not be watched, because they are known before their block runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,13 @@ from penstock.boards.memories import PAGE_BYTES
 from penstock.simulate.memory import BoardMemory
 from penstock.simulate.monitor_records import AddressStepRecord, Derive, MonitorRecord
 from penstock.simulate.pipeline import Block
-from penstock.simulate.pipeline.addresses import derive_addresses
+from penstock.simulate.pipeline.addresses import Code, Step, derive_addresses
+from penstock.simulate.pipeline.preloads import derive_preloads
 
 STEPS_MAX = 256
 """``PS_STEPS_MAX`` of native/addresses.h."""
+PRELOADS_MAX = 16
+"""``PS_PRELOADS_MAX``, likewise."""
 WATCHED = -1
 
 _PAGE_COUNT = 1 << 20
@@ -37,6 +40,7 @@ class ComputedAccesses:
         self._block_at = block_at
         self._pages = _host_pages(memory)
         self._derive = Derive(self._derive_steps)
+        self._derive_preloads = Derive(self._derive_hints)
 
     def attach(self, record: MonitorRecord, registers: int | None) -> None:
         """Let a monitor compute accesses.
@@ -46,6 +50,7 @@ class ComputedAccesses:
             registers: where r0 to r14 are in this process; None lets all accesses be watched.
         """
         record.derive = self._derive
+        record.derive_preloads = self._derive_preloads
         record.space.host_pages = self._pages.ctypes.data
         record.registers = registers
         record.may_compute = registers is not None
@@ -59,9 +64,25 @@ class ComputedAccesses:
         steps = derive_addresses(block)
         if steps is None or len(steps) > STEPS_MAX:
             return WATCHED
-        for index, step in enumerate(steps):
-            records[index] = AddressStepRecord(*astuple(step))
-        return len(steps)
+        return _write_steps(steps, records)
+
+    def _derive_hints(
+        self, address: int, size_bytes: int, records: "Pointer[AddressStepRecord]"
+    ) -> int:
+        block = self._block_at(address)
+        if block is None or block.size_bytes != size_bytes:
+            return 0
+        steps = derive_preloads(block)
+        hints = sum(step.code is Code.PRELOAD for step in steps)
+        if hints > PRELOADS_MAX or len(steps) > STEPS_MAX:
+            return 0
+        return _write_steps(steps, records)
+
+
+def _write_steps(steps: Sequence[Step], records: "Pointer[AddressStepRecord]") -> int:
+    for index, step in enumerate(steps):
+        records[index] = AddressStepRecord(*astuple(step))
+    return len(steps)
 
 
 def _host_pages(memory: BoardMemory) -> NDArray[np.uint64]:

@@ -23,6 +23,8 @@ RECORDS: Mapping[str, type[ctypes.Structure]] = {
     "ps_zone": timing_records.ZoneRecord,
     "ps_edge": timing_records.EdgeRecord,
     "ps_block": timing_records.BlockRecord,
+    "ps_fill": timing_records.FillRecord,
+    "ps_hint": timing_records.HintRecord,
     "ps_accelerator": timing_records.AcceleratorRecord,
     "ps_counters": timing_records.CountersRecord,
     "ps_timing": timing_records.TimingRecord,

@@ -49,7 +49,7 @@ class AddressSpaceRecord(ctypes.Structure):
 Derive = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32, ctypes.POINTER(AddressStepRecord)
 )
-"""``monitor.derive`` of native/monitor.h."""
+"""``monitor.derive`` and ``monitor.derive_preloads`` of native/monitor.h."""
 
 
 class MonitorRecord(ctypes.Structure):
@@ -65,6 +65,7 @@ class MonitorRecord(ctypes.Structure):
         ("add_hook", ctypes.c_void_p),
         ("delete_hook", ctypes.c_void_p),
         ("derive", Derive),
+        ("derive_preloads", Derive),
         ("registers", ctypes.c_void_p),
         ("space", AddressSpaceRecord),
         ("access_hook", ctypes.c_size_t),

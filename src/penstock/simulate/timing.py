@@ -158,6 +158,7 @@ class Timing:
             store_entries=core.memory.store_buffer_entries,
             has_unified_cache=cache is not None and cache.holds_data,
             has_core_caches=core_facts(board.core.name).has_caches,
+            fill_count=core.memory.preload_fills,
         )
         record.instruction_cache.is_enabled = cache is not None and cache.is_on_at_start
         return record

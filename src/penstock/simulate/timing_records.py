@@ -3,7 +3,7 @@
 import ctypes
 from enum import IntEnum
 
-ZONES_MAX, BANKS_MAX, STORES_MAX = 64, 8, 8
+ZONES_MAX, BANKS_MAX, STORES_MAX, FILLS_MAX, HINTS_MAX = 64, 8, 8, 4, 16
 
 
 class Cause(IntEnum):
@@ -117,6 +117,18 @@ class BlockRecord(ctypes.Structure):
     )
 
 
+class FillRecord(ctypes.Structure):
+    """``ps_fill``."""
+
+    _fields_ = (("line", ctypes.c_uint64), ("ready_at", ctypes.c_uint64))
+
+
+class HintRecord(ctypes.Structure):
+    """``ps_hint``."""
+
+    _fields_ = (("address", ctypes.c_uint32), ("before", ctypes.c_uint32))
+
+
 class AcceleratorRecord(ctypes.Structure):
     """``ps_accelerator``."""
 
@@ -179,6 +191,7 @@ class TimingRecord(ctypes.Structure):
         ("store_entries", ctypes.c_uint32),
         ("has_unified_cache", ctypes.c_uint32),
         ("has_core_caches", ctypes.c_uint32),
+        ("fill_count", ctypes.c_uint32),
         ("has_failed", ctypes.c_uint32),
         ("now", ctypes.c_uint64),
         ("slot", ctypes.c_uint64),
@@ -197,6 +210,11 @@ class TimingRecord(ctypes.Structure):
         ("next_store", ctypes.c_uint32),
         ("store_run_end", ctypes.c_uint32),
         ("store_run_bytes", ctypes.c_uint32),
+        ("fills", FillRecord * FILLS_MAX),
+        ("filled_at", ctypes.c_uint64),
+        ("hints", HintRecord * HINTS_MAX),
+        ("hint_count", ctypes.c_uint32),
+        ("next_hint", ctypes.c_uint32),
         ("cycle_count", ctypes.c_uint32),
         ("systick_value", ctypes.c_uint32),
         ("systick_flag", ctypes.c_uint32),

@@ -94,13 +94,51 @@ static uint32_t *fill_line(ps_timing *t, ps_cache *cache, ps_memory *memory, uin
   return tag;
 }
 
+/* Waits for a line that a preload has asked for. */
+static void await_fill(ps_timing *t, const ps_memory *memory, uint32_t line) {
+  uint32_t index;
+  for (index = 0; index < t->fill_count; ++index) {
+    if (t->fills[index].line == line && t->fills[index].ready_at > ps_here(t)) {
+      ps_stall(t, cause_of(memory), t->fills[index].ready_at - ps_here(t));
+    }
+  }
+}
+
 static void read_in_line(ps_timing *t, ps_cache *cache, ps_memory *memory, uint32_t address) {
   uint64_t stall;
   if (ps_cache_find(cache, address) == 0) {
     (void)fill_line(t, cache, memory, address, &stall);
     t->store_run_bytes = 0; /* stores between which lines are read are no stream */
     ps_stall(t, cause_of(memory), stall);
+  } else if (t->filled_at > ps_here(t)) {
+    await_fill(t, memory, address >> cache->line_shift);
   }
+}
+
+/* A hint starts to fill a line, and retires: Arm DDI0489 5.9, fills do not block. It waits where all
+ * buffers are in use, and is ignored where nothing is cached. */
+void ps_fill_ahead(ps_timing *t, uint32_t address) {
+  const ps_zone *zone = &t->zones[t->zone_of_page[address >> PS_PAGE_SHIFT]];
+  ps_memory *memory = &t->memories[zone->memory];
+  ps_cache *cache = &t->data_cache;
+  ps_fill *fill = &t->fills[0];
+  uint64_t duration;
+  uint32_t index;
+  if (memory->is_tightly_coupled || !zone->is_cached || !cache->is_enabled ||
+      ps_cache_find(cache, address) != 0) {
+    return;
+  }
+  for (index = 1; index < t->fill_count; ++index) {
+    fill = t->fills[index].ready_at < fill->ready_at ? &t->fills[index] : fill;
+  }
+  if (fill->ready_at > ps_here(t)) {
+    ps_stall(t, cause_of(memory), fill->ready_at - ps_here(t));
+  }
+  ps_catch_up(t, ps_here(t));
+  (void)fill_line(t, cache, memory, address, &duration);
+  fill->line = address >> cache->line_shift;
+  fill->ready_at = ps_here(t) + duration;
+  t->filled_at = fill->ready_at > t->filled_at ? fill->ready_at : t->filled_at;
 }
 
 /* How much of an access is in the line of its first byte. */

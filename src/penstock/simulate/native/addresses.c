@@ -95,6 +95,10 @@ int ps_compute_accesses(const ps_address_step *steps, uint32_t count,
       }
       has_written |= step->code;
       events[found++] = ps_access_event(address, step->size, step->code);
+    } else if (step->code == PS_PRELOAD) {
+      if (space->host_pages[address >> PS_PAGE_SHIFT] != 0u) {
+        events[found++] = ps_preload_event(address, step->size);
+      }
     } else if (step->code <= PS_LOAD_SIGNED) {
       const uint8_t *host = find_host(space, address, step->size);
       uint32_t value = 0;

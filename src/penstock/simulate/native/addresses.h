@@ -8,6 +8,7 @@
 enum {
   PS_VALUES_MAX = 64, /* registers and temporaries */
   PS_STEPS_MAX = 256,
+  PS_PRELOADS_MAX = 16, /* of a block; where there are more, none has an effect */
   PS_ZERO = 15 /* number of the value 0, in place of the program counter */
 };
 
@@ -27,7 +28,8 @@ typedef enum ps_address_code {
   PS_SHIFT_RIGHT = 11, /* first >> constant */
   PS_SHIFT_RIGHT_SIGNED = 12,
   PS_EXTRACT = 13, /* `size` bits of first from bit `shift` */
-  PS_EXTRACT_SIGNED = 14
+  PS_EXTRACT_SIGNED = 14,
+  PS_PRELOAD = 15 /* a hint at first + second, before access `size` of the block */
 } ps_address_code;
 
 typedef struct ps_address_step {

@@ -25,6 +25,8 @@ const layout ps_layouts[] = {
     LAYOUT(ps_zone, is_accelerated),
     LAYOUT(ps_edge, pair_mask),
     LAYOUT(ps_block, edges),
+    LAYOUT(ps_fill, ready_at),
+    LAYOUT(ps_hint, before),
     LAYOUT(ps_accelerator, line_reads),
     LAYOUT(ps_counters, stalls),
     LAYOUT(ps_timing, timeline),

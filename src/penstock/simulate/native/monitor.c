@@ -164,7 +164,7 @@ static block *describe(monitor *m, void *engine, uint32_t address, uint32_t size
                                ? m->functions[entry->function].operator_slot
                                : NO_OPERATOR;
   entry->timed = m->clock != NULL ? ps_stream_describe(m->clock, address, size) : 0u;
-  return entry;
+  return ps_watch_hints(m, entry) ? entry : NULL;
 }
 
 void ps_monitor_on_block(void *engine, uint64_t address, uint32_t size, monitor *m) {
@@ -349,6 +349,7 @@ void ps_monitor_free(monitor *m) {
   uint64_t index;
   for (index = 0; index < m->block_capacity; ++index) {
     free(m->blocks[index].steps);
+    free(m->blocks[index].preload_steps);
   }
   free(m->blocks);
   free(m->code);

@@ -40,6 +40,9 @@ typedef struct block {
   uint32_t state;
   uint32_t step_count;
   ps_address_step *steps;
+  uint32_t preload_step_count;
+  uint32_t reserved;
+  ps_address_step *preload_steps; /* whoever finds the accesses: the emulator reports no hints */
 } block;
 
 typedef struct monitor {
@@ -54,7 +57,9 @@ typedef struct monitor {
   int (*delete_hook)(void *engine, size_t hook);
   /* Writes at most PS_STEPS_MAX steps and returns their number; -1 for what has to be watched. */
   int (*derive)(uint32_t address, uint32_t size_bytes, ps_address_step *steps);
-  const uint32_t *registers; /* r0 to r14; a null pointer makes all blocks watched */
+  /* Likewise for hints; nothing is returned for those whose address does not follow. */
+  int (*derive_preloads)(uint32_t address, uint32_t size_bytes, ps_address_step *steps);
+  const uint32_t *registers; /* r0 to r14; a null pointer makes all blocks watched, without hints */
   ps_address_space space;
   size_t access_hook; /* of on_access */
   function *functions; /* sorted by start; the last one catches what no other contains */
@@ -82,9 +87,12 @@ typedef struct monitor {
   uint64_t block_count;
 } monitor;
 
-/* Called before a block runs. Returns how many accesses were computed, or -1 when the core has to
- * stop at once, for ps_watch_change. */
-int ps_watch_block(monitor *m, block *entry, uint64_t *accesses);
+/* Called for a block that is new, or has changed. Returns 0 when there is no memory left. */
+int ps_watch_hints(monitor *m, block *entry);
+
+/* Called before a block runs. Returns how many preloads and accesses were computed, or -1 when the
+ * core has to stop at once, for ps_watch_change. */
+int ps_watch_block(monitor *m, block *entry, uint64_t *events);
 void ps_watch_change(monitor *m, void *engine);
 
 /* Called for each access of a block that is watched. */

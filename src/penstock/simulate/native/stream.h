@@ -45,15 +45,24 @@ uint32_t ps_stream_describe(ps_stream *s, uint32_t address, uint32_t size_bytes)
 void ps_stream_access_register(ps_stream *s, uint32_t address, uint32_t size_bytes, int is_write,
                                uint32_t value);
 
-/* An access has the top bit set, then whether it writes, its size and its address; a block has its
- * counter's slot and its number. */
+/* An access has the top bit set, then whether it writes, its size and its address; a preload has no
+ * size, but the index of the access that it comes before; a block has its counter's slot and its
+ * number. */
 static inline uint64_t ps_access_event(uint32_t address, uint32_t size_bytes, int is_write) {
   return 1ull << 63 | (uint64_t)(is_write != 0) << 62 | (uint64_t)size_bytes << 32 | address;
 }
 
+static inline uint64_t ps_preload_event(uint32_t address, uint32_t before) {
+  return 1ull << 63 | (uint64_t)before << 40 | address;
+}
+
 static inline void ps_time_access(ps_timing *t, uint64_t event) {
-  ps_timing_access(t, (uint32_t)event, (uint32_t)(event >> 32) & 0xFFu, (event >> 62 & 1u) != 0u,
-                   0);
+  const uint32_t size_bytes = (uint32_t)(event >> 32) & 0xFFu;
+  if (size_bytes == 0u) {
+    ps_timing_preload(t, (uint32_t)event, (uint32_t)(event >> 40) & 0xFFu);
+  } else {
+    ps_timing_access(t, (uint32_t)event, size_bytes, (event >> 62 & 1u) != 0u, 0);
+  }
 }
 
 static inline void ps_stream_push(ps_stream *s, uint64_t event) {
@@ -63,15 +72,16 @@ static inline void ps_stream_push(ps_stream *s, uint64_t event) {
   }
 }
 
-/* Returns where at most PS_STEPS_MAX accesses of the next block may be written. */
+/* Returns where at most PS_PRELOADS_MAX preloads and PS_STEPS_MAX accesses of the next block may be
+ * written. */
 static inline uint64_t *ps_stream_room(ps_stream *s) {
-  if (s->filled + 1u + PS_STEPS_MAX > PS_BATCH_EVENTS) {
+  if (s->filled + 1u + PS_PRELOADS_MAX + PS_STEPS_MAX > PS_BATCH_EVENTS) {
     ps_stream_flush(s);
   }
   return s->filling + s->filled + 1u;
 }
 
-/* Adds a block, and so many accesses that are in that room. */
+/* Adds a block, and so many preloads and accesses that are in that room. */
 static inline void ps_stream_block(ps_stream *s, uint32_t number, uint64_t slot, int count) {
   s->filling[s->filled] = slot << 32 | number;
   if (s->in_step) {

@@ -81,6 +81,10 @@ void ps_timing_chill(ps_timing *t) {
   t->last_store = 0;
   t->store_run_bytes = 0;
   t->previous = 0;
+  memset(t->fills, 0, sizeof t->fills);
+  t->filled_at = 0;
+  t->hint_count = 0;
+  t->next_hint = 0;
 }
 
 void ps_stall(ps_timing *t, ps_cause cause, uint64_t ticks) {
@@ -165,11 +169,35 @@ static void predict(ps_timing *t, const ps_block *block) {
   }
 }
 
+void ps_timing_preload(ps_timing *t, uint32_t address, uint32_t before) {
+  if (t->fill_count != 0u && t->hint_count < PS_HINTS_MAX) {
+    t->hints[t->hint_count].address = address;
+    t->hints[t->hint_count++].before = before;
+  }
+}
+
+/* Hints that come before an access of the block. */
+static void take_hints(ps_timing *t, uint32_t index) {
+  while (t->next_hint < t->hint_count && t->hints[t->next_hint].before <= index) {
+    ps_fill_ahead(t, t->hints[t->next_hint++].address);
+  }
+}
+
+static void end_hints(ps_timing *t) {
+  t->ahead = 0;
+  take_hints(t, UINT32_MAX);
+  t->hint_count = 0;
+  t->next_hint = 0;
+}
+
 void ps_timing_block(ps_timing *t, uint32_t number, uint64_t slot) {
   const ps_block *block = &t->blocks[number];
   const ps_edge *edge = find_edge(t, number);
   ps_counters *counters = &t->counters[slot];
   uint64_t ticks;
+  if (t->hint_count != 0u) {
+    end_hints(t);
+  }
   if (t->timeline != NULL && t->slot != slot) {
     ps_timeline_mark(t, slot);
   }
@@ -215,6 +243,9 @@ void ps_timing_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int i
   const ps_zone *zone = &t->zones[t->zone_of_page[address >> PS_PAGE_SHIFT]];
   const uint32_t index = t->access_index++;
   t->ahead -= t->step < t->ahead ? t->step : t->ahead;
+  if (t->hint_count != 0u) {
+    take_hints(t, index);
+  }
   if (index < 64u && ((t->pair_mask >> index) & 1u) != 0u) {
     check_pair(t, address, zone->memory);
   }

@@ -12,7 +12,8 @@ enum { PS_TICK_SHIFT = 8, PS_TICKS_PER_CYCLE = 1 << PS_TICK_SHIFT };
 
 enum { PS_PAGE_SHIFT = 12, PS_PAGE_COUNT = 1 << (32 - PS_PAGE_SHIFT) };
 enum { PS_ACCELERATOR_SLOTS = 4096 }; /* of the table of lines that an accelerator holds */
-enum { PS_ZONES_MAX = 64, PS_BANKS_MAX = 8, PS_STORES_MAX = 8 };
+enum { PS_ZONES_MAX = 64, PS_BANKS_MAX = 8, PS_STORES_MAX = 8, PS_FILLS_MAX = 4 };
+enum { PS_HINTS_MAX = 16 }; /* of a block, as PS_PRELOADS_MAX of addresses.h */
 
 /* Why a core waits. */
 typedef enum ps_cause {
@@ -97,6 +98,18 @@ typedef struct ps_block {
   ps_edge *edges;
 } ps_block;
 
+/* A line that a preload has asked for. */
+typedef struct ps_fill {
+  uint64_t line;
+  uint64_t ready_at;
+} ps_fill;
+
+/* A preload of the block that runs. */
+typedef struct ps_hint {
+  uint32_t address;
+  uint32_t before; /* index of the access that comes behind it */
+} ps_hint;
+
 typedef struct ps_accelerator {
   uint32_t line_shift;
   uint32_t line_count;
@@ -142,6 +155,7 @@ typedef struct ps_timing {
   uint32_t store_entries;
   uint32_t has_unified_cache; /* the instruction cache holds constants too */
   uint32_t has_core_caches;   /* CCR turns the instruction cache on */
+  uint32_t fill_count;        /* lines that preloads may be filling; 0: they do nothing */
   volatile uint32_t has_failed;
   /* state */
   uint64_t now;
@@ -161,6 +175,11 @@ typedef struct ps_timing {
   uint32_t next_store;
   uint32_t store_run_end; /* where consecutive stores would go on */
   uint32_t store_run_bytes;
+  ps_fill fills[PS_FILLS_MAX];
+  uint64_t filled_at; /* when the last of them is ready */
+  ps_hint hints[PS_HINTS_MAX];
+  uint32_t hint_count;
+  uint32_t next_hint;
   uint32_t cycle_count; /* DWT_CYCCNT, like the following as of counted_at */
   uint32_t systick_value;
   uint32_t systick_flag; /* it has reached 0 and nobody has looked */
@@ -184,6 +203,9 @@ uint32_t ps_timing_describe(ps_timing *t, uint32_t address, uint32_t size_bytes)
 void ps_timing_block(ps_timing *t, uint32_t block, uint64_t slot);
 void ps_timing_access(ps_timing *t, uint32_t address, uint32_t size_bytes, int is_write,
                       uint32_t value);
+
+/* Notes a preload of the block that runs: it takes place before one of its accesses. */
+void ps_timing_preload(ps_timing *t, uint32_t address, uint32_t before);
 
 /* Parts of the above. */
 
@@ -209,6 +231,8 @@ uint64_t ps_read_line(ps_memory *memory, uint32_t line, uint32_t line_bytes, uin
 void ps_write_line(ps_timing *t, uint32_t line);
 void ps_data_access(ps_timing *t, const ps_zone *zone, uint32_t address, uint32_t size_bytes,
                     int is_write);
+/* A preload at this time. */
+void ps_fill_ahead(ps_timing *t, uint32_t address);
 void ps_fetch(ps_timing *t, const ps_block *block, uint64_t ticks);
 uint64_t ps_accelerated(ps_timing *t, ps_accelerator *a, ps_memory *memory, uint32_t address,
                         uint64_t now);

@@ -21,29 +21,57 @@ typedef struct translation { /* uc_tb */
   uint16_t size_bytes;
 } translation;
 
+static int keep(ps_address_step **kept, const ps_address_step *steps, int count) {
+  free(*kept);
+  *kept = malloc((size_t)count * sizeof *steps + 1u);
+  if (*kept == NULL) {
+    return 0;
+  }
+  memcpy(*kept, steps, (size_t)count * sizeof *steps);
+  return 1;
+}
+
 static int derive(monitor *m, block *entry) {
   ps_address_step steps[PS_STEPS_MAX];
   const int count = m->derive(entry->address, entry->size_bytes, steps);
-  if (count < 0) {
+  if (count < 0 || !keep(&entry->steps, steps, count)) {
     return 0;
   }
-  free(entry->steps);
-  entry->steps = malloc((size_t)count * sizeof *steps + 1u);
-  if (entry->steps == NULL) {
-    return 0;
-  }
-  memcpy(entry->steps, steps, (size_t)count * sizeof *steps);
   entry->step_count = (uint32_t)count;
   return 1;
 }
 
-int ps_watch_block(monitor *m, block *entry, uint64_t *accesses) {
+int ps_watch_hints(monitor *m, block *entry) {
+  ps_address_step steps[PS_STEPS_MAX];
+  int count;
+  entry->preload_step_count = 0;
+  if (m->clock == NULL || m->registers == NULL) {
+    return 1;
+  }
+  count = m->derive_preloads(entry->address, entry->size_bytes, steps);
+  if (count == 0) {
+    return 1;
+  }
+  if (!keep(&entry->preload_steps, steps, count)) {
+    return 0;
+  }
+  entry->preload_step_count = (uint32_t)count;
+  return 1;
+}
+
+int ps_watch_block(monitor *m, block *entry, uint64_t *events) {
+  int hints = 0;
   int count = 0;
+  if (entry->preload_step_count != 0u) {
+    hints = ps_compute_accesses(entry->preload_steps, entry->preload_step_count, &m->space,
+                                m->registers, events);
+  }
   m->is_computed = entry->state == BLOCK_COMPUTED;
   if (m->is_computed) {
-    count = ps_compute_accesses(entry->steps, entry->step_count, &m->space, m->registers, accesses);
+    count = ps_compute_accesses(entry->steps, entry->step_count, &m->space, m->registers,
+                                events + hints);
     if (count >= 0) {
-      return count;
+      return hints + count;
     }
     entry->state = BLOCK_WATCHED;
   } else if (entry->state == BLOCK_NEW && entry->count >= RUNS_UNTIL_COMPUTED && m->may_compute &&
@@ -52,7 +80,7 @@ int ps_watch_block(monitor *m, block *entry, uint64_t *accesses) {
     count = entry->state == BLOCK_COMPUTED ? -1 : 0;
   }
   m->changing = count < 0 ? (uint64_t)entry->address + 1u : 0u;
-  return count;
+  return count < 0 ? count : hints;
 }
 
 /* Blocks may share code: what is forgotten of one is forgotten of others. The emulator also forgets

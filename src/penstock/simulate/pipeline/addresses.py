@@ -72,6 +72,7 @@ class Code(IntEnum):
     SHIFT_RIGHT_SIGNED = 12
     EXTRACT = 13  # `size` bits of first from bit `shift`
     EXTRACT_SIGNED = 14
+    PRELOAD = 15  # a hint at first + second, before access `size` of the block
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,76 +90,85 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
-    """``values[base] + constant``."""
+class Value:
+    """What a register holds: ``values[base] + constant``."""
 
     base: int
     constant: int = 0
 
-    def plus(self, offset: int) -> "_Value":
+    def plus(self, offset: int) -> "Value":
+        """Return the value that is so much larger."""
         return replace(self, constant=(self.constant + offset) & _WORD_MASK)
 
 
-class _UnwatchableError(Exception):
+class UnwatchableError(Exception):
     """The block has accesses whose addresses do not follow from what is known before it."""
 
 
 def derive_addresses(block: Block) -> tuple[Step, ...] | None:
     """Return the steps that give a block's accesses in order; None if it has to be watched."""
-    derivation = _Derivation()
+    derivation = Derivation()
     try:
         for instruction in block.instructions:
             derivation.follow(instruction)
-    except _UnwatchableError:
+    except UnwatchableError:
         return None
-    return _needed(derivation.steps)
+    return needed(derivation.steps)
 
 
-def _needed(steps: Sequence[Step]) -> tuple[Step, ...]:
+def needed(steps: Sequence[Step]) -> tuple[Step, ...]:
     """Drop steps whose result is not part of any address."""
     needed: set[int] = set()
     kept: list[Step] = []
     for step in reversed(steps):
-        if step.code in (Code.READ, Code.WRITE) or step.target in needed:
+        if step.code in (Code.READ, Code.WRITE, Code.PRELOAD) or step.target in needed:
             needed |= {step.a, step.b}
             kept.append(step)
     return tuple(reversed(kept))
 
 
-class _Derivation:
+class Derivation:
     """Follows a block; knows what each register holds, or that it does not."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
-        self._registers: dict[int, _Value] = {n: _Value(n) for n in range(LR + 1)}
+        self._registers: dict[int, Value] = {n: Value(n) for n in range(LR + 1)}
         self._values = FIRST_TEMPORARY
 
     def follow(self, instruction: Instruction) -> None:
         """Add what one instruction accesses, and what it leaves in registers."""
         name, _, text = instruction.text.partition(" ")
         mnemonic = parse_mnemonic(name)
-        result: _Value | None = None
+        result: Value | None = None
         if instruction.access_bytes:
             if mnemonic is None or instruction.is_predicated:
-                raise _UnwatchableError
+                raise UnwatchableError
             self._access(instruction, mnemonic.name, text)
             return
         if instruction.kind is Kind.SYSTEM:
-            raise _UnwatchableError
+            raise UnwatchableError
         if mnemonic is not None and not instruction.is_predicated and not mnemonic.condition:
             result = self._compute(instruction, mnemonic.name, _split(text))
-        for register in (*instruction.writes, *instruction.updates):
-            self._registers.pop(register, None)
+        self.forget(instruction)
         if result is not None:
             self._registers[instruction.writes[0]] = result
+
+    def forget(self, instruction: Instruction) -> None:
+        """Know nothing of what an instruction has changed."""
+        for register in (*instruction.writes, *instruction.updates):
+            self._registers.pop(register, None)
+
+    def know(self, register: int, value: Value) -> None:
+        """Know what a register holds."""
+        self._registers[register] = value
 
     def _access(self, instruction: Instruction, name: str, text: str) -> None:
         is_store = instruction.kind in _STORES
         if "ex" in name or name.endswith("t"):  # exclusive and unprivileged accesses may not happen
-            raise _UnwatchableError
-        step, updated = self._first_access(instruction, name, text)
+            raise UnwatchableError
+        step, updated = self.first_access(instruction, name, text)
         loaded = [n for n in instruction.writes if n < FP_BASE]
-        values: dict[int, _Value] = {}
+        values: dict[int, Value] = {}
         for position, size in enumerate(instruction.access_bytes):
             code = Code.WRITE if is_store else Code.READ
             mask = _WORD_BYTES - 1 if instruction.kind in _ALIGNED else 0
@@ -166,19 +176,18 @@ class _Derivation:
             if not is_store and instruction.kind in _LOADS and position < len(loaded):
                 values[loaded[position]] = self._load(step, size, is_signed="rs" in name)
             step = replace(step, constant=(step.constant + size) & _WORD_MASK)
-        for register in (*instruction.writes, *instruction.updates):
-            self._registers.pop(register, None)
+        self.forget(instruction)
         if updated is not None:
             self._registers[instruction.updates[0]] = updated
         self._registers.update(values)
 
-    def _load(self, step: Step, size: int, *, is_signed: bool) -> _Value:
+    def _load(self, step: Step, size: int, *, is_signed: bool) -> Value:
         code = Code.LOAD_SIGNED if is_signed else Code.LOAD
         return self._add_step(replace(step, code=code, size=size))
 
-    def _first_access(
+    def first_access(
         self, instruction: Instruction, name: str, text: str
-    ) -> tuple[Step, _Value | None]:
+    ) -> tuple[Step, Value | None]:
         """Return the step of the first access, and what the base register holds afterwards."""
         memory = _ADDRESS.search(text)
         if memory is None:
@@ -190,15 +199,15 @@ class _Derivation:
             return step, None
         if memory[3] is None:
             if step.b != ZERO:
-                raise _UnwatchableError
-            return step, _Value(step.a, step.constant)
+                raise UnwatchableError
+            return step, Value(step.a, step.constant)
         if not memory[3].startswith("#"):
-            raise _UnwatchableError
+            raise UnwatchableError
         return step, base.plus(_number(memory[3]))
 
     def _list_access(
         self, instruction: Instruction, name: str, text: str
-    ) -> tuple[Step, _Value | None]:
+    ) -> tuple[Step, Value | None]:
         base_name = "sp" if "push" in name or "pop" in name else text.split(",")[0].rstrip("!")
         base = self._register(base_name)
         size = sum(instruction.access_bytes)
@@ -207,12 +216,12 @@ class _Derivation:
         updated = end if instruction.updates else None
         return Step(Code.READ, a=start.base, constant=start.constant), updated
 
-    def _pc(self, instruction: Instruction) -> _Value:
+    def _pc(self, instruction: Instruction) -> Value:
         """Literals count from an aligned program counter, tables of branches from it as it is."""
         pc = instruction.address + 4
-        return _Value(ZERO, pc if instruction.kind is Kind.TABLE_BRANCH else pc & ~3)
+        return Value(ZERO, pc if instruction.kind is Kind.TABLE_BRANCH else pc & ~3)
 
-    def _address(self, base: _Value, rest: Sequence[str]) -> Step:
+    def _address(self, base: Value, rest: Sequence[str]) -> Step:
         if not rest:
             return Step(Code.READ, a=base.base, constant=base.constant)
         if rest[0].startswith("#"):
@@ -223,21 +232,21 @@ class _Derivation:
         constant = (base.constant + (index.constant << shift)) & _WORD_MASK
         return Step(Code.READ, a=base.base, b=index.base, shift=shift, constant=constant)
 
-    def _register(self, name: str) -> _Value:
+    def _register(self, name: str) -> Value:
         (number,) = register_numbers(name)
         value = self._registers.get(number)
         if value is None:
-            raise _UnwatchableError
+            raise UnwatchableError
         return value
 
-    def _add_step(self, step: Step) -> _Value:
+    def _add_step(self, step: Step) -> Value:
         if self._values == VALUES_MAX:
-            raise _UnwatchableError
+            raise UnwatchableError
         self.steps.append(replace(step, target=self._values))
         self._values += 1
-        return _Value(self._values - 1)
+        return Value(self._values - 1)
 
-    def _plain(self, value: _Value) -> int:
+    def _plain(self, value: Value) -> int:
         """Return the number of a value, which then has no constant."""
         if value.constant == 0:
             return value.base
@@ -245,7 +254,7 @@ class _Derivation:
 
     def _compute(
         self, instruction: Instruction, name: str, operands: Sequence[str]
-    ) -> _Value | None:
+    ) -> Value | None:
         """Return what arithmetic leaves in its only target; None for what is not followed."""
         if name == "adr":
             return self._pc(instruction).plus(_number(operands[1]))
@@ -257,7 +266,7 @@ class _Derivation:
             return None
         try:
             return compute(self, operands)
-        except _UnwatchableError:  # an operand is unknown: so is the result
+        except UnwatchableError:  # an operand is unknown: so is the result
             return None
 
     def _second(self, operands: Sequence[str]) -> tuple[int, int, int]:
@@ -267,7 +276,7 @@ class _Derivation:
         value = self._register(operands[0])
         match = _SHIFT.match(operands[1]) if len(operands) > 1 else None
         if len(operands) > 1 and match is None:
-            raise _UnwatchableError
+            raise UnwatchableError
         if match is None or match[1] == "lsl":
             shift = 0 if match is None else int(match[2], 0)
             return value.base, shift, (value.constant << shift) & _WORD_MASK
@@ -275,7 +284,7 @@ class _Derivation:
         shifted = Step(code, a=self._plain(value), constant=int(match[2], 0))
         return self._add_step(shifted).base, 0, 0
 
-    def _binary(self, code: Code, operands: Sequence[str]) -> _Value:
+    def _binary(self, code: Code, operands: Sequence[str]) -> Value:
         """Two operands and perhaps a target before them."""
         is_short = len(operands) == 2 or (len(operands) == 3 and _SHIFT.match(operands[2]))
         rest = operands[1:] if is_short else operands[2:]
@@ -294,40 +303,40 @@ class _Derivation:
         a = self._plain(first)
         return self._add_step(Step(code, a=a, b=b, shift=shift, constant=constant))
 
-    def _move(self, operands: Sequence[str]) -> _Value:
+    def _move(self, operands: Sequence[str]) -> Value:
         b, shift, constant = self._second(operands[1:])
         if b == ZERO or shift == 0:
-            return _Value(b, constant)
+            return Value(b, constant)
         return self._add_step(Step(Code.ADD, b=b, shift=shift, constant=constant))
 
-    def _reverse_subtract(self, operands: Sequence[str]) -> _Value:
+    def _reverse_subtract(self, operands: Sequence[str]) -> Value:
         minuend = _number(operands[-1]) if operands[-1].startswith("#") else None
         if minuend is None:
-            raise _UnwatchableError
+            raise UnwatchableError
         value = self._register(operands[-2])
         constant = (minuend - value.constant) & _WORD_MASK
         return self._add_step(Step(Code.SUBTRACT, b=value.base, constant=constant))
 
-    def _shift(self, code: Code | None, operands: Sequence[str]) -> _Value:
+    def _shift(self, code: Code | None, operands: Sequence[str]) -> Value:
         """A left shift has no code of its own: any second operand is shifted."""
         if not operands[-1].startswith("#"):
-            raise _UnwatchableError
+            raise UnwatchableError
         value, count = self._register(operands[-2]), _number(operands[-1])
         if code is not None:
             return self._add_step(Step(code, a=self._plain(value), constant=count))
         constant = (value.constant << count) & _WORD_MASK
         return self._add_step(Step(Code.ADD, b=value.base, shift=count, constant=constant))
 
-    def _extract(self, code: Code, operands: Sequence[str], width: int = 0) -> _Value:
+    def _extract(self, code: Code, operands: Sequence[str], width: int = 0) -> Value:
         a = self._plain(self._register(operands[1]))
         if width:
             if len(operands) != 2:
-                raise _UnwatchableError
+                raise UnwatchableError
             return self._add_step(Step(code, a=a, size=width))
         low, size = _number(operands[2]), _number(operands[3])
         return self._add_step(Step(code, a=a, shift=low, size=size))
 
-    def _multiply(self, operands: Sequence[str], accumulate: Code | None = None) -> _Value:
+    def _multiply(self, operands: Sequence[str], accumulate: Code | None = None) -> Value:
         factors = operands[:2] if len(operands) == 2 else operands[1:3]
         a, b = (self._register(name) for name in factors)
         product = self._add_step(
@@ -354,11 +363,11 @@ def _left_shift(operands: Sequence[str]) -> int:
         return 0
     match = _SHIFT.match(operands[0])
     if match is None or match[1] != "lsl":
-        raise _UnwatchableError
+        raise UnwatchableError
     return int(match[2], 0)
 
 
-_Compute = Callable[[_Derivation, Sequence[str]], _Value]
+_Compute = Callable[[Derivation, Sequence[str]], Value]
 
 
 def _binary(code: Code) -> _Compute:

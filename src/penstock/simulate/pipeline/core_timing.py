@@ -137,6 +137,7 @@ class AccessTiming:
         pair_rule: what loads of one cycle, or loads that overlap, need.
         fetch_bytes: of instructions, fetched at once; of the core, in boards/cores.toml.
         store_buffer_entries: stores that wait for memory while the core goes on.
+        preload_fills: lines of the data cache that PLD may be filling; likewise.
     """
 
     unaligned_load_cycles: float
@@ -145,6 +146,7 @@ class AccessTiming:
     pair_rule: PairRule
     fetch_bytes: int
     store_buffer_entries: int
+    preload_fills: int
 
 
 @dataclass(frozen=True, eq=False)

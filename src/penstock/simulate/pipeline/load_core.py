@@ -183,7 +183,9 @@ class _Loader:
         return BranchTiming(**{key: self.number(entry, key, "[branch]") for key in keys})
 
     def memory(self, entry: Table) -> AccessTiming:
-        keys = tuple(key for key in AccessTiming.__dataclass_fields__ if key != "fetch_bytes")
+        facts = core_facts(self.need(self.table, "name", "the file"))
+        elsewhere = {key: getattr(facts, key) for key in ("fetch_bytes", "preload_fills")}
+        keys = tuple(key for key in AccessTiming.__dataclass_fields__ if key not in elsewhere)
         self.provenance(entry, (*keys, *_PROVENANCE), "[memory]")
         values = {key: self.number(entry, key, "[memory]") for key in keys}
         rule = self.choice(PairRule, values["pair_rule"], "[memory]")
@@ -193,8 +195,7 @@ class _Loader:
                 f"[memory]: 'store_buffer_entries' is {entries}, allowed is an integer from 1 to "
                 f"{STORE_BUFFER_ENTRIES_MAX}"
             )
-        fetch_bytes = core_facts(self.need(self.table, "name", "the file")).fetch_bytes
-        return AccessTiming(**{**values, "pair_rule": rule, "fetch_bytes": fetch_bytes})
+        return AccessTiming(**{**values, "pair_rule": rule, **elsewhere})
 
     def latencies(self, entry: Table, place: str) -> Latencies:
         names = [role.name.lower() for role in Role]
