@@ -218,7 +218,7 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "fully_connected_dsp_s8 dot_4x1_single",
             "FULLY_CONNECTED",
             f"{_DSP_CONVOLUTION}; zero points of filters 0, magnitudes of each second filter below "
-            "2^16 in sum; rounding as of doubles, as checked",
+            "2^16 in sum; multipliers of 31 bits that make of each sum what doubles make of it",
         ),
         _entry(
             "fully_connected_s16",

@@ -19,8 +19,8 @@ from penstock.ir.operators import (
 )
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import Argument, ConstantArgument, FieldValue, KernelCall
-from penstock.kernels.selection import dsp, mve, winograd
-from penstock.kernels.selection.dsp import split_real
+from penstock.kernels.selection import dsp, fully_connected, mve, winograd
+from penstock.kernels.selection.real_scaling import split_real
 from penstock.kernels.selection.site import SUFFIXES, Site, struct
 from penstock.kernels.selection.views import dense_strides
 
@@ -76,7 +76,7 @@ def lower_fully_connected(site: Site, operator: FullyConnected) -> list[KernelCa
             **_quantization(site, operator, "factor_step", len(factors)),
         },
     )
-    for lower_fast in (mve.lower_fully_connected, dsp.lower_fully_connected):
+    for lower_fast in (mve.lower_fully_connected, fully_connected.lower_fully_connected):
         if (fast := lower_fast(site, operator, params)) is not None:
             return [fast]
     mantissas, exponents = zip(*(split_real(factor) for factor in factors), strict=True)

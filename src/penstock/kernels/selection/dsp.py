@@ -1,6 +1,5 @@
 """Lowering to kernels for cores that multiply two pairs of int16 in one instruction."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -11,10 +10,8 @@ from penstock.ir.dtype import DType
 from penstock.ir.fixed_point import Multiplier
 from penstock.ir.integer_parameters import (
     Convolution,
-    fully_connected_scales,
     requantization_multipliers,
 )
-from penstock.ir.interpreter.requantization import round_half_away
 from penstock.ir.macs import operator_macs
 from penstock.ir.operators import DepthwiseConv2D, FullyConnected
 from penstock.ir.tensor import Array
@@ -25,8 +22,6 @@ from penstock.kernels.selection.site import Site
 LANES = 4
 """Output channels that are computed together."""
 _SUM_LIMIT = 1 << 30
-_SECOND_SUM_LIMIT = 1 << 16
-"""Of a fully connected layer's filters: 128 times that fits the upper 24 bits of a word."""
 SHIFT_MAX = 22
 _SCRATCH_BYTES = 16 * 1024
 """Of pixels at most, where two would do with less."""
@@ -217,86 +212,6 @@ def _scratch_pixels(words: int, pixels: int) -> int:
     """Return how many pixels are widened together: an even number."""
     fitting = min(_SCRATCH_BYTES // (4 * words), pixels)
     return max(fitting + fitting % 2, 2)
-
-
-def split_real(factor: float) -> tuple[int, int]:
-    """Return m in [2^52, 2^53) and e with factor = m · 2^e."""
-    fraction, exponent = math.frexp(factor)
-    return int(fraction * 2**53), exponent - 53
-
-
-def lower_fully_connected(
-    site: Site, operator: FullyConnected, params: StructArgument
-) -> KernelCall | None:
-    """Lower FULLY_CONNECTED; None where the conditions of the kernel do not hold."""
-    fields = {name: value for name, value in params.fields if isinstance(value, int)}
-    data = site.tensor(operator.filters).data
-    if (
-        site.kernels is KernelSet.REFERENCE
-        or data is None
-        or site.tensor(operator.input).dtype is not DType.INT8
-        or fields["filter_offset"] != 0
-        or np.abs(data[1::2].astype(np.int64)).sum(axis=1).max(initial=0) >= _SECOND_SUM_LIMIT
-    ):
-        return None
-    scaling = real_scaling(site, operator, data.astype(np.int64))
-    if scaling is None:
-        return None
-    plain = pack_filters(data, filler=0)
-    # 128 modulo 2^8 added to each first byte of two.
-    packed = np.bitwise_xor(plain, np.resize(np.array([-128, 0], np.int8), plain.shape[1]))
-    arguments = (
-        params,
-        site.read(operator.input, "input"),
-        site.constant("filters", packed),
-        site.constant("scaling", scaling),
-        ScratchArgument(),
-        site.write(operator.output),
-    )
-    return site.call(
-        "ps_fully_connected_dsp_s8",
-        arguments,
-        macs=operator_macs(site.graph, operator),
-        scratch_bytes=packed.shape[1] // 2,
-    )
-
-
-def real_scaling(
-    site: Site, operator: FullyConnected, filters: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int32] | None:
-    """Return how sums become outputs, ``[channels, 5]``; None where that is not the same."""
-    sums = channel_sums(site, operator, filters)
-    if sums is None:
-        return None
-    factors = fully_connected_scales(site.graph, operator)
-    output = site.tensor(operator.output).zero_point
-    rows = []
-    for b, factor, bound in zip(sums[0], factors, sums[1], strict=True):
-        mantissa, exponent = split_real(factor)
-        shift = -53 - exponent
-        if not 1 <= shift <= SHIFT_MAX or not _rounds_alike(factor, mantissa, shift, int(bound)):
-            return None
-        multiplier = mantissa << 9
-        rounding = (1 << (shift - 1)) + (output << shift)
-        lower = (multiplier + (1 << 31)) % (1 << 32) - (1 << 31)
-        rows.append((b, (multiplier - lower) >> 32, lower, rounding, shift))
-    return np.array(rows, np.int32)
-
-
-def _rounds_alike(factor: float, mantissa: int, shift: int, bound: int) -> bool:
-    """Return whether halves rounded up make the same of each sum as doubles and halves away.
-
-    Both only grow with the sum, so that it is enough to see where they reach each value that int8
-    can tell apart.
-    """
-    reached = range(-2 * _INT8_SPAN, 2 * _INT8_SPAN + 1)
-    # The least sums that come out as these: (sum * mantissa >> 53) >= (value - 1/2) * 2^shift.
-    least = [-(-((2 * value - 1) << (shift + 52)) // mantissa) for value in reached]
-    values = np.array(reached, np.float64)
-    sums = np.array(least, np.float64)
-    seen = np.abs(sums) <= bound
-    at, before = (round_half_away(s * factor) for s in (sums, sums - 1))
-    return bool(np.all((at >= values) & (before < values), where=seen))
 
 
 def channel_scaling(

@@ -10,7 +10,8 @@ from penstock.ir.operators import DepthwiseConv2D, FullyConnected
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import KernelCall, ScratchArgument, StructArgument
 from penstock.kernels.kernel_set import KernelSet
-from penstock.kernels.selection.dsp import LANES, channel_sums, real_scaling
+from penstock.kernels.selection.dsp import LANES, channel_sums
+from penstock.kernels.selection.real_scaling import real_scaling
 from penstock.kernels.selection.site import Site
 
 _VECTOR_BYTES = 16

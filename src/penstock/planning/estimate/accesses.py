@@ -68,6 +68,8 @@ class Access:
         rounds: how often the innermost loop begins.
         write_pace: cycles from one write to the next, where they come so scattered that each waits
             for its line, if that takes longer; 0 where a store buffer hides them all.
+        preload_pace: cycles from one read to the next, where a core that preloads has asked for
+            the line before; 0 where nobody asks.
         array: a name by which later calls know it; empty for what none comes back to.
     """
 
@@ -82,6 +84,7 @@ class Access:
     is_inner: bool = True
     rounds: float = math.inf
     write_pace: float = 0.0
+    preload_pace: float = 0.0
     array: str = ""
 
     def crossings(self, size_bytes: float) -> float:

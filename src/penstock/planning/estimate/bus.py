@@ -31,7 +31,12 @@ def word_ticks(accesses: Sequence[Access], costs: RegionCosts) -> float:
 
 
 def line_ticks(
-    accesses: Sequence[Access], misses: Sequence[float], line_bytes: int, costs: RegionCosts
+    accesses: Sequence[Access],
+    misses: Sequence[float],
+    line_bytes: int,
+    costs: RegionCosts,
+    *,
+    preloads: bool,
 ) -> float:
     """Return the wait for the lines that a cache fills from arrays of one memory.
 
@@ -40,6 +45,7 @@ def line_ticks(
         misses: lines of each that are filled; those that are written go back later.
         line_bytes: of a line.
         costs: of the memory.
+        preloads: whether the core fills lines that it is told of before it needs them.
     """
     written_back = sum(
         count for access, count in zip(accesses, misses, strict=True) if access.writes
@@ -62,6 +68,8 @@ def line_ticks(
         if not access.reads:  # the line that leaves for it has been written, too
             hidden = access.write_pace * access.writes / count * TICKS_PER_CYCLE
             each = max(each + costs.line_write - hidden, 0.0)
+        elif preloads:
+            each = max(each - access.preload_pace * access.reads / count * TICKS_PER_CYCLE, 0.0)
         ticks += count * each
     return ticks
 

@@ -19,6 +19,10 @@ from penstock.planning.estimate.windows import count_patches, window_axis
 FILTERS, SCALING = 2, 3
 _SCALING_CYCLES = 15
 """From one output to the next, when their sums are there."""
+_DOT_CYCLES = 2.5
+"""From one word of a fully connected layer's filters to the next."""
+_BESIDE_DOT_CYCLES = 10
+"""Of work on a block, for each word of the constants of its outputs."""
 _BETWEEN = 0.4
 """Of the misses of a visit, those that fall between two uses of the same scratch: what is filled
 for the first time comes before all visits. Chosen once, between caches of 4 and of 16 KiB."""
@@ -224,9 +228,13 @@ def fully_connected(view: CallView) -> list[Access]:
     blocks = -(-channels // LANES)
     return [
         replace(parameters(view, rows), is_inner=False),
-        streamed_again(view, FILTERS, rows, blocks),
+        replace(streamed_again(view, FILTERS, rows, blocks), preload_pace=_DOT_CYCLES),
         repeated(Role.ARENA, rows, depth, 1, WORD_BYTES),
         scratch(rows * blocks, depth / 2, rows * blocks * -(-depth // 2), rows * -(-depth // 2)),
-        replace(streamed_again(view, SCALING, rows, blocks), is_inner=False),
+        replace(
+            streamed_again(view, SCALING, rows, blocks),
+            is_inner=False,
+            preload_pace=_BESIDE_DOT_CYCLES,
+        ),
         replace(output(view, rows, channels, LANES), is_inner=False),
     ]

@@ -63,19 +63,23 @@ def wait_cycles_at(
         users.setdefault(home.name, []).append(access)
     paths = {name: _path(board.region(name), board) for name in users}
     misses = _misses(users, paths, residue)
+    preloads = core_facts(board.core.name).preload_fills > 0
     ticks = sum(
-        _wait_ticks(path, users[name], misses.get(name, ()))
+        _wait_ticks(path, users[name], misses.get(name, ()), preloads=preloads)
         for name, path in paths.items()
         if path is not None
     )
     return ticks / TICKS_PER_CYCLE
 
 
-def _wait_ticks(path: _Path, accesses: Sequence[Access], misses: Sequence[float]) -> float:
+def _wait_ticks(
+    path: _Path, accesses: Sequence[Access], misses: Sequence[float], *, preloads: bool
+) -> float:
     if path.store is None:
         return word_ticks(accesses, path.costs)
     if not path.is_accelerator:
-        return line_ticks(accesses, misses, path.store.line_bytes, path.costs)
+        line_bytes = path.store.line_bytes
+        return line_ticks(accesses, misses, line_bytes, path.costs, preloads=preloads)
     return path.costs.fetch * sum(
         count for access, count in zip(accesses, misses, strict=True) if access.reads
     )

@@ -71,6 +71,15 @@ static inline uint32_t ps_subtract_pairs(uint32_t left, uint32_t right) {
 #endif
 }
 
+/* Lets a core that has a data cache begin to read what it will need. */
+static inline void ps_preload(const void *address) {
+#if PS_HAS_DSP
+  __builtin_prefetch(address);
+#else
+  (void)address;
+#endif
+}
+
 /* Returns bytes 0 and 2 as int16. */
 static inline uint32_t ps_even_bytes(uint32_t bytes) {
 #if PS_HAS_DSP

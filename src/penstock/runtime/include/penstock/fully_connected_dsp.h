@@ -7,9 +7,9 @@
  *   channels 0 and 2 of each block 128 is added (a word is two half-words of u + 256 * c, and what is
  *   multiplied as a whole needs no unpacking). Magnitudes of the filters of channels 1 and 3 are below
  *   2^16 in sum.
- * scaling: of each output channel five int32: the bias with what the zero points contribute, a
- *   multiplier below 2^62 as two signed words u * 2^32 + l, rounding, and a shift. An output is
- *   ((sum * multiplier >> 62) + rounding) >> shift, limited to its range; |sum| < 2^30.
+ * scaling: of each output channel four int32: a multiplier, a shift, and the lower and upper half of
+ *   what the product begins with: the bias, what the zero points contribute, and rounding. An output
+ *   is ((sum * multiplier + start) >> 32) >> shift, limited to its range; |sum| < 2^30.
  */
 #ifndef PENSTOCK_FULLY_CONNECTED_DSP_H
 #define PENSTOCK_FULLY_CONNECTED_DSP_H

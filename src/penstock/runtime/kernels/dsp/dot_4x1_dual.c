@@ -1,5 +1,6 @@
 /* Products of four channels with one row, for cores that issue two instructions at a time: each
- * multiplication stands beside a load or a bit field. */
+ * multiplication stands beside a load or a bit field. The cache fills the line after the next one
+ * meanwhile. */
 #include "penstock/dot_4x1.h"
 
 #include "penstock/dsp.h"
@@ -7,35 +8,37 @@
 #if PS_HAS_DSP
 
 /* r0: values, r1: filters; r4 to r7: sums. r3, r8: values and filters that are there when four begin;
- * those of the next are when it ends. */
+ * those of the next are when it ends. lr: bytes ahead. */
 #define FOUR(compare, conditional, ldr) \
   "ldr r9, [r1], #4\n"                  \
   "smlad r5, r8, r3, r5\n"              \
-  "uxtb16 lr, r8\n"                     \
+  "uxtb16 r8, r8\n"                     \
   "ldr r12, [r0], #4\n"                 \
-  "smlad r4, lr, r3, r4\n"              \
+  "smlad r4, r8, r3, r4\n"              \
   "ldr r10, [r1], #4\n"                 \
   "smlad r7, r9, r3, r7\n"              \
-  "uxtb16 lr, r9\n"                     \
+  "uxtb16 r9, r9\n"                     \
   "ldr r11, [r1], #4\n"                 \
-  "smlad r6, lr, r3, r6\n"              \
+  "smlad r6, r9, r3, r6\n"              \
   compare                               \
   conditional                           \
   ldr " r8, [r1], #4\n"                 \
   "smlad r5, r10, r12, r5\n"            \
-  "uxtb16 lr, r10\n"                    \
+  "uxtb16 r10, r10\n"                   \
   conditional                           \
   ldr " r3, [r0], #4\n"                 \
-  "smlad r4, lr, r12, r4\n"             \
-  "uxtb16 lr, r11\n"                    \
+  "smlad r4, r10, r12, r4\n"            \
+  "uxtb16 r10, r11\n"                   \
   "smlad r7, r11, r12, r7\n"            \
-  "smlad r6, lr, r12, r6\n"
+  "smlad r6, r10, r12, r6\n"
 
 __attribute__((naked)) void ps_dot_4x1(PS_UNUSED const uint32_t *values,
                                        PS_UNUSED const int8_t *filters, PS_UNUSED int32_t fours,
-                                       PS_UNUSED uint32_t *sums) {
+                                       PS_UNUSED uint32_t *sums,
+                                       PS_UNUSED int32_t ahead) {
   __asm__(
       "push {r3-r11, lr}\n"
+      "ldr lr, [sp, #40]\n"
       "mov r4, #0\n"
       "mov r5, #0\n"
       "mov r6, #0\n"
@@ -46,7 +49,8 @@ __attribute__((naked)) void ps_dot_4x1(PS_UNUSED const uint32_t *values,
       "ldr r8, [r1], #4\n"
       "bne 2f\n"
       ".balign 4\n"
-      "1:\n");
+      "1:\n"
+      "pld [r1, lr]\n"); /* a turn takes 32 bytes of filters */
   __asm__(FOUR("", "", "ldr") "2:\n" FOUR("cmp r1, r2\n", "it ne\n", "ldrne"));
   __asm__(
       "bne 1b\n"
@@ -59,7 +63,8 @@ __attribute__((naked)) void ps_dot_4x1(PS_UNUSED const uint32_t *values,
 
 #include "penstock/dot_4x1_portable.h"
 
-void ps_dot_4x1(const uint32_t *values, const int8_t *filters, int32_t fours, uint32_t *sums) {
+void ps_dot_4x1(const uint32_t *values, const int8_t *filters, int32_t fours, uint32_t *sums,
+                PS_UNUSED int32_t ahead) {
   dot_4x1_portable(values, filters, fours, sums);
 }
 

@@ -26,7 +26,8 @@
 
 __attribute__((naked)) void ps_dot_4x1(PS_UNUSED const uint32_t *values,
                                        PS_UNUSED const int8_t *filters, PS_UNUSED int32_t fours,
-                                       PS_UNUSED uint32_t *sums) {
+                                       PS_UNUSED uint32_t *sums,
+                                       PS_UNUSED int32_t ahead) {
   __asm__(
       "push {r3-r11, lr}\n"
       "mov r4, #0\n"
@@ -55,7 +56,8 @@ __attribute__((naked)) void ps_dot_4x1(PS_UNUSED const uint32_t *values,
 
 #include "penstock/dot_4x1_portable.h"
 
-void ps_dot_4x1(const uint32_t *values, const int8_t *filters, int32_t fours, uint32_t *sums) {
+void ps_dot_4x1(const uint32_t *values, const int8_t *filters, int32_t fours, uint32_t *sums,
+                PS_UNUSED int32_t ahead) {
   dot_4x1_portable(values, filters, fours, sums);
 }
 

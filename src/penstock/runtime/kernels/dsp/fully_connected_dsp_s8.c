@@ -39,15 +39,23 @@ static row widen_row(const int8_t *values, int32_t count, uint32_t *pairs) {
   return out;
 }
 
-/* Makes outputs of two channels: the first with 128 added to its filter, the second 256 times beside
- * it. correction: 128 times the sum of the values. */
-static inline void write_two(const uint32_t *sums, uint32_t correction, const int32_t *scaling,
-                             int32_t count, int8_t *output) {
-  output[0] = (int8_t)ps_limit_to_s8(ps_scale_real((int32_t)(sums[0] - correction), scaling));
-  if (count > 1) {
-    output[1] = (int8_t)ps_limit_to_s8(
-        ps_scale_real((int32_t)(sums[1] - sums[0]) >> 8, scaling + PS_REAL_SCALING_WORDS));
-  }
+/* Makes an output of a channel: of even ones 128 has been added to the filters, odd ones are 256 times
+ * beside these. correction: 128 times the sum of the values. */
+static inline int8_t scale_lane(const uint32_t *sums, int32_t lane, uint32_t correction,
+                                const int32_t *scaling) {
+  const int32_t sum = lane % 2 == 0 ? (int32_t)(sums[lane] - correction)
+                                    : (int32_t)(sums[lane] - sums[lane - 1]) >> 8;
+  return (int8_t)ps_limit_to_s8(ps_scale_real(sum, scaling + lane * PS_REAL_SCALING_WORDS));
+}
+
+/* Scales a whole block; its outputs go to one word. */
+static inline uint32_t scale_block(const uint32_t *sums, uint32_t correction,
+                                   const int32_t *scaling) {
+  const uint32_t first = (uint8_t)scale_lane(sums, 0, correction, scaling);
+  const uint32_t second = (uint8_t)scale_lane(sums, 1, correction, scaling);
+  const uint32_t third = (uint8_t)scale_lane(sums, 2, correction, scaling);
+  const uint32_t fourth = (uint8_t)scale_lane(sums, 3, correction, scaling);
+  return first | second << 8 | third << 16 | fourth << 24;
 }
 
 static void limit_outputs(const ps_fully_connected_params *params, int8_t *output) {
@@ -69,12 +77,18 @@ void ps_fully_connected_dsp_s8(const ps_fully_connected_params *params, const in
     const int32_t *constants = scaling;
     for (int32_t channel = 0; channel < channels; channel += LANES) {
       const int32_t left = channels - channel;
+      const int32_t behind = left > LANES ? 4 * (left - LANES) * values.fours : 0;
       uint32_t sums[LANES];
-      ps_dot_4x1(scratch, block, values.fours, sums);
-      write_two(sums, correction, constants, left, output + channel);
-      if (left > 2) {
-        write_two(sums + 2, correction, constants + 2 * PS_REAL_SCALING_WORDS, left - 2,
-                  output + channel + 2);
+      ps_preload(constants);
+      ps_preload(constants + (left < LANES ? 0 : 2 * PS_REAL_SCALING_WORDS));
+      ps_dot_4x1(scratch, block, values.fours, sums,
+                 behind < PS_DOT_AHEAD_BYTES ? behind : PS_DOT_AHEAD_BYTES);
+      if (left >= LANES) {
+        ps_store_word(output + channel, scale_block(sums, correction, constants));
+      } else {
+        for (int32_t lane = 0; lane < left; ++lane) {
+          output[channel + lane] = scale_lane(sums, lane, correction, constants);
+        }
       }
       constants += LANES * PS_REAL_SCALING_WORDS;
       block += 4 * LANES * values.fours;
