@@ -84,7 +84,8 @@ def _least_sums(factor: float, values: _Integers, bound: int) -> _Integers | Non
     if not np.all(is_known & reached[:, -1]):
         return None
     first = np.argmax(reached, axis=1)
-    return (nearest - 2 + first).clip(-bound, bound + 1)
+    least: _Integers = np.clip(nearest - 2 + first, -bound, bound + 1)
+    return least
 
 
 def _find_line(
