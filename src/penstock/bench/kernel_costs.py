@@ -8,7 +8,7 @@ from typing import Any
 
 from penstock.bench.kernel_shapes import KERNEL_SHAPES
 from penstock.bench.measure import load_network, process_count, run_loaded
-from penstock.bench.throughput import describe_shape, first_placement
+from penstock.bench.throughput import TimedCall, describe_shape, first_placement
 from penstock.bench.weighted_cases import Case, collect
 from penstock.boards.board import Board
 from penstock.errors import CapacityError
@@ -23,39 +23,20 @@ from penstock.simulate.timing import CycleCounts, Traffic
 from penstock.simulate.virtual_board import VirtualBoard
 
 
-@dataclass(frozen=True, slots=True)
-class KernelCost:
+@dataclass(frozen=True)
+class KernelCost(TimedCall):
     """An operator that a kernel computes, with its data in the fastest memories that there are.
 
     Attributes:
-        kernel: C name.
-        shape: of the operator's output, and of its filters where it has any, for people.
-        weights_in: memory of the weights.
-        arena_in: memory of the activations.
-        macs: multiply-accumulates; 0 for kernels without any.
-        elements: of the output.
-        cycles: simulated, in an inference that began with cold caches.
         stalls: cycles among them that the core waited, by cause.
         energy: of these cycles, and of the bytes of external memory that moved meanwhile.
         code_bytes: of the functions in the kernel's sources, as linked; other kernels may share
             some of them, and ``memcpy`` and the like are not among them.
     """
 
-    kernel: str
-    shape: str
-    weights_in: str
-    arena_in: str
-    macs: int
-    elements: int
-    cycles: int
     stalls: Mapping[str, int]
     energy: Energy
     code_bytes: int
-
-    @property
-    def cycles_each(self) -> float:
-        """Cycles of a multiply-accumulate, or of an output element without any."""
-        return self.cycles / (self.macs or self.elements)
 
     @property
     def stalled(self) -> float:

@@ -24,8 +24,8 @@ _RAM_KINDS = (MemoryKind.TCM_DATA, MemoryKind.SRAM, MemoryKind.SDRAM)
 _ROM_KINDS = (MemoryKind.FLASH, MemoryKind.QSPI_FLASH)
 
 
-@dataclass(frozen=True, slots=True)
-class Throughput:
+@dataclass(frozen=True)
+class TimedCall:
     """One call of a kernel with its data in certain memories.
 
     Attributes:
@@ -35,8 +35,7 @@ class Throughput:
         arena_in: memory of the activations.
         macs: multiply-accumulates; 0 for kernels without any.
         elements: of the output.
-        cycles: simulated, with cold caches.
-        estimated_cycles: what the estimate says.
+        cycles: simulated, in an inference that began with cold caches.
     """
 
     kernel: str
@@ -46,12 +45,22 @@ class Throughput:
     macs: int
     elements: int
     cycles: int
-    estimated_cycles: int
 
     @property
     def cycles_each(self) -> float:
         """Simulated cycles of a multiply-accumulate, or of an output element without any."""
         return self.cycles / (self.macs or self.elements)
+
+
+@dataclass(frozen=True)
+class Throughput(TimedCall):
+    """A call beside what was estimated of it.
+
+    Attributes:
+        estimated_cycles: what the estimate says.
+    """
+
+    estimated_cycles: int
 
     @property
     def error(self) -> float:

@@ -26,7 +26,7 @@ WINOGRAD_TILES = (4, 2)
 LARGE_WINOGRAD_KERNELS = "Winograd convolutions of 4x4 outputs"
 WINOGRAD_KERNELS = "Winograd convolutions"
 FAST_KERNELS = "fast kernels"
-"""What a plan may have to leave out, for people."""
+"""The last three: what a plan may have to leave out, for people."""
 
 
 def is_dsp_kernel(name: str) -> bool:

@@ -1,6 +1,7 @@
 """Constants of fully connected layers: they make of sums what the reference makes in doubles."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,7 @@ def real_scaling(
     return np.array(rows, np.int32)
 
 
+@lru_cache(maxsize=1 << 14)  # a graph is lowered several times, to compare kernels
 def _row(bias: int, factor: float, bound: int, zero_point: int) -> Row | None:
     shift = max(-math.frexp(factor)[1] - 1, 0)
     if factor >= 1 / 2 or shift >= SHIFT_MAX:

@@ -122,10 +122,9 @@ def pool_2d_by_fours(view: CallView) -> Features:
     rows, columns = window_axis(view, "height", "top"), window_axis(view, "width", "left")
     groups = view.number("batches") * view.number("channels") // 4
     found = {name: value for name, value in pool_2d(view).items() if name in _BY_FOURS}
-    counts = np.multiply.outer(rows.taps, columns.taps), np.add.outer(0 * rows.taps, columns.taps)
     is_joined = columns.taps * view.number("input_column_stride") == view.number("input_row_stride")
     lines = np.where(is_joined, 1, rows.taps[:, None])
-    line = np.where(is_joined, counts[0], counts[1])
+    line = np.where(is_joined, np.multiply.outer(rows.taps, columns.taps), columns.taps)
     return found | {
         "four": groups * lines.size,
         "line": groups * int(lines.sum()),
