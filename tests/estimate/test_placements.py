@@ -32,9 +32,9 @@ MODELS = (
 """Dense layers; pointwise and depthwise convolutions; a large window; ordinary convolutions;
 filters with a memory; a pooling."""
 
-MEDIAN_OF_A_KIND = 0.07
+MEDIAN_OF_A_KIND = 0.08
 """For six models in one kind of placement: with activations in SDRAM behind a cache of 4 KiB,
-estimates of the fast kernels are 5 to 6 % too low."""
+estimates of the fast kernels are 5 to 7 % too low."""
 ARENA_KINDS = (MemoryKind.TCM_DATA, MemoryKind.SRAM, MemoryKind.SDRAM)
 WEIGHT_KINDS = (*ARENA_KINDS, MemoryKind.FLASH, MemoryKind.QSPI_FLASH)
 

@@ -62,7 +62,12 @@ def test_only_so_many_lines_are_filled_at_once(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["it eq; pldeq [r1, #64]", "ldr r4, [r2]; pld [r4]", "pli [r1, #64]"]
+    "text",
+    [
+        "it eq; pldeq [r1, #64]",
+        "str r1, [sp, #-8]; ldr r4, [sp, #-8]; pld [r4, #64]",
+        "pli [r1, #64]",
+    ],
 )
 def test_without_an_address_or_under_a_condition_a_hint_does_nothing(
     bench: Bench, text: str
@@ -85,6 +90,12 @@ def test_a_core_without_a_cache_ignores_hints() -> None:
     with Bench(load_board("stm32f469i-disco")) as bench:
         code = assemble_all([f"pld [r1, #64]; {AGAIN}"]).popitem()[1]
         assert "sdram" not in bench.run(code, "flash", 100, SDRAM).traffic
+
+
+def test_hints_follow_from_what_was_in_memory_before(bench: Bench) -> None:
+    text = f"ldr r4, [sp, #-8]; pld [r4, #64]; {WORK}str r1, [sp, #-8]; add r1, #32; "
+    measured = run(bench, text)
+    assert LINES - 2 <= measured.traffic["flash"].read_bytes / LINE_BYTES <= LINES
 
 
 def test_hints_follow_from_registers_and_constants() -> None:

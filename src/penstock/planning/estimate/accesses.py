@@ -70,6 +70,7 @@ class Access:
             for its line, if that takes longer; 0 where a store buffer hides them all.
         preload_pace: cycles from one read to the next, where a core that preloads has asked for
             the line before; 0 where nobody asks.
+        preloaded: share of the lines that are asked for so.
         array: a name by which later calls know it; empty for what none comes back to.
     """
 
@@ -85,6 +86,7 @@ class Access:
     rounds: float = math.inf
     write_pace: float = 0.0
     preload_pace: float = 0.0
+    preloaded: float = 1.0
     array: str = ""
 
     def crossings(self, size_bytes: float) -> float:

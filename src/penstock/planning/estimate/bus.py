@@ -69,7 +69,8 @@ def line_ticks(
             hidden = access.write_pace * access.writes / count * TICKS_PER_CYCLE
             each = max(each + costs.line_write - hidden, 0.0)
         elif preloads:
-            each = max(each - access.preload_pace * access.reads / count * TICKS_PER_CYCLE, 0.0)
+            hidden = access.preload_pace * access.reads / count * TICKS_PER_CYCLE
+            each -= access.preloaded * min(hidden, each)
         ticks += count * each
     return ticks
 

@@ -21,6 +21,9 @@ _SCALING_CYCLES = 15
 """From one output to the next, when their sums are there."""
 _DOT_CYCLES = 2.5
 """From one word of a fully connected layer's filters to the next."""
+_FIRST_FOURS, _LONG_FOURS = 4, 20
+"""Of its filters: those that nobody asks for, at the beginning and at the end; where there are
+fewer than the second number, nobody asks for the whole last block."""
 _BESIDE_DOT_CYCLES = 10
 """Of work on a block, for each word of the constants of its outputs."""
 _BETWEEN = 0.4
@@ -225,10 +228,15 @@ def fully_connected(view: CallView) -> list[Access]:
     """Return the arrays of a fully connected layer; a visit is a row."""
     rows, depth = view.number("batches"), view.number("input_channels")
     channels = view.number("output_channels")
-    blocks = -(-channels // LANES)
+    blocks, fours = -(-channels // LANES), -(-depth // 4)
+    missed = _FIRST_FOURS + (_FIRST_FOURS if fours >= _LONG_FOURS else fours)
     return [
         replace(parameters(view, rows), is_inner=False),
-        replace(streamed_again(view, FILTERS, rows, blocks), preload_pace=_DOT_CYCLES),
+        replace(
+            streamed_again(view, FILTERS, rows, blocks),
+            preload_pace=_DOT_CYCLES,
+            preloaded=1 - min(missed / (blocks * fours), 1),
+        ),
         repeated(Role.ARENA, rows, depth, 1, WORD_BYTES),
         scratch(rows * blocks, depth / 2, rows * blocks * -(-depth // 2), rows * -(-depth // 2)),
         replace(

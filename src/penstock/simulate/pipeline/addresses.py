@@ -40,7 +40,7 @@ _ALIGNED = (
 )
 """What faults at addresses that are no multiple of four: ARMv7-M ARM (DDI0403), A3.2.1."""
 _LOADS = (Kind.LOAD, Kind.LOAD_NARROW, Kind.LOAD_PAIR, Kind.LOAD_MULTIPLE)
-_STORES = (
+STORES = (
     Kind.STORE,
     Kind.STORE_INDEXED,
     Kind.STORE_PAIR,
@@ -163,27 +163,35 @@ class Derivation:
         self._registers[register] = value
 
     def _access(self, instruction: Instruction, name: str, text: str) -> None:
-        is_store = instruction.kind in _STORES
+        is_store = instruction.kind in STORES
         if "ex" in name or name.endswith("t"):  # exclusive and unprivileged accesses may not happen
             raise UnwatchableError
         step, updated = self.first_access(instruction, name, text)
-        loaded = [n for n in instruction.writes if n < FP_BASE]
-        values: dict[int, Value] = {}
-        for position, size in enumerate(instruction.access_bytes):
-            code = Code.WRITE if is_store else Code.READ
-            mask = _WORD_BYTES - 1 if instruction.kind in _ALIGNED else 0
-            self.steps.append(replace(step, code=code, size=size, alignment=mask))
-            if not is_store and instruction.kind in _LOADS and position < len(loaded):
-                values[loaded[position]] = self._load(step, size, is_signed="rs" in name)
-            step = replace(step, constant=(step.constant + size) & _WORD_MASK)
+        code = Code.WRITE if is_store else Code.READ
+        mask = _WORD_BYTES - 1 if instruction.kind in _ALIGNED else 0
+        offset = 0
+        for size in instruction.access_bytes:
+            constant = (step.constant + offset) & _WORD_MASK
+            access = replace(step, code=code, size=size, alignment=mask, constant=constant)
+            self.steps.append(access)
+            offset += size
+        values = self.loaded(instruction, name, step)
         self.forget(instruction)
         if updated is not None:
             self._registers[instruction.updates[0]] = updated
         self._registers.update(values)
 
-    def _load(self, step: Step, size: int, *, is_signed: bool) -> Value:
-        code = Code.LOAD_SIGNED if is_signed else Code.LOAD
-        return self._add_step(replace(step, code=code, size=size))
+    def loaded(self, instruction: Instruction, name: str, step: Step) -> dict[int, Value]:
+        """Return what core registers hold behind a load whose first access a step has."""
+        if instruction.kind not in _LOADS:
+            return {}
+        code = Code.LOAD_SIGNED if "rs" in name else Code.LOAD
+        registers = [n for n in instruction.writes if n < FP_BASE]
+        values: dict[int, Value] = {}
+        for register, size in zip(registers, instruction.access_bytes, strict=False):
+            values[register] = self._add_step(replace(step, code=code, size=size))
+            step = replace(step, constant=(step.constant + size) & _WORD_MASK)
+        return values
 
     def first_access(
         self, instruction: Instruction, name: str, text: str

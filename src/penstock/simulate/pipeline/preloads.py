@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from penstock.simulate.pipeline.addresses import (
+    STORES,
     Code,
     Derivation,
     Step,
@@ -22,8 +23,8 @@ _ACCESS_INDEX_MAX = 0xFF
 def derive_preloads(block: Block) -> tuple[Step, ...]:
     """Return the steps that give the lines that a block preloads.
 
-    Hints whose address does not follow from registers and constants alone, and hints under a
-    condition, are left out: they have no effect then.
+    Hints under a condition, and those whose address does not follow from registers, constants and
+    words that were in memory before the block, are left out: they have no effect then.
     """
     if all(instruction.kind is not Kind.PRELOAD for instruction in block.instructions):
         return ()
@@ -34,11 +35,12 @@ def derive_preloads(block: Block) -> tuple[Step, ...]:
 
 
 class _Preloads(Derivation):
-    """Follows a block for its hints: what comes from memory, or may not happen, is unknown."""
+    """Follows a block for its hints; knows nothing of what may not happen or is loaded late."""
 
     def __init__(self) -> None:
         super().__init__()
         self._accesses = 0
+        self._has_written = False
 
     def follow(self, instruction: Instruction) -> None:
         name, _, text = instruction.text.partition(" ")
@@ -61,10 +63,16 @@ class _Preloads(Derivation):
 
     def _pass(self, instruction: Instruction, name: str, text: str) -> None:
         self._accesses += len(instruction.access_bytes)
+        self._has_written |= instruction.kind in STORES
         updated: Value | None = None
-        if instruction.updates and not instruction.is_predicated:
+        values: dict[int, Value] = {}
+        if not instruction.is_predicated:
             with suppress(UnwatchableError):
-                _, updated = self.first_access(instruction, name, text)
+                step, updated = self.first_access(instruction, name, text)
+                if not self._has_written:
+                    values = self.loaded(instruction, name, step)
         self.forget(instruction)
-        if updated is not None and instruction.updates[0] not in instruction.writes:
+        if updated is not None:
             self.know(instruction.updates[0], updated)
+        for register, value in values.items():
+            self.know(register, value)

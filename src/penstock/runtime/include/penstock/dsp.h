@@ -25,11 +25,14 @@ extern "C" {
 #define PS_UNUSED
 #endif
 
-/* For functions whose arguments are constants where they are called. */
+/* For functions whose arguments are constants where they are called, and for rare cases, which would
+ * take registers from the others. */
 #if defined(__GNUC__)
 #define PS_INLINE static inline __attribute__((always_inline))
+#define PS_NOINLINE static __attribute__((noinline))
 #else
 #define PS_INLINE static inline
+#define PS_NOINLINE static
 #endif
 
 /* Returns the word at an address of any alignment. */

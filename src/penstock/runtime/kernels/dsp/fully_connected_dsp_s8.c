@@ -8,6 +8,7 @@
 #include "penstock/sum_scaling.h"
 
 enum { LANES = 4 };
+enum { LONG_FOURS = 20 }; /* so that reading ahead is worth a call */
 
 /* A row of inputs. */
 typedef struct row {
@@ -58,6 +59,20 @@ static inline uint32_t scale_block(const uint32_t *sums, uint32_t correction,
   return first | second << 8 | third << 16 | fourth << 24;
 }
 
+/* Multiplies a long block that little or nothing is behind: all but its end, so that a cache can read
+ * ahead, then the end. */
+PS_NOINLINE void multiply_last(const uint32_t *values, int32_t fours, const int8_t *block,
+                               uint32_t *sums) {
+  const int32_t end_fours = PS_DOT_AHEAD_BYTES / (4 * LANES);
+  const int32_t before = fours - end_fours;
+  uint32_t end[LANES];
+  ps_dot_4x1(values, block, before, sums, PS_DOT_AHEAD_BYTES);
+  ps_dot_4x1(values + 2 * before, block + 4 * LANES * before, end_fours, end, 0);
+  for (int32_t lane = 0; lane < LANES; ++lane) {
+    sums[lane] += end[lane];
+  }
+}
+
 static void limit_outputs(const ps_fully_connected_params *params, int8_t *output) {
   const int32_t low = params->activation_min;
   const int32_t high = params->activation_max;
@@ -81,8 +96,12 @@ void ps_fully_connected_dsp_s8(const ps_fully_connected_params *params, const in
       uint32_t sums[LANES];
       ps_preload(constants);
       ps_preload(constants + (left < LANES ? 0 : 2 * PS_REAL_SCALING_WORDS));
-      ps_dot_4x1(scratch, block, values.fours, sums,
-                 behind < PS_DOT_AHEAD_BYTES ? behind : PS_DOT_AHEAD_BYTES);
+      if (behind < PS_DOT_AHEAD_BYTES && values.fours >= LONG_FOURS) {
+        multiply_last(scratch, values.fours, block, sums);
+      } else {
+        ps_dot_4x1(scratch, block, values.fours, sums,
+                   behind < PS_DOT_AHEAD_BYTES ? behind : PS_DOT_AHEAD_BYTES);
+      }
       if (left >= LANES) {
         ps_store_word(output + channel, scale_block(sums, correction, constants));
       } else {
