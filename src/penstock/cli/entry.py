@@ -14,6 +14,7 @@ from penstock.cli.compare import compare_command
 from penstock.cli.compile import compile_command
 from penstock.cli.console import stderr
 from penstock.cli.inspect import inspect_command
+from penstock.cli.quantize import quantize_command
 from penstock.cli.run import run
 from penstock.cli.simulate import simulate_command
 from penstock.cli.usage import explain_usage
@@ -54,6 +55,7 @@ penstock run DIR --input photo.jpg                 run it on the virtual board
 penstock compare MODEL.tflite --board NAME         where its bytes live, and what that costs
 penstock simulate FIRMWARE.elf --board NAME        run and count anybody's firmware
 penstock build mbv3 -o mbv3.tflite                 make a published network to try
+penstock quantize NET.pt2 --data DIR -o Q.tflite   make a trained PyTorch network int8
 """
 
 
@@ -78,6 +80,7 @@ cli.add_command(inspect_command)
 cli.add_command(boards)
 cli.add_command(bench)
 cli.add_command(build_command)
+cli.add_command(quantize_command)
 
 
 def run_command_line(arguments: list[str]) -> int:

@@ -4,6 +4,7 @@ Each public function is a callback of the argument parser: it takes what was typ
 nothing was, and returns it as what the verb works with.
 """
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -231,6 +232,58 @@ def parse_seed(_context: click.Context, parameter: click.Parameter, value: str) 
 
 _RESERVE = re.compile(r"([^=]+)=([0-9]+)([KM]?)")
 _MULTIPLES = {"": 1, "K": 1024, "M": 1024 * 1024}
+
+
+def program_file(_context: click.Context, parameter: click.Parameter, value: str) -> Path:
+    """Take a saved PyTorch program.
+
+    Raises:
+        InputError: it is no file, or by its name another kind of model.
+    """
+    path = _not_empty(parameter, value)
+    if not path.is_file():
+        raise InputError(f"there is no file {value!r}", help="check the path")
+    if path.suffix in (".tflite", ".onnx"):
+        raise InputError(
+            f"{value!r} is by its name no PyTorch program",
+            help="give a .pt2 file, which torch.export.save writes; a .tflite file has to be int8 "
+            "already",
+        )
+    return path
+
+
+def sample_data(_context: click.Context, parameter: click.Parameter, value: str) -> Path:
+    """Take a folder or file of samples.
+
+    Raises:
+        InputError: it is not there.
+    """
+    path = _not_empty(parameter, value)
+    if not path.exists():
+        raise InputError(
+            f"{option_name(parameter)}: there is nothing at {value!r}", help="check the path"
+        )
+    return path
+
+
+def parse_numbers(
+    _context: click.Context, parameter: click.Parameter, value: str
+) -> tuple[float, ...]:
+    """Take numbers with commas between them.
+
+    Raises:
+        InputError: a part is no finite number.
+    """
+    try:
+        numbers = tuple(float(part) for part in value.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise InputError(
+            f"{option_name(parameter)} {value!r} is no number, nor numbers with commas",
+            help="for example 0.5, or 0.485,0.456,0.406",
+        )
+    return numbers
 
 
 def parse_reserve(

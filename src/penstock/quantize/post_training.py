@@ -12,10 +12,16 @@ from penstock.ir.operators import (
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
+    HardSwish,
+    LeakyRelu,
+    Logistic,
     Mean,
+    Mul,
     Operator,
-    Reshape,
+    Relu,
     Softmax,
+    Sub,
+    Tanh,
 )
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Array, Tensor
@@ -29,8 +35,24 @@ from penstock.quantize.affine import (
     quantize_array,
 )
 from penstock.quantize.observers import ValueRange
+from penstock.quantize.sharing import SHARING, choose_parameters
 
-SOFTMAX_OUTPUT = QuantizationParameters.per_tensor(1.0 / 256.0, -128)
+_SUPPORTED = (
+    Conv2D
+    | DepthwiseConv2D
+    | FullyConnected
+    | Add
+    | Sub
+    | Mul
+    | Mean
+    | Relu
+    | LeakyRelu
+    | HardSwish
+    | Logistic
+    | Tanh
+    | Softmax
+    | SHARING
+)
 
 
 def quantize_graph(graph: Graph, ranges: Mapping[str, ValueRange]) -> Graph:
@@ -41,50 +63,49 @@ def quantize_graph(graph: Graph, ranges: Mapping[str, ValueRange]) -> Graph:
 
     Args:
         graph: float32 tensors only; every filter and bias constant.
-        ranges: range of every input and computed tensor, except where an operator's rule decides
-            (the outputs of softmax and reshape).
+        ranges: of every input and computed tensor, except where an operator's rule decides
+            (the outputs of softmax, sigmoid and tanh, and what is moved as it is).
 
     Raises:
         UnsupportedError: an operator has no rule here.
-        GraphError: a range is missing, or a filter is computed.
+        InputError: a range is missing.
+        GraphError: a filter is computed.
     """
-    tensors = {name: _quantize_activation(graph.tensors[name], ranges) for name in graph.inputs}
     for operator in graph.operators:
-        tensors.update(_quantize_operator(graph, operator, tensors, ranges))
+        if not isinstance(operator, _SUPPORTED):
+            raise UnsupportedError(f"no quantization rule for the operator {operator.kind}")
+    parameters = choose_parameters(graph, ranges)
+    tensors: dict[str, Tensor] = {}
+    for name in graph.inputs:
+        tensors[name] = _as_int8(graph.tensors[name], parameters[name])
+    for operator in graph.operators:
+        if isinstance(operator, Weighted):
+            scale = parameters[operator.input].scale[0]
+            tensors |= _quantize_weights(graph, operator, scale)
+        else:
+            tensors |= _quantize_operands(graph, operator, parameters)
+        for name in operator.outputs:
+            tensors[name] = _as_int8(graph.tensors[name], parameters[name])
     return Graph.build(graph.name, tensors.values(), graph.operators, graph.inputs, graph.outputs)
 
 
-def _quantize_operator(
-    graph: Graph,
-    operator: Operator,
-    done: Mapping[str, Tensor],
-    ranges: Mapping[str, ValueRange],
+def _quantize_operands(
+    graph: Graph, operator: Operator, parameters: Mapping[str, QuantizationParameters]
 ) -> dict[str, Tensor]:
-    """Return the quantized output of the operator, and its constants."""
-    match operator:
-        case Conv2D() | DepthwiseConv2D() | FullyConnected():
-            result = _quantize_weights(graph, operator, done[operator.input].scale)
-            output = _quantize_activation(graph.tensors[operator.output], ranges)
-        case Softmax():
-            result, output = {}, _as_int8(graph.tensors[operator.output], SOFTMAX_OUTPUT)
-        case Reshape():
-            parameters = done[operator.input].quantization
-            result, output = {}, _as_int8(graph.tensors[operator.output], parameters)
-        case Add() | Mean():
-            result, output = {}, _quantize_activation(graph.tensors[operator.output], ranges)
-        case _:
-            raise UnsupportedError(f"no quantization rule for the operator {operator.kind}")
-    return {**result, output.name: output}
+    """Return the constants that an operator reads, on its output's scale where it shares that."""
+    constants = {}
+    for name in operator.inputs:
+        tensor = graph.tensors[name]
+        if tensor.is_constant:
+            values = _real_data(tensor)
+            own = choose_activation_parameters(float(values.min()), float(values.max()))
+            is_shared = isinstance(operator, SHARING)
+            chosen = parameters[operator.outputs[0]] if is_shared else own
+            constants[name] = _constant(tensor, chosen, DType.INT8)
+    return constants
 
 
-def _quantize_activation(tensor: Tensor, ranges: Mapping[str, ValueRange]) -> Tensor:
-    if tensor.name not in ranges:
-        raise GraphError(f"no range was observed for tensor {tensor.name!r}")
-    seen = ranges[tensor.name]
-    return _as_int8(tensor, choose_activation_parameters(seen.low, seen.high))
-
-
-def _as_int8(tensor: Tensor, parameters: QuantizationParameters | None) -> Tensor:
+def _as_int8(tensor: Tensor, parameters: QuantizationParameters) -> Tensor:
     return Tensor(tensor.name, tensor.shape, DType.INT8, parameters)
 
 

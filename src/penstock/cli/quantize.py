@@ -1,0 +1,115 @@
+"""``penstock quantize``: a trained float network becomes an int8 model file."""
+
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from penstock import api
+from penstock.cli.console import progress_bar, stdout, write_file, write_json
+from penstock.cli.options import json_option
+from penstock.cli.parameters import (
+    STANDARD_OUTPUT,
+    parse_numbers,
+    program_file,
+    refuse_overwriting,
+    result_file,
+    sample_data,
+)
+from penstock.units import format_bytes, format_count
+
+
+@click.command("quantize")
+@click.argument("model", callback=program_file, metavar="MODEL.pt2")
+@click.option(
+    "--data",
+    required=True,
+    callback=sample_data,
+    metavar="PATH",
+    help="Samples like those that the network will see: a folder of images, or a .npy or .npz file "
+    "with an array [N, ...] as the network takes it.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    metavar="NUMBER",
+    help="Take so many of them, evenly spread.",
+)
+@click.option(
+    "--mean",
+    callback=parse_numbers,
+    default="0",
+    show_default=True,
+    metavar="NUMBERS",
+    help="What training subtracted from pixels of 0 to 1: one number, or one for each channel.",
+)
+@click.option(
+    "--deviation",
+    callback=parse_numbers,
+    default="1",
+    show_default=True,
+    metavar="NUMBERS",
+    help="What it divided the difference by.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    callback=result_file,
+    metavar="FILE",
+    help="The .tflite file to write.",
+)
+@json_option
+def quantize_command(
+    model: Path,
+    data: Path,
+    samples: int,
+    mean: tuple[float, ...],
+    deviation: tuple[float, ...],
+    output: Path,
+    json_path: Path | None,
+) -> None:
+    r"""Make an int8 network of a trained PyTorch one, without training it again.
+
+    \b
+    MODEL.pt2 is what these lines write:
+      program = torch.export.export(module.eval(), (example,))
+      torch.export.save(program, "MODEL.pt2")
+
+    The example is one sample: a batch of 1. Batch normalization goes into the weights, ranges of
+    activations come from the samples, and weights get a scale for each output channel. The file is
+    an ordinary .tflite file: LiteRT computes the same bytes. The same network and samples give the
+    same file.
+    """
+    refuse_overwriting({"the model": model}, {"--output": output, "--json": json_path})
+    options = api.CalibrationOptions(api.PixelScaling(mean, deviation), samples)
+    with progress_bar() as progress:
+        made = api.quantize(model, data=data, options=options, progress=progress)
+    write_file(output, made.content)
+    write_json(made.result.to_json(str(output)), json_path)
+    if json_path != STANDARD_OUTPUT:
+        _show(made.result, output)
+
+
+def _show(result: api.QuantizeResult, output: Path) -> None:
+    totals, agreement = result.totals, result.agreement
+    stdout.print(
+        f"[bold]{escape(result.model)}[/] quantized to int8: {escape(str(output))}", soft_wrap=True
+    )
+    stdout.print(
+        f"  {totals.operators} operators, {format_count(totals.macs)} MACs, "
+        f"{totals.parameters / 1e6:.3f} M parameters"
+    )
+    stdout.print(
+        f"  weights {format_bytes(totals.weights_bytes)} (as float32 "
+        f"{format_bytes(result.float_bytes)}); file {format_bytes(result.file_bytes)}"
+    )
+    stdout.print(
+        f"  calibrated on {result.calibrated_on} samples; on {agreement.samples} of them the "
+        f"largest output is that of the float network {agreement.same_class} times, outputs are "
+        f"{agreement.signal_to_noise_db:.1f} dB above their error",
+        soft_wrap=True,
+    )
+    stdout.print("  this is no accuracy: measure that with labelled data", style="dim")

@@ -1,0 +1,140 @@
+"""From a trained PyTorch network to an int8 one: translate, calibrate, quantize, compare."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from penstock.errors import InputError
+from penstock.frontends.samples import CalibrationOptions, FloatArray, load_samples
+from penstock.frontends.torch import (
+    FloatModel,
+    load_program,
+    observe_program,
+    translate_program,
+)
+from penstock.ir import interpreter
+from penstock.ir.graph import Graph
+from penstock.ir.verify import verify
+from penstock.passes import FuseActivations
+from penstock.progress import Progress, silent
+from penstock.quantize.affine import quantize_array
+from penstock.quantize.agreement import Agreement
+from penstock.quantize.fold_scaling import fold_scaling
+from penstock.quantize.observers import MinMaxObserver
+from penstock.quantize.post_training import quantize_graph
+
+COMPARED_MAX = 32
+"""Samples that the int8 network is compared on: the interpreter takes its time."""
+_IMAGE_RANK = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuantizedModel:
+    """An int8 network made from a float one.
+
+    Attributes:
+        graph: int8.
+        calibrated_on: samples whose ranges were observed.
+        agreement: with the network as it was trained.
+    """
+
+    graph: Graph
+    calibrated_on: int
+    agreement: Agreement
+
+
+def quantize_program(
+    model: Path,
+    data: Path,
+    name: str,
+    options: CalibrationOptions,
+    progress: Progress = silent,
+) -> QuantizedModel:
+    """Return the int8 network of a saved program of ``torch.export``.
+
+    Args:
+        model: a .pt2 file with one input.
+        data: calibration samples, as `load_samples` takes them.
+        name: the graph's name, a C identifier.
+        options: of calibration.
+        progress: told what is going on.
+
+    Raises:
+        PenstockError: bad files, or an operator that cannot be translated or quantized.
+    """
+    progress("reading the program", None)
+    trained = translate_program(load_program(model), name)
+    samples = _samples(trained, data, options)
+    observer = MinMaxObserver()
+    tensors = {node: tensor for tensor, node in trained.nodes.items()}
+
+    def observe(tensor: str, values: FloatArray) -> None:
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"{tensor}: a calibration sample makes values that are infinite or no number",
+                help="look for a sample out of range, or weights that have diverged",
+            )
+        observer.observe(tensor, values)
+
+    for done, sample in enumerate(samples):
+        progress("calibrating", done / len(samples))
+        observe_program(trained.program, [sample], tensors, observe)
+    folded = FuseActivations().apply(fold_scaling(trained.graph))
+    quantized = quantize_graph(folded, observer.ranges)
+    verify(quantized)
+    agreement = _compare(trained, quantized, samples[:COMPARED_MAX], progress)
+    return QuantizedModel(quantized, len(samples), agreement)
+
+
+def _samples(trained: FloatModel, data: Path, options: CalibrationOptions) -> Sequence[FloatArray]:
+    if len(trained.graph.inputs) != 1:
+        raise InputError(
+            f"the network has {len(trained.graph.inputs)} inputs, calibration files have one array",
+            help="export a module with one input",
+        )
+    shape = trained.graph.tensors[trained.graph.inputs[0]].shape
+    if len(shape) == _IMAGE_RANK:
+        shape = (shape[0], shape[3], shape[1], shape[2])
+    return load_samples(data, shape, options=options)
+
+
+def _compare(
+    trained: FloatModel, quantized: Graph, samples: Sequence[FloatArray], progress: Progress
+) -> Agreement:
+    module = trained.program.module()
+    same, signal, noise = 0, 0.0, 0.0
+    for done, sample in enumerate(samples):
+        progress("comparing with the float network", done / len(samples))
+        with torch.inference_mode():
+            result = module(torch.from_numpy(sample))
+        expected = _first(result).astype(np.float64)
+        found = _run(quantized, sample)
+        same += int(np.argmax(expected) == np.argmax(found))
+        signal += float(np.sum(expected**2))
+        noise += float(np.sum((expected - found) ** 2))
+    ratio = 10 * np.log10(signal / noise) if signal and noise else np.inf
+    return Agreement(len(samples), same, float(ratio))
+
+
+def _first(result: object) -> FloatArray:
+    tensor = result[0] if isinstance(result, tuple | list) else result
+    assert isinstance(tensor, torch.Tensor)
+    return _channels_last(np.asarray(tensor.numpy()))
+
+
+def _channels_last(values: FloatArray) -> FloatArray:
+    return values.transpose(0, 2, 3, 1) if values.ndim == _IMAGE_RANK else values
+
+
+def _run(graph: Graph, sample: FloatArray) -> npt.NDArray[np.float64]:
+    """Return the first output of the int8 graph as real numbers."""
+    source = graph.tensors[graph.inputs[0]]
+    assert source.quantization is not None
+    given = quantize_array(_channels_last(sample), source.quantization, source.dtype)
+    output = graph.tensors[graph.outputs[0]]
+    integers = np.asarray(interpreter.run(graph, [given])[0], np.float64)
+    return (integers - output.zero_point) * output.scale

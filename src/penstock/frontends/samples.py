@@ -1,0 +1,146 @@
+"""Data of users for calibration: folders of images, or arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.errors import InputError, os_reason
+from penstock.frontends.inputs import IMAGE_SUFFIXES, load_pixels
+
+FloatArray = npt.NDArray[np.float32]
+_PIXEL_MAXIMUM = 255.0
+
+
+@dataclass(frozen=True, slots=True)
+class PixelScaling:
+    """How training turned pixels into numbers: (pixel / 255 − mean) / deviation, by channel.
+
+    Attributes:
+        mean: one number for all channels, or one for each.
+        deviation: likewise; above 0.
+    """
+
+    mean: tuple[float, ...] = (0.0,)
+    deviation: tuple[float, ...] = (1.0,)
+
+
+_PIXELS_AS_THEY_ARE = PixelScaling()
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationOptions:
+    """What calibration takes.
+
+    Attributes:
+        scaling: of the pixels of images.
+        samples_max: that are taken, evenly spread.
+    """
+
+    scaling: PixelScaling = _PIXELS_AS_THEY_ARE
+    samples_max: int = 500
+
+
+DEFAULT_CALIBRATION = CalibrationOptions()
+
+
+def load_samples(
+    path: Path, shape: Sequence[int], options: CalibrationOptions = DEFAULT_CALIBRATION
+) -> list[FloatArray]:
+    """Return samples for a network's only input.
+
+    Args:
+        path: a folder of images, searched to any depth, or a .npy or .npz file whose (first) array
+            is ``[N, …]``, float32 as the network takes it.
+        shape: of the input, ``[1, …]``; of images ``[1, C, H, W]``.
+        options: how many to take, and how pixels become numbers.
+
+    Returns:
+        Arrays of that shape.
+
+    Raises:
+        InputError: there is nothing, or it does not fit.
+    """
+    if path.is_dir():
+        return _from_images(path, tuple(shape), options)
+    if path.suffix.lower() in (".npy", ".npz"):
+        if options.scaling != _PIXELS_AS_THEY_ARE:
+            raise InputError(
+                "mean and deviation are of the pixels of images, and this is a file of arrays",
+                help="save the arrays as the network takes them",
+            )
+        return _from_array(path, tuple(shape), options.samples_max)
+    raise InputError(
+        f"{str(path)!r} is neither a folder of images nor a .npy or .npz file",
+        help="give calibration data like those that the network will see: some hundred samples",
+    )
+
+
+def _spread(count: int, count_max: int) -> list[int]:
+    """Return at most so many positions, evenly spread."""
+    taken = min(count, count_max)
+    return [position * count // taken for position in range(taken)]
+
+
+def _from_images(
+    folder: Path, shape: tuple[int, ...], options: CalibrationOptions
+) -> list[FloatArray]:
+    if len(shape) != 4 or shape[1] not in (1, 3):
+        raise InputError(
+            f"images fit an input [1, 1 or 3, H, W]; this one is {list(shape)}",
+            help="give the calibration data as .npy or .npz",
+        )
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    if not paths:
+        raise InputError(
+            f"the folder {str(folder)!r} holds no images",
+            help=f"allowed are {', '.join(sorted(IMAGE_SUFFIXES))}, in folders of any depth",
+        )
+    channels, height, width = shape[1:]
+    mean, deviation = (
+        _per_channel(v, channels) for v in (options.scaling.mean, options.scaling.deviation)
+    )
+    if not np.all(deviation > 0):
+        raise InputError("the deviation of pixels must be above 0", help="see how it was trained")
+    samples = []
+    for position in _spread(len(paths), options.samples_max):
+        pixels = load_pixels(paths[position], height, width, channels).astype(np.float32)
+        values = (pixels / _PIXEL_MAXIMUM - mean) / deviation
+        samples.append(np.ascontiguousarray(values.transpose(2, 0, 1)[np.newaxis], np.float32))
+    return samples
+
+
+def _per_channel(values: tuple[float, ...], channels: int) -> FloatArray:
+    if len(values) not in (1, channels):
+        raise InputError(
+            f"{len(values)} numbers were given for the pixels of {channels} channels",
+            help="give one for all, or one for each",
+        )
+    return np.array(values, np.float32)
+
+
+def _from_array(path: Path, shape: tuple[int, ...], count_max: int) -> list[FloatArray]:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        array = np.asarray(loaded[loaded.files[0]] if hasattr(loaded, "files") else loaded)
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {os_reason(error)}") from error
+    except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged files
+        raise InputError(
+            f"{str(path)!r} is no readable file of plain numbers", help="write it with numpy.save"
+        ) from error
+    if array.shape[1:] != shape[1:] or array.ndim != len(shape) or not len(array):
+        raise InputError(
+            f"{path.name} holds an array {list(array.shape)}, the network takes "
+            f"[N, {', '.join(map(str, shape[1:]))}]",
+            help="save samples as the network takes them, at least one",
+        )
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise InputError(
+            f"{path.name} holds values that are no finite numbers ({array.dtype.name})",
+            help="save float32",
+        )
+    chosen = array[_spread(len(array), count_max)].astype(np.float32)
+    return [sample[np.newaxis] for sample in chosen]

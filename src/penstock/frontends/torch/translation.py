@@ -1,0 +1,213 @@
+"""A program of ``torch.export`` → a float32 graph, operator by operator.
+
+Images are ``[N, C, H, W]`` in torch and ``[N, H, W, C]`` in the graph: tensors of four dimensions
+have their channels moved, weights likewise; nothing is optimised here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+from torch.fx import Node
+
+from penstock.errors import UnsupportedError
+from penstock.frontends.torch.operators import TRANSLATORS
+from penstock.ir.dtype import DType
+from penstock.ir.graph import Graph
+from penstock.ir.operators import Operator
+from penstock.ir.tensor import Tensor
+
+_IMAGE_RANK = 4
+
+
+@dataclass(frozen=True, eq=False)
+class FloatModel:
+    """A network as it was trained.
+
+    Attributes:
+        graph: float32; images are ``[N, H, W, C]``.
+        program: what it was translated from.
+        nodes: for each input and computed tensor that has one, the program's node with its value.
+    """
+
+    graph: Graph
+    program: ExportedProgram
+    nodes: Mapping[str, str]
+
+
+def translate_program(program: ExportedProgram, name: str) -> FloatModel:
+    """Return a program as a graph.
+
+    Args:
+        program: for a batch of 1.
+        name: the graph's name, a C identifier.
+
+    Raises:
+        UnsupportedError: naming the module and the operator that cannot be translated, and what to
+            put in its place.
+    """
+    translation = Translation(program)
+    for node in program.graph.nodes:
+        translation.follow(node)
+    graph = Graph.build(
+        name,
+        translation.tensors.values(),
+        translation.operators,
+        translation.inputs,
+        translation.outputs,
+    )
+    return FloatModel(graph, program, translation.nodes)
+
+
+@dataclass(eq=False)
+class Translation:
+    """A program as far as it is translated."""
+
+    program: ExportedProgram
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    operators: list[Operator] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    nodes: dict[str, str] = field(default_factory=dict)
+    _values: dict[str, str] = field(default_factory=dict)
+    _weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for spec in self.program.graph_signature.input_specs:
+            if spec.kind is InputKind.USER_INPUT or spec.target is None:
+                continue
+            stored = {**self.program.state_dict, **self.program.constants}
+            self._weights[spec.arg.name] = stored[spec.target].detach()
+
+    def follow(self, node: Node) -> None:
+        """Translate one node."""
+        if node.op == "placeholder":
+            if node.name not in self._weights:
+                self._add_input(node)
+        elif node.op == "output":
+            self._set_outputs(node)
+        else:
+            self._call(node)
+
+    def _add_input(self, node: Node) -> None:
+        shape = self.shape(node)
+        if shape[:1] != (1,):
+            raise UnsupportedError(
+                f"the input {node.name!r} has the shape {list(shape)}: a batch of 1 is allowed",
+                help="export the module with an example of one image or sample",
+            )
+        name = self.add_output(node, node.name)
+        self.inputs.append(name)
+
+    def _set_outputs(self, node: Node) -> None:
+        results = node.args[0]
+        for result in results if isinstance(results, tuple | list) else (results,):
+            if not isinstance(result, Node):
+                raise UnsupportedError("the module returns something that is no tensor")
+            self.outputs.append(self.tensor(result))
+
+    def _call(self, node: Node) -> None:
+        translate = TRANSLATORS.get(str(node.target))
+        if translate is None:
+            raise self.refused(node, f"the operator {node.target} is unknown here", _instead())
+        translate(self, node)
+
+    def shape(self, node: Node) -> tuple[int, ...]:
+        """Return the shape of a node's value, in torch's order.
+
+        Raises:
+            UnsupportedError: a dimension depends on the input, or the value is no tensor.
+        """
+        value = node.meta.get("val")
+        dims = getattr(value, "shape", None)
+        if dims is None or not all(isinstance(size, int) for size in dims):
+            raise self.refused(
+                node, "its shape is not fixed", "export the module without dynamic shapes"
+            )
+        return tuple(dims)
+
+    def tensor(self, node: object) -> str:
+        """Return the tensor of a node that was computed or is an input."""
+        assert isinstance(node, Node)
+        if node.name in self._weights:
+            return self._constant_operand(node)
+        return self._values[node.name]
+
+    def _constant_operand(self, node: Node) -> str:
+        data = self.weight(node)
+        moved = data.transpose(0, 2, 3, 1) if data.ndim == _IMAGE_RANK else data
+        return self.add_constant(node.name, moved)
+
+    def weight(self, node: object) -> npt.NDArray[np.float32]:
+        """Return a weight's values in torch's order.
+
+        Raises:
+            UnsupportedError: it is computed by the program.
+        """
+        assert isinstance(node, Node)
+        value = self._weights.get(node.name)
+        if value is None:
+            raise self.refused(node, "it is computed and used as a weight", "make it a parameter")
+        return np.asarray(value.to(torch.float32).numpy())
+
+    def add_output(self, node: Node, name: str = "") -> str:
+        """Add the tensor of a node's value and return its name: the module's, where it is free."""
+        name = self._free_name(name or self.module(node) or node.name)
+        shape = self.shape(node)
+        if len(shape) == _IMAGE_RANK:
+            shape = (shape[0], shape[2], shape[3], shape[1])
+        self.tensors[name] = Tensor(name, shape, DType.FLOAT32)
+        self._values[node.name] = name
+        self.nodes[name] = node.name
+        return name
+
+    def add_hidden(self, name: str, shape: Iterable[int]) -> str:
+        """Add a tensor that no node has, between operators that stand for one; return its name."""
+        name = self._free_name(name)
+        self.tensors[name] = Tensor(name, tuple(shape), DType.FLOAT32)
+        return name
+
+    def add_constant(self, name: str, data: npt.NDArray[Any]) -> str:
+        """Add a constant and return its name."""
+        name = self._free_name(name)
+        values = np.ascontiguousarray(data, np.float32)
+        self.tensors[name] = Tensor(name, values.shape, DType.FLOAT32, data=values)
+        return name
+
+    def alias(self, node: Node, source: object) -> None:
+        """Let a node have the value of another."""
+        self._values[node.name] = self.tensor(source)
+
+    def append(self, operator: Operator) -> None:
+        """Add an operator."""
+        self.operators.append(operator)
+
+    def _free_name(self, wanted: str) -> str:
+        name, number = wanted, 2
+        while name in self.tensors:
+            name, number = f"{wanted}.{number}", number + 1
+        return name
+
+    @staticmethod
+    def module(node: Node) -> str:
+        """Return the path of the module that a node belongs to; empty for the outermost one."""
+        stack = node.meta.get("nn_module_stack") or {}
+        return str(list(stack.values())[-1][0]) if stack else ""
+
+    def refused(self, node: Node, why: str, instead: str) -> UnsupportedError:
+        """Return the error for a node that cannot be translated."""
+        where = self.module(node) or "the outermost module"
+        return UnsupportedError(f"{where} ({node.name}): {why}", help=instead)
+
+
+Translator = Callable[[Translation, Node], None]
+
+
+def _instead() -> str:
+    known = sorted({name.split(".")[1].rstrip("_") for name in TRANSLATORS})
+    return f"compute it with what is known: {', '.join(known)}"

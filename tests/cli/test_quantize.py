@@ -1,0 +1,81 @@
+"""``penstock quantize``."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra 'design'")
+
+from penstock import api  # noqa: E402
+from penstock.cli.entry import run_command_line  # noqa: E402
+from tests.frontends.pytorch.modules import MobileNet, with_random_norms  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a program and samples for it."""
+    folder = tmp_path_factory.mktemp("trained")
+    torch.manual_seed(0)
+    module = with_random_norms(MobileNet())
+    program = torch.export.export(module, (torch.randn(1, 3, 16, 16),))
+    torch.export.save(program, folder / "net.pt2")
+    samples = np.random.default_rng(0).normal(size=(12, 3, 16, 16))
+    np.save(folder / "samples.npy", samples.astype(np.float32))
+    return folder
+
+
+def penstock(*arguments: str | Path) -> int:
+    return run_command_line([str(argument) for argument in arguments])
+
+
+def test_a_trained_network_becomes_a_model_file(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, result = tmp_path / "q.tflite", tmp_path / "q.json"
+    data = files / "samples.npy"
+    command = ("quantize", files / "net.pt2", "--data", data, "-o", model)
+    assert penstock(*command, "--json", result, "--samples", "5") == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("net.pt2 quantized to int8: ")
+    assert "calibrated on 5 samples" in printed and "this is no accuracy" in printed
+    found = json.loads(result.read_text())
+    inspected = api.inspect(model)
+    assert found["schema"] == "penstock.quantize/1"
+    assert found["operators"] == len(inspected.graph.operators)
+    assert found["weights_bytes"] == inspected.file.weights_bytes < found["float_bytes"]
+    assert found["agreement"]["samples"] == found["calibrated_on"] == 5
+    assert found["agreement"]["signal_to_noise_db"] > 20
+    again = api.quantize(
+        files / "net.pt2", data=data, options=api.CalibrationOptions(samples_max=5)
+    )
+    assert again.content == model.read_bytes()
+    assert penstock("compile", model, "--board", "host", "-o", tmp_path / "c") == 0
+
+
+BAD = {
+    "a model file": (("x.tflite",), "is by its name no PyTorch program"),
+    "no model": (("nowhere.pt2",), "there is no file"),
+    "no data": (("net.pt2", "--data", "nowhere"), "there is nothing at"),
+    "words": (("net.pt2", "--mean", "1,two"), "is no number, nor numbers with commas"),
+    "scaled arrays": (("net.pt2", "--mean", "0.5"), "are of the pixels of images"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_wrong_use_is_explained_and_writes_nothing(
+    files: Path,
+    tmp_path: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments, reason = BAD[name]
+    (files / "x.tflite").touch()
+    monkeypatch.chdir(files)
+    output = tmp_path / "q.tflite"
+    command = ("quantize", "--data", "samples.npy", "-o", output, *arguments)
+    assert penstock(*command) == 2
+    assert reason in capsys.readouterr().err
+    assert not output.exists()

@@ -1,0 +1,124 @@
+"""What cannot be translated is refused with the module, the operator and what to do."""
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra 'design'")
+
+from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from penstock.errors import InputError, UnsupportedError  # noqa: E402
+from penstock.frontends.torch import export_module, load_program, translate_program  # noqa: E402
+from tests.frontends.pytorch.modules import MobileNet  # noqa: E402
+
+IMAGE = (1, 4, 8, 8)
+
+
+class Around(nn.Module):
+    """Some function between two convolutions."""
+
+    def __init__(self, function: object) -> None:
+        super().__init__()
+        self.before = nn.Conv2d(4, 4, 1)
+        self.odd = Odd(function)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.odd(self.before(x))
+
+
+class Odd(nn.Module):
+    def __init__(self, function: object) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)  # type: ignore[operator]
+
+
+REFUSED = {
+    "an unknown operator": (torch.erf, "erf"),
+    "a dilated maximum": (lambda x: functional.max_pool2d(x, 2, 1, 0, 2), "dilated maximum"),
+    "a pool that rounds up": (
+        lambda x: functional.max_pool2d(x, 3, 2, ceil_mode=True),
+        "ceil_mode",
+    ),
+    "an odd clamp": (lambda x: x.clamp(0, 3), "clamps to 0 … 3"),
+    "a number": (lambda x: x * 2.5, "computes with a number"),
+    "an average of an average": (lambda x: functional.adaptive_avg_pool2d(x, 3), "8x8 to 3x3"),
+    "a softmax of an image": (lambda x: x.softmax(1), "no softmax over the last dimension"),
+    "another divisor": (
+        lambda x: functional.avg_pool2d(x, 2, divisor_override=3),
+        "divisor_override",
+    ),
+    "padding with ones": (lambda x: functional.pad(x, (1, 1), value=1.0), "something else than 0"),
+    "a mirrored border": (lambda x: functional.pad(x, (1, 1, 1, 1), mode="reflect"), "else than 0"),
+    "half an average": (lambda x: x.mean(dim=2), "part of an image"),
+    "an image made of numbers": (lambda x: x.reshape(1, 8, 4, 8), "makes an image"),
+    "a linear layer on an image": (nn.Linear(8, 3), "4 dimensions"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_unknown_is_refused_with_its_module(name: str) -> None:
+    function, reason = REFUSED[name]
+    program = export_module(Around(function), (torch.randn(IMAGE),))
+    with pytest.raises(UnsupportedError, match=reason) as caught:
+        translate_program(program, "net")
+    assert caught.value.what.startswith(("odd (", "odd.function ("))
+    assert caught.value.help
+
+
+def test_an_example_that_does_not_fit(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(
+        InputError, match=r"MobileNet does not accept inputs of shape \[1, 4, 8, 8\]"
+    ):
+        export_module(MobileNet(), (torch.randn(IMAGE),))
+
+
+def test_control_flow_on_values() -> None:
+    module = Around(lambda x: x if x.sum() > 0 else -x)
+    with pytest.raises(UnsupportedError, match=r"torch.export cannot export Around"):
+        export_module(module, (torch.randn(IMAGE),))
+
+
+def test_a_batch_of_two() -> None:
+    program = export_module(Around(torch.relu), (torch.randn(2, 4, 8, 8),))
+    with pytest.raises(UnsupportedError, match=r"\[2, 4, 8, 8\]: a batch of 1 is allowed"):
+        translate_program(program, "net")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers(value: float) -> None:
+    module = Around(torch.relu)
+    module.before.weight.data[1, 2, 0, 0] = value
+    with pytest.raises(InputError, match=r"'before.weight' have 1 of 16 values"):
+        export_module(module, (torch.randn(IMAGE),))
+
+
+def test_a_module_keeps_its_mode() -> None:
+    module = MobileNet().train()
+    export_module(module, (torch.randn(1, 3, 32, 32),))
+    assert module.training and module.stem.training
+
+
+def test_a_saved_program_is_the_same(tmp_path: Path) -> None:
+    program = export_module(MobileNet(), (torch.randn(1, 3, 32, 32),))
+    torch.export.save(program, tmp_path / "m.pt2")
+    again = translate_program(load_program(tmp_path / "m.pt2"), "net").graph
+    expected = translate_program(program, "net").graph
+    assert again.operators == expected.operators
+    assert list(again.tensors) == list(expected.tensors)
+
+
+def test_files_that_are_no_program(tmp_path: Path) -> None:
+    path = tmp_path / "m.pt2"
+    with pytest.raises(InputError, match="no such file"):
+        load_program(path)
+    path.write_bytes(b"PK\x03\x04 not quite")
+    with pytest.raises(InputError, match=r"is no program of torch.export"):
+        load_program(path)
+    torch.save(MobileNet().state_dict(), path)
+    with pytest.raises(InputError, match=r"is no program of torch.export"):
+        load_program(path)

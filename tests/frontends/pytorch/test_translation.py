@@ -1,0 +1,87 @@
+"""Modules become graphs that compute what they compute, and int8 files that LiteRT agrees with."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs the extra 'design'")
+
+from penstock.frontends.tflite import write_model  # noqa: E402
+from penstock.frontends.torch import (  # noqa: E402
+    FloatModel,
+    export_module,
+    observe_program,
+    translate_program,
+)
+from penstock.ir import interpreter  # noqa: E402
+from penstock.ir.verify import verify  # noqa: E402
+from penstock.passes import FuseActivations  # noqa: E402
+from penstock.quantize.fold_scaling import fold_scaling  # noqa: E402
+from penstock.quantize.observers import MinMaxObserver  # noqa: E402
+from penstock.quantize.post_training import quantize_graph  # noqa: E402
+from tests.frontends.pytorch.modules import (  # noqa: E402
+    Darts,
+    Mixture,
+    MobileNet,
+    with_random_norms,
+)
+from tests.litert import LiteRT, random_inputs  # noqa: E402
+
+NETWORKS: dict[str, tuple[Callable[[], "torch.nn.Module"], tuple[int, ...]]] = {
+    "mobilenet": (MobileNet, (1, 3, 32, 32)),
+    "odd mobilenet": (MobileNet, (1, 3, 31, 45)),
+    "darts": (Darts, (1, 3, 16, 16)),
+    "mixture": (Mixture, (1, 1, 7, 6)),
+}
+
+
+def to_graph_order(values: np.ndarray) -> np.ndarray:
+    return values.transpose(0, 2, 3, 1) if values.ndim == 4 else values
+
+
+def translated(name: str) -> tuple["torch.nn.Module", FloatModel, np.random.Generator]:
+    torch.manual_seed(0)
+    make, shape = NETWORKS[name]
+    module = with_random_norms(make())
+    model = translate_program(export_module(module, (torch.randn(shape),)), "net")
+    verify(model.graph)
+    return module, model, np.random.default_rng(0)
+
+
+def samples(name: str, count: int, generator: np.random.Generator) -> list[np.ndarray]:
+    shape = NETWORKS[name][1]
+    return [generator.normal(size=shape).astype(np.float32) for _ in range(count)]
+
+
+@pytest.mark.parametrize("is_folded", [False, True], ids=["as it is", "folded"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_graph_computes_what_the_module_computes(name: str, is_folded: bool) -> None:
+    module, model, generator = translated(name)
+    graph = FuseActivations().apply(fold_scaling(model.graph)) if is_folded else model.graph
+    oracle = LiteRT(write_model(graph))
+    for sample in samples(name, 3, generator):
+        with torch.no_grad():
+            expected = module(torch.from_numpy(sample)).numpy()
+        (found,) = oracle.run([np.ascontiguousarray(to_graph_order(sample))])
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_int8_graph_is_what_litert_computes(name: str) -> None:
+    _, model, generator = translated(name)
+    graph = FuseActivations().apply(fold_scaling(model.graph))
+    observer = MinMaxObserver()
+    data = samples(name, 8, generator)
+    nodes = {node: tensor for tensor, node in model.nodes.items()}
+    assert observe_program(model.program, data, nodes, observer.observe) == len(data)
+    quantized = quantize_graph(graph, observer.ranges)
+    verify(quantized)
+    assert not [t.name for t in quantized.tensors.values() if t.dtype.value == "float32"]
+    oracle = LiteRT(write_model(quantized))
+    for seed in range(3):
+        inputs = random_inputs(quantized, seed)
+        expected = oracle.run(inputs)
+        found = interpreter.run(quantized, inputs)
+        for left, right in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(left, right)

@@ -1,0 +1,83 @@
+"""Calibration data: folders of images and files of arrays."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from penstock.errors import InputError
+from penstock.frontends.samples import CalibrationOptions, PixelScaling, load_samples
+
+SHAPE = (1, 3, 4, 6)
+
+
+def save_image(path: Path, colour: tuple[int, int, int]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (12, 8), colour).save(path)
+
+
+def test_images_of_any_depth_are_scaled_as_training_did(tmp_path: Path) -> None:
+    save_image(tmp_path / "a" / "one.png", (255, 0, 51))
+    save_image(tmp_path / "b" / "c" / "two.jpeg", (0, 0, 0))
+    (tmp_path / "notes.txt").write_text("no image")
+    scaling = PixelScaling((0.5, 0.0, 0.2), (0.5, 2.0, 1.0))
+    first, second = load_samples(tmp_path, SHAPE, CalibrationOptions(scaling))
+    assert first.shape == SHAPE and first.dtype == np.float32
+    np.testing.assert_allclose(first[0, :, 0, 0], [1.0, 0.0, 0.0], atol=1e-6)
+    np.testing.assert_allclose(second[0, :, 3, 5], [-1.0, 0.0, -0.2], atol=1e-6)
+
+
+@pytest.mark.parametrize(("count", "most", "taken"), [(10, 4, [0, 2, 5, 7]), (3, 9, [0, 1, 2])])
+def test_samples_are_spread_evenly(tmp_path: Path, count: int, most: int, taken: list[int]) -> None:
+    values = np.arange(count, dtype=np.float32).reshape(count, 1)
+    np.savez(tmp_path / "x.npz", values)
+    samples = load_samples(tmp_path / "x.npz", (1, 1), CalibrationOptions(samples_max=most))
+    assert [float(sample[0, 0]) for sample in samples] == taken
+
+
+BAD_ARRAYS = {
+    "no samples": (np.zeros((0, *SHAPE[1:]), np.float32), r"\[0, 3, 4, 6\]"),
+    "channels last": (np.zeros((5, 4, 6, 3), np.float32), r"takes \[N, 3, 4, 6\]"),
+    "no batch": (np.zeros(SHAPE[1:], np.float32), r"\[3, 4, 6\]"),
+    "no numbers": (np.full(SHAPE, np.nan, np.float32), "no finite numbers"),
+    "words": (np.full(SHAPE, "a"), "no finite numbers"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ARRAYS)
+def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, name: str) -> None:
+    array, reason = BAD_ARRAYS[name]
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(InputError, match=reason):
+        load_samples(tmp_path / "x.npy", SHAPE)
+
+
+def test_other_data_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no images"):
+        load_samples(tmp_path, SHAPE)
+    with pytest.raises(InputError, match=r"images fit an input \[1, 1 or 3, H, W\]"):
+        load_samples(tmp_path, (1, 40))
+    (tmp_path / "x.csv").write_text("1,2")
+    with pytest.raises(InputError, match="neither a folder of images nor"):
+        load_samples(tmp_path / "x.csv", SHAPE)
+    (tmp_path / "x.npy").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="no readable file"):
+        load_samples(tmp_path / "x.npy", SHAPE)
+    with pytest.raises(InputError, match="of the pixels of images"):
+        load_samples(tmp_path / "x.npy", SHAPE, CalibrationOptions(PixelScaling((0.5,))))
+
+
+@pytest.mark.parametrize(
+    ("scaling", "reason"),
+    [
+        (PixelScaling((0.1, 0.2)), "2 numbers were given for the pixels of 3 channels"),
+        (PixelScaling((0.1,), (0.0,)), "must be above 0"),
+    ],
+)
+def test_scalings_that_do_not_fit_are_refused(
+    tmp_path: Path, scaling: PixelScaling, reason: str
+) -> None:
+    save_image(tmp_path / "one.png", (1, 2, 3))
+    with pytest.raises(InputError, match=reason):
+        load_samples(tmp_path, SHAPE, CalibrationOptions(scaling))
