@@ -1,6 +1,7 @@
 """Modules become graphs that compute what they compute, and int8 files that LiteRT agrees with."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -40,13 +41,14 @@ def to_graph_order(values: np.ndarray) -> np.ndarray:
     return values.transpose(0, 2, 3, 1) if values.ndim == 4 else values
 
 
-def translated(name: str) -> tuple["torch.nn.Module", FloatModel, np.random.Generator]:
+@cache
+def translated(name: str) -> tuple["torch.nn.Module", FloatModel]:
     torch.manual_seed(0)
     make, shape = NETWORKS[name]
     module = with_random_norms(make())
     model = translate_program(export_module(module, (torch.randn(shape),)), "net")
     verify(model.graph)
-    return module, model, np.random.default_rng(0)
+    return module, model
 
 
 def samples(name: str, count: int, generator: np.random.Generator) -> list[np.ndarray]:
@@ -57,7 +59,8 @@ def samples(name: str, count: int, generator: np.random.Generator) -> list[np.nd
 @pytest.mark.parametrize("is_folded", [False, True], ids=["as it is", "folded"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_graph_computes_what_the_module_computes(name: str, is_folded: bool) -> None:
-    module, model, generator = translated(name)
+    module, model = translated(name)
+    generator = np.random.default_rng(0)
     graph = FuseActivations().apply(fold_scaling(model.graph)) if is_folded else model.graph
     oracle = LiteRT(write_model(graph))
     for sample in samples(name, 3, generator):
@@ -69,7 +72,8 @@ def test_the_graph_computes_what_the_module_computes(name: str, is_folded: bool)
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_int8_graph_is_what_litert_computes(name: str) -> None:
-    _, model, generator = translated(name)
+    _, model = translated(name)
+    generator = np.random.default_rng(0)
     graph = FuseActivations().apply(fold_scaling(model.graph))
     observer = MinMaxObserver()
     data = samples(name, 8, generator)
