@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from penstock.errors import InputError
-from penstock.frontends.samples import CalibrationOptions, PixelScaling, load_samples
+from penstock.frontends.samples import PixelScaling, load_samples
 
 SHAPE = (1, 3, 4, 6)
 
@@ -22,7 +22,7 @@ def test_images_of_any_depth_are_scaled_as_training_did(tmp_path: Path) -> None:
     save_image(tmp_path / "b" / "c" / "two.jpeg", (0, 0, 0))
     (tmp_path / "notes.txt").write_text("no image")
     scaling = PixelScaling((0.5, 0.0, 0.2), (0.5, 2.0, 1.0))
-    first, second = load_samples(tmp_path, SHAPE, CalibrationOptions(scaling))
+    first, second = load_samples(tmp_path, SHAPE, scaling=scaling)
     assert first.shape == SHAPE and first.dtype == np.float32
     np.testing.assert_allclose(first[0, :, 0, 0], [1.0, 0.0, 0.0], atol=1e-6)
     np.testing.assert_allclose(second[0, :, 3, 5], [-1.0, 0.0, -0.2], atol=1e-6)
@@ -32,7 +32,7 @@ def test_images_of_any_depth_are_scaled_as_training_did(tmp_path: Path) -> None:
 def test_samples_are_spread_evenly(tmp_path: Path, count: int, most: int, taken: list[int]) -> None:
     values = np.arange(count, dtype=np.float32).reshape(count, 1)
     np.savez(tmp_path / "x.npz", values)
-    samples = load_samples(tmp_path / "x.npz", (1, 1), CalibrationOptions(samples_max=most))
+    samples = load_samples(tmp_path / "x.npz", (1, 1), most)
     assert [float(sample[0, 0]) for sample in samples] == taken
 
 
@@ -65,7 +65,7 @@ def test_other_data_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no readable file"):
         load_samples(tmp_path / "x.npy", SHAPE)
     with pytest.raises(InputError, match="of the pixels of images"):
-        load_samples(tmp_path / "x.npy", SHAPE, CalibrationOptions(PixelScaling((0.5,))))
+        load_samples(tmp_path / "x.npy", SHAPE, scaling=PixelScaling((0.5,)))
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_scalings_that_do_not_fit_are_refused(
 ) -> None:
     save_image(tmp_path / "one.png", (1, 2, 3))
     with pytest.raises(InputError, match=reason):
-        load_samples(tmp_path, SHAPE, CalibrationOptions(scaling))
+        load_samples(tmp_path, SHAPE, scaling=scaling)

@@ -9,8 +9,9 @@ from penstock.bench.kernel_costs import KernelCost
 from penstock.bench.models import ModelBenchmark, ModelTiming
 from penstock.bench.operators import OperatorBenchmark
 from penstock.bench.throughput import Throughput
+from penstock.design.calibration import CalibrationOptions
 from penstock.design.published import NetworkOptions
-from penstock.frontends.samples import CalibrationOptions, PixelScaling
+from penstock.frontends.samples import PixelScaling
 from penstock.frontends.tflite import load_model
 from penstock.ir.tensor import Array, Tensor
 from penstock.ir.text import format_graph
@@ -19,6 +20,7 @@ from penstock.pipeline import CompileOptions
 from penstock.planning.estimate.coefficients import CoreCoefficients, format_coefficients
 from penstock.planning.options import PlanOptions
 from penstock.planning.variants import Variant
+from penstock.quantize.histograms import RangeRule
 from penstock.report.building import BuildResult, BuiltNetwork
 from penstock.report.comparison import Comparison, VariantResult
 from penstock.report.estimation import EstimateResult
@@ -49,6 +51,7 @@ __all__ = [
     "ProgramResult",
     "QuantizeResult",
     "Quantized",
+    "RangeRule",
     "RunOutcome",
     "Tensor",
     "Throughput",

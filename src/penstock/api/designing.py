@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from penstock.design.calibration import DEFAULT_CALIBRATION, CalibrationOptions
 from penstock.design.outline import outline
 from penstock.design.published import NetworkOptions
 from penstock.design.random_weights import fill_with_random_weights
 from penstock.errors import ToolError
-from penstock.frontends.samples import DEFAULT_CALIBRATION, CalibrationOptions
 from penstock.frontends.tflite import identifier, read_model, write_model
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes

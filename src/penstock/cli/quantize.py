@@ -54,6 +54,20 @@ from penstock.units import format_bytes, format_count
     help="What it divided the difference by.",
 )
 @click.option(
+    "--ranges",
+    type=click.Choice([rule.value for rule in api.RangeRule]),
+    default=api.RangeRule.ALL.value,
+    show_default=True,
+    help="Which values of an activation to cover: all that were seen, all but one in ten thousand, "
+    "or those that make the mean squared error least.",
+)
+@click.option(
+    "--correct-bias/--no-correct-bias",
+    default=True,
+    show_default=True,
+    help="Let biases make up for what rounding the weights adds to outputs on average.",
+)
+@click.option(
     "-o",
     "--output",
     required=True,
@@ -68,6 +82,8 @@ def quantize_command(
     samples: int,
     mean: tuple[float, ...],
     deviation: tuple[float, ...],
+    ranges: str,
+    correct_bias: bool,
     output: Path,
     json_path: Path | None,
 ) -> None:
@@ -84,7 +100,9 @@ def quantize_command(
     same file.
     """
     refuse_overwriting({"the model": model}, {"--output": output, "--json": json_path})
-    options = api.CalibrationOptions(api.PixelScaling(mean, deviation), samples)
+    options = api.CalibrationOptions(
+        api.PixelScaling(mean, deviation), samples, api.RangeRule(ranges), correct_bias
+    )
     with progress_bar() as progress:
         made = api.quantize(model, data=data, options=options, progress=progress)
     write_file(output, made.content)

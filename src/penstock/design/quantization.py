@@ -1,6 +1,6 @@
 """From a trained PyTorch network to an int8 one: translate, calibrate, quantize, compare."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from penstock.design.calibration import CalibrationOptions
 from penstock.errors import InputError
-from penstock.frontends.samples import CalibrationOptions, FloatArray, load_samples
+from penstock.frontends.samples import FloatArray, load_samples
 from penstock.frontends.torch import (
     FloatModel,
     load_program,
@@ -24,8 +25,9 @@ from penstock.progress import Progress, silent
 from penstock.quantize.affine import quantize_array
 from penstock.quantize.agreement import Agreement
 from penstock.quantize.fold_scaling import fold_scaling
-from penstock.quantize.observers import MinMaxObserver
-from penstock.quantize.post_training import quantize_graph
+from penstock.quantize.histograms import HistogramObserver
+from penstock.quantize.observers import ChannelMeanObserver, ValueRange
+from penstock.quantize.post_training import WeightOptions, quantize_graph
 
 COMPARED_MAX = 32
 """Samples that the int8 network is compared on: the interpreter takes its time."""
@@ -69,25 +71,39 @@ def quantize_program(
     progress("reading the program", None)
     trained = translate_program(load_program(model), name)
     samples = _samples(trained, data, options)
-    observer = MinMaxObserver()
-    tensors = {node: tensor for tensor, node in trained.nodes.items()}
+    ranges, means = _calibrate(trained, samples, options, progress)
+    folded = FuseActivations().apply(fold_scaling(trained.graph))
+    weights = WeightOptions(dense_per_channel=True, means=means)
+    quantized = quantize_graph(folded, ranges, weights)
+    verify(quantized)
+    agreement = _compare(trained, quantized, samples[:COMPARED_MAX], progress)
+    return QuantizedModel(quantized, len(samples), agreement)
 
-    def observe(tensor: str, values: FloatArray) -> None:
-        if not np.isfinite(values).all():
+
+def _calibrate(
+    trained: FloatModel,
+    samples: Sequence[FloatArray],
+    options: CalibrationOptions,
+    progress: Progress,
+) -> tuple[Mapping[str, ValueRange], Mapping[str, npt.NDArray[np.float64]] | None]:
+    """Return the ranges of all tensors, and the means of their channels where these are wanted."""
+    values, means = HistogramObserver(), ChannelMeanObserver()
+
+    def observe(tensor: str, seen: FloatArray) -> None:
+        if not np.isfinite(seen).all():
             raise InputError(
                 f"{tensor}: a calibration sample makes values that are infinite or no number",
                 help="look for a sample out of range, or weights that have diverged",
             )
-        observer.observe(tensor, values)
+        values.observe(tensor, seen)
+        means.observe(tensor, _channels_last(seen))
 
+    tensors = {node: tensor for tensor, node in trained.nodes.items()}
     for done, sample in enumerate(samples):
         progress("calibrating", done / len(samples))
         observe_program(trained.program, [sample], tensors, observe)
-    folded = FuseActivations().apply(fold_scaling(trained.graph))
-    quantized = quantize_graph(folded, observer.ranges)
-    verify(quantized)
-    agreement = _compare(trained, quantized, samples[:COMPARED_MAX], progress)
-    return QuantizedModel(quantized, len(samples), agreement)
+    progress("choosing ranges", None)
+    return values.ranges(options.rule), means.means if options.corrects_bias else None
 
 
 def _samples(trained: FloatModel, data: Path, options: CalibrationOptions) -> Sequence[FloatArray]:
@@ -99,7 +115,7 @@ def _samples(trained: FloatModel, data: Path, options: CalibrationOptions) -> Se
     shape = trained.graph.tensors[trained.graph.inputs[0]].shape
     if len(shape) == _IMAGE_RANK:
         shape = (shape[0], shape[3], shape[1], shape[2])
-    return load_samples(data, shape, options=options)
+    return load_samples(data, shape, options.samples_max, options.scaling)
 
 
 def _compare(

@@ -27,27 +27,14 @@ class PixelScaling:
     deviation: tuple[float, ...] = (1.0,)
 
 
-_PIXELS_AS_THEY_ARE = PixelScaling()
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationOptions:
-    """What calibration takes.
-
-    Attributes:
-        scaling: of the pixels of images.
-        samples_max: that are taken, evenly spread.
-    """
-
-    scaling: PixelScaling = _PIXELS_AS_THEY_ARE
-    samples_max: int = 500
-
-
-DEFAULT_CALIBRATION = CalibrationOptions()
+PIXELS_AS_THEY_ARE = PixelScaling()
 
 
 def load_samples(
-    path: Path, shape: Sequence[int], options: CalibrationOptions = DEFAULT_CALIBRATION
+    path: Path,
+    shape: Sequence[int],
+    count_max: int = 500,
+    scaling: PixelScaling = PIXELS_AS_THEY_ARE,
 ) -> list[FloatArray]:
     """Return samples for a network's only input.
 
@@ -55,7 +42,8 @@ def load_samples(
         path: a folder of images, searched to any depth, or a .npy or .npz file whose (first) array
             is ``[N, …]``, float32 as the network takes it.
         shape: of the input, ``[1, …]``; of images ``[1, C, H, W]``.
-        options: how many to take, and how pixels become numbers.
+        count_max: take that many, evenly spread over all that there are.
+        scaling: of the pixels of images.
 
     Returns:
         Arrays of that shape.
@@ -64,14 +52,14 @@ def load_samples(
         InputError: there is nothing, or it does not fit.
     """
     if path.is_dir():
-        return _from_images(path, tuple(shape), options)
+        return _from_images(path, tuple(shape), scaling, count_max)
     if path.suffix.lower() in (".npy", ".npz"):
-        if options.scaling != _PIXELS_AS_THEY_ARE:
+        if scaling != PIXELS_AS_THEY_ARE:
             raise InputError(
                 "mean and deviation are of the pixels of images, and this is a file of arrays",
                 help="save the arrays as the network takes them",
             )
-        return _from_array(path, tuple(shape), options.samples_max)
+        return _from_array(path, tuple(shape), count_max)
     raise InputError(
         f"{str(path)!r} is neither a folder of images nor a .npy or .npz file",
         help="give calibration data like those that the network will see: some hundred samples",
@@ -85,7 +73,7 @@ def _spread(count: int, count_max: int) -> list[int]:
 
 
 def _from_images(
-    folder: Path, shape: tuple[int, ...], options: CalibrationOptions
+    folder: Path, shape: tuple[int, ...], scaling: PixelScaling, count_max: int
 ) -> list[FloatArray]:
     if len(shape) != 4 or shape[1] not in (1, 3):
         raise InputError(
@@ -99,13 +87,11 @@ def _from_images(
             help=f"allowed are {', '.join(sorted(IMAGE_SUFFIXES))}, in folders of any depth",
         )
     channels, height, width = shape[1:]
-    mean, deviation = (
-        _per_channel(v, channels) for v in (options.scaling.mean, options.scaling.deviation)
-    )
+    mean, deviation = (_per_channel(v, channels) for v in (scaling.mean, scaling.deviation))
     if not np.all(deviation > 0):
         raise InputError("the deviation of pixels must be above 0", help="see how it was trained")
     samples = []
-    for position in _spread(len(paths), options.samples_max):
+    for position in _spread(len(paths), count_max):
         pixels = load_pixels(paths[position], height, width, channels).astype(np.float32)
         values = (pixels / _PIXEL_MAXIMUM - mean) / deviation
         samples.append(np.ascontiguousarray(values.transpose(2, 0, 1)[np.newaxis], np.float32))

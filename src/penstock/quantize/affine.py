@@ -9,6 +9,7 @@ import numpy.typing as npt
 from penstock.ir.dtype import DType
 from penstock.ir.operators import Conv2D, DepthwiseConv2D, FullyConnected
 from penstock.ir.quantization import QuantizationParameters
+from penstock.ir.tensor import Tensor
 
 Weighted = Conv2D | DepthwiseConv2D | FullyConnected
 RealArray = npt.NDArray[np.floating]
@@ -87,6 +88,13 @@ def quantize_array(
     steps = real.astype(np.float64) / scale
     rounded = np.copysign(np.floor(np.abs(steps) + 0.5), steps)
     return np.clip(rounded + zero_point, *dtype.range).astype(dtype.numpy)
+
+
+def dequantize_array(tensor: Tensor) -> npt.NDArray[np.float64]:
+    """Return the real values of a quantized constant."""
+    assert tensor.data is not None and tensor.quantization is not None
+    scale, zero_point = _broadcast(tensor.quantization, tensor.data.ndim)
+    return (np.asarray(tensor.data, np.float64) - zero_point) * scale
 
 
 def _broadcast(

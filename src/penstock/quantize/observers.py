@@ -37,3 +37,25 @@ class MinMaxObserver:
     def ranges(self) -> Mapping[str, ValueRange]:
         """The range of each tensor observed so far."""
         return dict(self._ranges)
+
+
+class ChannelMeanObserver:
+    """Collects the mean of each channel, the last dimension, of each tensor over all batches."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, npt.NDArray[np.float64]] = {}
+        self._counts: dict[str, int] = {}
+
+    def observe(self, tensor: str, values: npt.NDArray[np.floating]) -> None:
+        """Take a batch ``[..., channels]`` of a tensor into account; an empty one adds nothing."""
+        if values.size == 0:
+            return
+        rows = values.reshape(-1, values.shape[-1])
+        sums = rows.sum(axis=0, dtype=np.float64)
+        self._sums[tensor] = self._sums.get(tensor, 0.0) + sums
+        self._counts[tensor] = self._counts.get(tensor, 0) + len(rows)
+
+    @property
+    def means(self) -> Mapping[str, npt.NDArray[np.float64]]:
+        """The mean of each channel of each tensor observed so far."""
+        return {name: total / self._counts[name] for name, total in self._sums.items()}

@@ -1,8 +1,10 @@
 """Post-training quantization: a float graph and observed ranges become an int8 graph."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from penstock.errors import GraphError, UnsupportedError
 from penstock.ir.dtype import DType
@@ -32,6 +34,7 @@ from penstock.quantize.affine import (
     choose_activation_parameters,
     choose_bias_parameters,
     choose_filter_parameters,
+    dequantize_array,
     quantize_array,
 )
 from penstock.quantize.observers import ValueRange
@@ -55,14 +58,38 @@ _SUPPORTED = (
 )
 
 
-def quantize_graph(graph: Graph, ranges: Mapping[str, ValueRange]) -> Graph:
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightOptions:
+    """How weights are quantized.
+
+    Attributes:
+        dense_per_channel: whether filters of fully connected operators have a scale for each output
+            channel, too; LiteRT knows that since version 2.
+        means: of each channel of activations, by tensor: what rounding the filters adds to an
+            output on average is taken off its bias (Nagel et al. 2019, section 4.2). None corrects
+            no bias, and tensors left out correct none of what they go into.
+    """
+
+    dense_per_channel: bool = False
+    means: Mapping[str, npt.NDArray[np.float64]] | None = None
+
+
+DEFAULT_WEIGHT_OPTIONS = WeightOptions()
+
+
+def quantize_graph(
+    graph: Graph,
+    ranges: Mapping[str, ValueRange],
+    options: WeightOptions = DEFAULT_WEIGHT_OPTIONS,
+) -> Graph:
     """Return the int8 version of a float32 graph.
 
-    Filters are symmetric, per output channel for convolutions and per tensor for fully connected
-    operators; activations are asymmetric per tensor; biases are int32.
+    Filters are symmetric, per output channel for convolutions and, unless asked otherwise, per
+    tensor for fully connected operators; activations are asymmetric per tensor; biases are int32.
 
     Args:
         graph: float32 tensors only; every filter and bias constant.
+        options: of weights.
         ranges: of every input and computed tensor, except where an operator's rule decides
             (the outputs of softmax, sigmoid and tanh, and what is moved as it is).
 
@@ -81,7 +108,7 @@ def quantize_graph(graph: Graph, ranges: Mapping[str, ValueRange]) -> Graph:
     for operator in graph.operators:
         if isinstance(operator, Weighted):
             scale = parameters[operator.input].scale[0]
-            tensors |= _quantize_weights(graph, operator, scale)
+            tensors |= _quantize_weights(graph, operator, scale, options)
         else:
             tensors |= _quantize_operands(graph, operator, parameters)
         for name in operator.outputs:
@@ -109,18 +136,49 @@ def _as_int8(tensor: Tensor, parameters: QuantizationParameters) -> Tensor:
     return Tensor(tensor.name, tensor.shape, DType.INT8, parameters)
 
 
-def _quantize_weights(graph: Graph, operator: Weighted, input_scale: float) -> dict[str, Tensor]:
+def _quantize_weights(
+    graph: Graph, operator: Weighted, input_scale: float, options: WeightOptions
+) -> dict[str, Tensor]:
     filters = graph.tensors[operator.filters]
     bias = graph.tensors[operator.bias] if operator.bias is not None else None
     bias_values = None if bias is None else _real_data(bias)
+    axis = channel_axis(operator)
+    if isinstance(operator, FullyConnected) and options.dense_per_channel:
+        axis = 0
     parameters = choose_filter_parameters(
-        _real_data(filters), channel_axis(operator), bias=bias_values, input_scale=input_scale
+        _real_data(filters), axis, bias=bias_values, input_scale=input_scale
     )
-    result = {filters.name: _constant(filters, parameters, DType.INT8)}
+    rounded = _constant(filters, parameters, DType.INT8)
+    result = {filters.name: rounded}
     if bias is not None:
         bias_parameters = choose_bias_parameters(input_scale, parameters)
+        means = None if options.means is None else options.means.get(operator.input)
+        if means is not None:
+            error = dequantize_array(rounded) - _real_data(filters)
+            corrected = _real_data(bias) - _mean_output(operator, error, means)
+            bias = replace(bias, data=corrected.astype(np.float32))
         result[bias.name] = _constant(bias, bias_parameters, DType.INT32)
     return result
+
+
+def _mean_output(
+    operator: Weighted, filters: RealArray, means: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return what filters make of inputs with these means, for each output channel.
+
+    Borders, where filters see padding, are taken as the rest.
+    """
+    match operator:
+        case DepthwiseConv2D():
+            repeated = np.repeat(means, filters.shape[3] // len(means))
+            return np.asarray(filters.sum(axis=(0, 1, 2)) * repeated, np.float64)
+        case Conv2D():
+            taps = filters.sum(axis=(1, 2))  # [C_OUT, C_IN / groups]
+            groups = len(means) // taps.shape[1]
+            parts = np.repeat(means.reshape(groups, -1), len(taps) // groups, axis=0)
+            return np.asarray((taps * parts).sum(axis=1), np.float64)
+        case FullyConnected():
+            return np.asarray(filters @ means, np.float64)
 
 
 def _constant(tensor: Tensor, parameters: QuantizationParameters, dtype: DType) -> Tensor:
