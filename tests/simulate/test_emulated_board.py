@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from penstock import api
+from penstock import api, boards
 from penstock.bench.measure import INPUT_SEED
 from penstock.bench.networks import NetworkBuilder, Weights
 from penstock.boards import load_board
@@ -203,7 +203,7 @@ def test_an_emulator_that_dies_is_no_bug_of_ours() -> None:
 
 def changed(folder: Path, old: str, new: str) -> str:
     """Return a board file with one line changed."""
-    text = (Path(api.__file__).parent / "boards" / "data" / f"{M55}.toml").read_text()
+    text = (Path(boards.__file__).parent / "data" / f"{M55}.toml").read_text()
     assert old in text
     file = folder / "changed.toml"
     file.write_text(text.replace(old, new))
