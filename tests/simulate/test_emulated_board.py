@@ -2,12 +2,13 @@
 
 import shutil
 from contextlib import ExitStack
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from penstock import api, boards
+from penstock import api
 from penstock.bench.measure import INPUT_SEED
 from penstock.bench.networks import NetworkBuilder, Weights
 from penstock.boards import load_board
@@ -203,7 +204,7 @@ def test_an_emulator_that_dies_is_no_bug_of_ours() -> None:
 
 def changed(folder: Path, old: str, new: str) -> str:
     """Return a board file with one line changed."""
-    text = (Path(boards.__file__).parent / "data" / f"{M55}.toml").read_text()
+    text = (resources.files("penstock.boards") / "data" / f"{M55}.toml").read_text()
     assert old in text
     file = folder / "changed.toml"
     file.write_text(text.replace(old, new))
