@@ -25,7 +25,8 @@ enum {
   JOB_WAIT_OTHER = 8192,
   JOB_SLEEP = 16384,          /* WFI with nothing to wake it */
   JOB_READ_PROBE = 32768,     /* the core reads a word at `probe` */
-  JOB_POKE = 65536            /* the core writes `destination` to a register at `probe` */
+  JOB_POKE = 65536,           /* the core writes `destination` to a register at `probe` */
+  JOB_PRELOAD = 131072        /* the core asks for a line at `probe` while it is copied */
 };
 
 typedef struct dma_job {
@@ -34,7 +35,7 @@ typedef struct dma_job {
   uint32_t destination;
   uint32_t source;
   uint32_t size_bytes;
-  uint32_t probe; /* for JOB_READ_PROBE and JOB_POKE; the destination of the second copy */
+  uint32_t probe; /* for JOB_READ_PROBE, JOB_POKE and JOB_PRELOAD; the destination of the second copy */
   uint32_t sum;
   uint32_t status;
   uint32_t cycles;
@@ -105,6 +106,9 @@ static void copy(const dma_job *job) {
   if ((job->flags & JOB_START_OTHER) != 0u) {
     ps_dma_copy_start(job->channel + 1u, pointer(job->probe), pointer(job->source),
                       job->size_bytes);
+  }
+  if ((job->flags & JOB_PRELOAD) != 0u) {
+    __builtin_prefetch((const void *)(uintptr_t)job->probe);
   }
   if ((job->flags & JOB_COMPUTE) != 0u) {
     compute();

@@ -43,6 +43,7 @@ class Flag(IntFlag):
     SLEEP = 16384
     READ_PROBE = 32768
     POKE = 65536
+    PRELOAD = 131072
 
 
 COPY = Flag.CLEAN_SOURCE | Flag.INVALIDATE_BEFORE | Flag.START | Flag.COMPUTE | Flag.WAIT

@@ -59,6 +59,41 @@ def test_only_so_many_lines_are_filled_at_once(bench: Bench) -> None:
     assert 10 * LINE_CYCLES <= internal(three) <= 30 * LINE_CYCLES
     two = run(bench, f"pld [r1, #32]; pld [r1, #64]; add r1, #64; {WORK * 2}", FLASH + 0x10000, 10)
     assert internal(two) == 0
+    text = f"pld [r1, #32]; pld [r1, #64]; pld [r1, #96]; add r1, #96; {WORK * 2}"
+    third = run(bench, text, FLASH + 0x20000, 10)
+    assert internal(third) == pytest.approx(10 * LINE_CYCLES, abs=12)  # for the first buffer
+
+
+@pytest.mark.parametrize(
+    ("text", "waited"),
+    [
+        (f"pld [r1]; ldr r4, [r2]; {WORK * 2}ldr r3, [r1], #32; ", 0),
+        (f"ldr r4, [r2]; {WORK * 2}pld [r1]; ldr r3, [r1], #32; ", LINE_CYCLES),
+    ],
+    ids=["long before", "just before"],
+)
+def test_a_hint_acts_where_it_stands_among_accesses(bench: Bench, text: str, waited: int) -> None:
+    code = assemble_all([text + AGAIN])[text + AGAIN]
+    measured = bench.run(code, "itcm", LINES, FLASH, DTCM)
+    assert internal(measured) == pytest.approx(LINES * waited, abs=LINES // 10)
+
+
+def test_a_run_from_cold_caches_knows_nothing_of_earlier_hints(bench: Bench) -> None:
+    text = f"pld [r1, #64]; ldr r3, [r1], #32; {AGAIN}"
+    code = bench.place(assemble_all([text])[text], "itcm")
+    seen = []
+    for _ in range(3):
+        bench.timing.chill()
+        seen.append(bench.call(code, 2, FLASH))
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_more_hints_than_a_block_may_have_do_nothing(bench: Bench) -> None:
+    many = "; ".join(f"pld [r1, #{32 * n}]" for n in range(17))
+    assert derive_preloads(decode_block(assemble_all([many])[many], 0x0800_0000))
+    text = f"{many}; {AGAIN}"
+    code = assemble_all([text])[text]
+    assert "flash" not in bench.run(code, "itcm", 10, FLASH).traffic
 
 
 @pytest.mark.parametrize(
@@ -81,6 +116,8 @@ def test_without_an_address_or_under_a_condition_a_hint_does_nothing(
 def test_memory_that_no_cache_is_before_is_not_read_ahead(bench: Bench) -> None:
     hinted = run(bench, f"pld [r1, #64]; {WORK}", DTCM, lines=100)
     assert hinted.traffic == {}
+    uncached = run(bench, f"pld [r1, #64]; {WORK}", SDRAM, lines=100)  # Device, by default
+    assert "sdram" not in uncached.traffic
     with Bench(load_board(BOARD), data_cache=False) as other:
         code = assemble_all([f"pld [r1, #64]; {AGAIN}"]).popitem()[1]
         assert other.run(code, "itcm", 100, SDRAM).traffic == {}

@@ -206,9 +206,30 @@ def core_outside_the_arena(board: str, chance: random.Random) -> Planted:
     return Planted("core outside the arena", board, faulty, clean, "not the model's", ALL, False)
 
 
+def preload_of_what_is_being_copied(board: str, chance: random.Random) -> Planted:
+    destination, source, size = ranges(load_board(board), chance, cached=True)
+    flags = PREPARED | Flag.PRELOAD | Flag.READ
+    clean = Job(flags, destination, source, size, probe=source + chance.randrange(size))
+    within = destination + size // 2 + chance.randrange(size // 2)
+    faulty = Job(flags, destination, source, size, probe=within)
+    return Planted("preload of a destination", board, faulty, clean, "while ")
+
+
+def preload_outside_the_arena(board: str, chance: random.Random) -> Planted:
+    with dma_board(board, ALL) as virtual:
+        arena = virtual.arena
+        weights = virtual.virtual.firmware.symbol("dmacases_weights")
+    clean = Job(COPY | Flag.PRELOAD, arena, weights, 8192, probe=weights + 8191)
+    shifted = arena + 8192 + chance.randrange(256)
+    faulty = Job(COPY | Flag.PRELOAD, arena, weights, 8192, probe=shifted)
+    return Planted("preload outside", board, faulty, clean, "not the model's", ALL, False)
+
+
 Plant = Callable[[str, random.Random], Planted]
 KINDS: tuple[tuple[Plant, tuple[str, ...], int], ...] = (
     (deleted_wait, CACHED + UNCACHED, 8),
+    (preload_of_what_is_being_copied, CACHED, 4),
+    (preload_outside_the_arena, CACHED, 4),
     (missing_clean, CACHED, 8),
     (missing_invalidate_before, CACHED, 8),
     (missing_invalidate_after, CACHED, 8),

@@ -34,9 +34,8 @@ _NO_DRIVER = (
     "no driver knows a DMA controller of this board, and all fits inside: the core would wait for "
     "its own copies"
 )
-_FASTER_IN_PLACE = (
-    "all fits inside, and reading constants in place is estimated to be faster than copying them"
-)
+_FASTER_IN_PLACE = "reading constants in place is estimated to be faster than copying them"
+_FASTER_INSIDE = f"all fits inside, and {_FASTER_IN_PLACE}"
 _CLEARLY = 0.9
 """Of the estimated time with overlays: closer than that estimates cannot tell."""
 _FAST_KINDS = (MemoryKind.SRAM, MemoryKind.TCM_DATA)
@@ -151,30 +150,33 @@ def plan_model(
     check_code_somewhere(code_bytes(program), less)
     if not options.overlays or not program.calls:
         return _plan_whole(program, less, options)
-    inside = _plan_inside(program, less, options)
-    if inside is not None and dma_controller(board) is None:
-        return replace(inside, without_overlays=_NO_DRIVER)
+    whole = _plan_whole_or_none(program, less, options)
+    is_inside = whole is not None and _is_inside(whole, less)
+    if whole is not None and is_inside and dma_controller(board) is None:
+        return replace(whole, without_overlays=_NO_DRIVER)
     try:
         overlaid = plan_overlaid(program, less, options, progress)
     except (CapacityError, UnsupportedError) as error:
-        try:
-            whole = _plan_whole(program, less, options)
-        except CapacityError as lack:
-            raise (error if isinstance(error, CapacityError) else lack) from None
+        if whole is None and not isinstance(error, CapacityError):
+            whole = _plan_whole(program, less, options)  # which says what there is no room for
+        if whole is None:
+            raise
         return replace(whole, without_overlays=error.what)
-    if inside is not None and _is_faster(inside, overlaid, less):
-        return replace(inside, without_overlays=_FASTER_IN_PLACE)
+    if whole is not None and _is_faster(whole, overlaid, less):
+        reason = _FASTER_INSIDE if is_inside else _FASTER_IN_PLACE
+        return replace(whole, without_overlays=reason)
     return overlaid
 
 
-def _is_faster(inside: ExecutionPlan, overlaid: ExecutionPlan, board: Board) -> bool:
+def _is_faster(whole: ExecutionPlan, overlaid: ExecutionPlan, board: Board) -> bool:
     """Return whether to read constants in place is clearly estimated to beat copying them first.
 
-    So it is where a flash has a wide bus for the core's cache, and DMA reads it word by word.
+    So it is where a memory has a wide bus for the core's cache, and DMA reads it word by word, or
+    where kernels ask for lines ahead.
     """
-    assert inside.placement is not None
+    assert whole.placement is not None
     try:
-        in_place = estimate_program(inside.program, inside.placement, board).cycles
+        in_place = estimate_program(whole.program, whole.placement, board).cycles
         return in_place < _CLEARLY * estimate_overlaid(overlaid, board).cycles
     except (InputError, UnsupportedError):
         return False  # nobody has said what this board, or this core, takes
@@ -201,15 +203,20 @@ def plan_on_board(
     return plan_model(program, joined, options, progress), joined
 
 
-def _plan_inside(program: KernelGraph, board: Board, options: PlanOptions) -> ExecutionPlan | None:
-    """Return a plan without overlays that needs no memory outside; None where there is none."""
+def _plan_whole_or_none(
+    program: KernelGraph, board: Board, options: PlanOptions
+) -> ExecutionPlan | None:
+    """Return a plan without overlays; None where memory does not suffice."""
     try:
-        plan = _plan_whole(program, board, options)
+        return _plan_whole(program, board, options)
     except CapacityError:
         return None
+
+
+def _is_inside(plan: ExecutionPlan, board: Board) -> bool:
     assert plan.placement is not None
     regions = (plan.placement.weights, plan.placement.arena)
-    return None if any(board.region(name).is_external for name in regions) else plan
+    return not any(board.region(name).is_external for name in regions)
 
 
 def _plan_whole(program: KernelGraph, board: Board, options: PlanOptions) -> ExecutionPlan:

@@ -105,10 +105,11 @@ def _find_line(
     lowest = np.where(is_reached, heights - least * multipliers, room.min).max(axis=1)
     highest = np.where(is_begun, heights - (least - 1) * multipliers - 1, room.max).min(axis=1)
     rooms = [(int(low), int(high)) for low, high in zip(lowest, highest, strict=True)]
-    best = max(range(len(rooms)), key=lambda n: rooms[n][1] - rooms[n][0])
+    fitting = [n for n in range(len(rooms)) if multipliers[n, 0] < 1 << _MULTIPLIER_BITS]
+    best = max(fitting, key=lambda n: rooms[n][1] - rooms[n][0])
     low, high = rooms[best]
     multiplier = int(multipliers[best, 0])
-    if low > high or multiplier >= 1 << _MULTIPLIER_BITS:
+    if low > high:
         return None
     if room.min in (low, high) or room.max in (low, high):  # all outputs are at a limit of int8
         return multiplier, high if low == room.min else low

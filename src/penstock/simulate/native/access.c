@@ -124,6 +124,9 @@ void ps_fill_ahead(ps_timing *t, uint32_t address) {
   ps_fill *fill = &t->fills[0];
   uint64_t duration;
   uint32_t index;
+  if (t->sanitizer != 0 && zone->memory != 0u) {
+    ps_sanitize_access(t, address, 1, 0); /* what others may write must not get into the cache */
+  }
   if (memory->is_tightly_coupled || !zone->is_cached || !cache->is_enabled ||
       ps_cache_find(cache, address) != 0) {
     return;

@@ -65,6 +65,7 @@ int ps_watch_block(monitor *m, block *entry, uint64_t *events) {
   if (entry->preload_step_count != 0u) {
     hints = ps_compute_accesses(entry->preload_steps, entry->preload_step_count, &m->space,
                                 m->registers, events);
+    hints = hints < 0 ? 0 : hints; /* an address is loaded from where no memory is */
   }
   m->is_computed = entry->state == BLOCK_COMPUTED;
   if (m->is_computed) {
