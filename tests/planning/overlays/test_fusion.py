@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from penstock.errors import CapacityError
 from penstock.frontends.tflite import load_model
+from penstock.ir.operators import Padding2D
 from penstock.kernels.kernel_graph import KernelGraph, StructArgument
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
@@ -98,6 +99,16 @@ def test_what_is_read_elsewhere_is_not_inside_a_chain() -> None:
         outside = [call for step, call in enumerate(program.calls) if step not in steps]
         assert not any(inner.intersection(call.reads) for call in outside)
         assert not inner.intersection(program.graph.outputs)
+
+
+def test_a_call_whose_rows_see_padding_alone_ends_no_chain() -> None:
+    """Else what is before it would never run: both rows here lie beyond the input's ends."""
+    network = ChainBuilder(1)
+    source = network.conv(network.image(3, 5, 14), 4, (1, 1), (2, 2))
+    last = network.conv(source, 4, (1, 1), (3, 1), Padding2D(1, 1, 1, 1))
+    program = lower(network.build([last]), "model")
+    assert network.shape(last)[1] == 2
+    assert chainable(program) == []
 
 
 MOBILENET = "imagenet_int8/tf2_mobilenet_v2_1.0_224_ptq.tflite"

@@ -42,7 +42,8 @@ def tensor_users(program: KernelGraph) -> dict[str, tuple[int, ...]]:
 def can_chain(program: KernelGraph, steps: range, users: Mapping[str, Sequence[int]]) -> bool:
     """Return whether consecutive calls can run band by band.
 
-    Each has rows, and all that each computes but the last one is read within the chain only.
+    Each has rows, all that each computes but the last one is read within the chain only, and each
+    row of each but the first sees some of its input: otherwise a call might never run.
 
     Args:
         program: kernel calls.
@@ -52,6 +53,8 @@ def can_chain(program: KernelGraph, steps: range, users: Mapping[str, Sequence[i
     calls = [program.calls[step] for step in steps]
     if any(line_count(program, call) <= 1 or len(call.writes) != 1 for call in calls):
         return False
+    if any(_sees_padding_only(program, call) for call in calls[1:]):
+        return False
     inner = inner_tensors(program, steps)
     if any(step not in steps for name in inner for step in users[name]):
         return False
@@ -59,6 +62,12 @@ def can_chain(program: KernelGraph, steps: range, users: Mapping[str, Sequence[i
         return False
     tensors = program.graph.tensors
     return all(not tensors[n].is_variable for call in calls for n in (*call.reads, *call.writes))
+
+
+def _sees_padding_only(program: KernelGraph, call: KernelCall) -> bool:
+    """Return whether a row at an end of the output sees no row of the input."""
+    last = line_count(program, call) - 1
+    return not all(input_rows(call, range(line, line + 1)) for line in (0, last))
 
 
 def plan_bands(program: KernelGraph, steps: range, bands: Sequence[range]) -> list[Band]:
