@@ -1,5 +1,6 @@
 """The machines that a project runs on: compiled for this computer, or on a virtual board."""
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -62,8 +63,27 @@ class OpenMachine:
 
 def open_host(lowered: Lowered, project: Path, stack: ExitStack) -> OpenMachine:
     """Compile a project for this computer and load it, until the stack unwinds."""
-    name = lowered.original.name
     compiler = find_host_compiler()
+    library = _compile_host(lowered, project, stack, compiler)
+    machine = stack.enter_context(HostModel(library, lowered.original.name))
+    return OpenMachine(machine, None, None, f"compiled by {compiler.version}")
+
+
+def open_host_copies(
+    lowered: Lowered, project: Path, stack: ExitStack, count: int
+) -> list[HostModel]:
+    """Compile a project for this computer and load it several times, each with its own memory."""
+    library = _compile_host(lowered, project, stack, find_host_compiler())
+    machines = []
+    for number in range(count):
+        copy = library.with_name(f"{library.stem}_{number}.so")
+        shutil.copyfile(library, copy)
+        machines.append(stack.enter_context(HostModel(copy, lowered.original.name)))
+    return machines
+
+
+def _compile_host(lowered: Lowered, project: Path, stack: ExitStack, compiler: Compiler) -> Path:
+    name = lowered.original.name
     sources = find_sources(project, name)
     library = temporary_folder(stack) / f"{name}.so"
     compile_shared_library(
@@ -72,8 +92,7 @@ def open_host(lowered: Lowered, project: Path, stack: ExitStack) -> OpenMachine:
         sources.include_directories,
         compiler=compiler,
     )
-    machine = stack.enter_context(HostModel(library, name))
-    return OpenMachine(machine, None, None, f"compiled by {compiler.version}")
+    return library
 
 
 def open_board(lowered: Lowered, board: Board, project: Path, stack: ExitStack) -> OpenMachine:

@@ -3,6 +3,7 @@
 from penstock.api.benchmarking import bench_models, bench_ops
 from penstock.api.compiling import compile  # noqa: A004 - the verb that the field uses
 from penstock.api.designing import build, quantize
+from penstock.api.evaluating import accuracy
 from penstock.api.inspecting import board, boards, inspect
 from penstock.api.running import compare, run, simulate
 from penstock.bench.kernel_costs import KernelCost
@@ -21,6 +22,7 @@ from penstock.planning.estimate.coefficients import CoreCoefficients, format_coe
 from penstock.planning.options import PlanOptions
 from penstock.planning.variants import Variant
 from penstock.quantize.histograms import RangeRule
+from penstock.report.accuracy import AccuracyResult
 from penstock.report.building import BuildResult, BuiltNetwork
 from penstock.report.comparison import Comparison, VariantResult
 from penstock.report.estimation import EstimateResult
@@ -31,6 +33,7 @@ from penstock.simulate.program_options import DEFAULT_PROGRAM_OPTIONS, ProgramOp
 
 __all__ = [
     "DEFAULT_PROGRAM_OPTIONS",
+    "AccuracyResult",
     "Array",
     "BuildResult",
     "BuiltNetwork",
@@ -57,6 +60,7 @@ __all__ = [
     "Throughput",
     "Variant",
     "VariantResult",
+    "accuracy",
     "bench_models",
     "bench_ops",
     "board",

@@ -7,6 +7,7 @@ from importlib.metadata import version
 import click
 from rich.markup import escape
 
+from penstock.cli.accuracy import accuracy_command
 from penstock.cli.bench import bench
 from penstock.cli.boards import boards
 from penstock.cli.build import build_command
@@ -56,6 +57,7 @@ penstock compare MODEL.tflite --board NAME         where its bytes live, and wha
 penstock simulate FIRMWARE.elf --board NAME        run and count anybody's firmware
 penstock build mbv3 -o mbv3.tflite                 make a published network to try
 penstock quantize NET.pt2 --data DIR -o Q.tflite   make a trained PyTorch network int8
+penstock accuracy Q.tflite --data DIR              how often it is right, over labelled data
 """
 
 
@@ -81,6 +83,7 @@ cli.add_command(boards)
 cli.add_command(bench)
 cli.add_command(build_command)
 cli.add_command(quantize_command)
+cli.add_command(accuracy_command)
 
 
 def run_command_line(arguments: list[str]) -> int:

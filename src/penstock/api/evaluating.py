@@ -1,0 +1,89 @@
+"""How good a model is: the C that is deployed, over labelled data."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+
+from penstock.errors import InputError
+from penstock.frontends.labelled import LabelledData, load_labelled
+from penstock.machines import open_host_copies
+from penstock.pipeline import DEFAULT_OPTIONS, CompileOptions, lower, write_temporarily
+from penstock.progress import Progress, silent
+from penstock.report.accuracy import AccuracyResult, count_answers
+from penstock.report.summary import HOST
+from penstock.toolchain import HostModel
+
+
+def accuracy(
+    model: str | Path,
+    *,
+    data: str | Path,
+    classes: Sequence[str] | None = None,
+    board: str = HOST,
+    options: CompileOptions = DEFAULT_OPTIONS,
+    progress: Progress = silent,
+) -> AccuracyResult:
+    """Count how often a classifier's largest output is the right one.
+
+    The generated C runs on this computer, bit for bit what a board computes; of equal outputs the
+    first counts.
+
+    Args:
+        model: the .tflite file, with one input and one output.
+        data: a folder with a folder of images for each class, or a .npz file with ``x`` and ``y``.
+        classes: names in the order of outputs; None takes those of folders, sorted.
+        board: whose C to run: a board's name, the path of a board's .toml file, or ``host``.
+        options: placement.
+        progress: told what is going on.
+
+    Raises:
+        PenstockError: bad input, or no compiler.
+    """
+    source = Path(model)
+    progress("reading and planning", None)
+    lowered = lower(source, board, options, progress=progress)
+    graph = lowered.original
+    outputs = [graph.tensors[name] for name in graph.outputs]
+    if len(outputs) != 1 or outputs[0].element_count < 2:
+        raise InputError(
+            f"{source.name} has outputs {[list(t.shape) for t in outputs]}; accuracy is of models "
+            "with one output, a number for each class",
+            help="`penstock run` shows what a model gives",
+        )
+    samples = load_labelled(Path(data), graph, outputs[0].element_count, classes)
+    with ExitStack() as stack:
+        progress("compiling the C for this computer", None)
+        project = write_temporarily(lowered, stack)
+        machines = open_host_copies(lowered, project, stack, os.cpu_count() or 1)
+        answers = _answers(samples, machines, progress)
+    confusion = count_answers(samples.labels, answers, len(samples.classes))
+    return AccuracyResult(source.name, board, samples.classes, confusion)
+
+
+def _answers(samples: LabelledData, machines: Sequence[HostModel], progress: Progress) -> list[int]:
+    """Return the class that the model gives for each sample; machines work side by side."""
+    idle: SimpleQueue[HostModel] = SimpleQueue()
+    for machine in machines:
+        idle.put(machine)
+
+    def answer(position: int) -> int:
+        value = samples.load(position)
+        machine = idle.get()
+        try:
+            machine.init()
+            return int(np.argmax(machine.run([value])[0]))
+        finally:
+            idle.put(machine)
+
+    found: list[int] = []
+    count = len(samples.labels)
+    with ThreadPoolExecutor(len(machines)) as pool:
+        for given in pool.map(answer, range(count)):
+            found.append(given)
+            progress("running the test set", len(found) / count)
+    return found

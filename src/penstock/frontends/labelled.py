@@ -1,0 +1,161 @@
+"""Labelled data of users: folders of images by class, or arrays with labels."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.errors import InputError
+from penstock.frontends.inputs import IMAGE_SUFFIXES, load_inputs
+from penstock.ir.dtype import DType
+from penstock.ir.graph import Graph
+from penstock.ir.quantization import QuantizationParameters
+from penstock.ir.tensor import Array, Tensor
+
+_ARRAYS = "x and y"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledData:
+    """Samples for a model, each with its class.
+
+    Attributes:
+        labels: class of each sample, a position in ``classes``.
+        classes: names, in the order of the model's outputs.
+        load: returns the model's input of a sample.
+    """
+
+    labels: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+    load: Callable[[int], Array]
+
+
+def load_labelled(
+    path: Path, graph: Graph, class_count: int, names: Sequence[str] | None
+) -> LabelledData:
+    """Return samples with their classes.
+
+    Args:
+        path: a folder with a folder of images for each class, or a .npz file with arrays ``x``
+            (samples) and ``y`` (positions of classes).
+        graph: with one input: int8, uint8 or float32.
+        class_count: how many outputs there are.
+        names: of the classes, in the order of outputs; None takes those of folders, sorted.
+
+    Raises:
+        InputError: there is nothing, or it does not fit the model.
+    """
+    if len(graph.inputs) != 1:
+        raise InputError(
+            f"the model has {len(graph.inputs)} inputs, labelled data are for one",
+            help="`penstock run` takes several inputs",
+        )
+    if path.is_dir():
+        return _from_folder(path, graph, class_count, names)
+    if path.suffix.lower() == ".npz":
+        return _from_arrays(path, graph, class_count, names)
+    raise InputError(
+        f"{str(path)!r} is neither a folder of classes nor a .npz file",
+        help="give FOLDER/CLASS/*.jpg, or a .npz file with arrays x and y",
+    )
+
+
+def _from_folder(
+    folder: Path, graph: Graph, class_count: int, names: Sequence[str] | None
+) -> LabelledData:
+    found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    if not found:
+        raise InputError(
+            f"the folder {str(folder)!r} holds no folders of classes",
+            help="give a folder with a folder of images for each class",
+        )
+    classes = tuple(found if names is None else names)
+    unknown = [name for name in found if name not in classes]
+    if unknown:
+        raise InputError(
+            f"{len(unknown)} folders of {str(folder)!r} are no classes of the labels, the first is "
+            f"{unknown[0]!r}",
+            help="name folders as the labels do",
+        )
+    _check_count(classes, class_count, "folders" if names is None else "labels")
+    paths: list[Path] = []
+    labels: list[int] = []
+    for name in found:
+        images = sorted(
+            image for image in (folder / name).rglob("*") if image.suffix.lower() in IMAGE_SUFFIXES
+        )
+        paths += images
+        labels += [classes.index(name)] * len(images)
+    if not paths:
+        raise InputError(
+            f"the folders of {str(folder)!r} hold no images",
+            help=f"allowed are {', '.join(sorted(IMAGE_SUFFIXES))}",
+        )
+    return LabelledData(
+        np.array(labels, np.int64), classes, lambda n: load_inputs(graph, paths[n]).arrays[0]
+    )
+
+
+def _check_count(classes: Sequence[str], class_count: int, what: str) -> None:
+    if len(classes) != class_count:
+        raise InputError(
+            f"there are {len(classes)} {what}, the model has {class_count} outputs",
+            help="give the model's classes, in the order of its outputs, by --labels",
+        )
+
+
+def _from_arrays(
+    path: Path, graph: Graph, class_count: int, names: Sequence[str] | None
+) -> LabelledData:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            samples, labels = np.asarray(archive["x"]), np.asarray(archive["y"])
+    except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged archives
+        raise InputError(
+            f"{str(path)!r} is no .npz file with arrays {_ARRAYS}",
+            help="write it with numpy.savez(path, x=samples, y=labels)",
+        ) from error
+    tensor = graph.tensors[graph.inputs[0]]
+    if (
+        samples.shape[1:] != tensor.shape[1:]
+        or labels.shape != samples.shape[:1]
+        or not len(labels)
+    ):
+        raise InputError(
+            f"{path.name} has x {list(samples.shape)} and y {list(labels.shape)}, the model takes "
+            f"[N, {', '.join(map(str, tensor.shape[1:]))}] and [N]",
+            help="save as many labels as samples, at least one, and images as [N, H, W, C]",
+        )
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= class_count:
+        raise InputError(
+            f"labels of {path.name} are to be integers from 0 to {class_count - 1}",
+            help="label by the position among the model's outputs",
+        )
+    convert = _conversion(tensor, samples.dtype)
+    classes = tuple(str(n) for n in range(class_count)) if names is None else tuple(names)
+    _check_count(classes, class_count, "labels")
+    return LabelledData(labels.astype(np.int64), classes, lambda n: convert(samples[n : n + 1]))
+
+
+def _conversion(tensor: Tensor, given: npt.DTypeLike) -> Callable[[Array], Array]:
+    """Return what makes inputs of samples: as they are, of pixels, or of real numbers."""
+    wanted, kind = tensor.dtype, np.dtype(given)
+    if kind == wanted.numpy:
+        return np.ascontiguousarray
+    if kind == np.uint8 and wanted is DType.INT8:
+        return lambda pixels: (pixels.astype(np.int16) - 128).astype(np.int8)
+    parameters = tensor.quantization
+    if kind.kind == "f" and wanted is DType.INT8 and parameters is not None:
+        return lambda real: _to_int8(real, parameters)
+    raise InputError(
+        f"samples are {kind.name}, the model takes {wanted.numpy.name}",
+        help=f"save x as {wanted.numpy.name}, as uint8 pixels or as float32",
+    )
+
+
+def _to_int8(real: Array, parameters: QuantizationParameters) -> Array:
+    steps = np.asarray(real, np.float64) / parameters.scale[0]
+    rounded = np.copysign(np.floor(np.abs(steps) + 0.5), steps) + parameters.zero_point[0]
+    return np.asarray(np.clip(rounded, -128, 127), np.int8)

@@ -1,0 +1,117 @@
+"""``penstock accuracy``: the deployed C over labelled data."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from penstock import api
+from penstock.cli.entry import run_command_line
+from penstock.frontends.tflite import load_model
+from penstock.ir import interpreter
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
+CLASSES = (EXAMPLE.parent / "labels.txt").read_text().splitlines()
+COUNT = 24
+
+
+def penstock(*arguments: str | Path) -> int:
+    return run_command_line([str(argument) for argument in arguments])
+
+
+def pixels() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (COUNT, 32, 32, 3), np.uint8)
+
+
+def answers() -> list[int]:
+    """What the interpreter gives."""
+    graph = load_model(EXAMPLE)
+    inputs = (pixels().astype(np.int16) - 128).astype(np.int8)
+    return [int(np.argmax(interpreter.run(graph, [one[np.newaxis]])[0])) for one in inputs]
+
+
+@pytest.fixture(scope="module")
+def labels() -> list[int]:
+    """Right for two of three samples."""
+    return [(a + (n % 3 == 0)) % len(CLASSES) for n, a in enumerate(answers())]
+
+
+@pytest.mark.parametrize("kind", ["pixels", "int8", "real"])
+def test_arrays_are_counted(
+    tmp_path: Path, kind: str, labels: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples = {
+        "pixels": pixels(),
+        "int8": (pixels().astype(np.int16) - 128).astype(np.int8),
+        "real": pixels().astype(np.float32) / 255,
+    }[kind]
+    np.savez(tmp_path / "test.npz", x=samples, y=labels)
+    result = tmp_path / "a.json"
+    command = ("accuracy", EXAMPLE, "--data", tmp_path / "test.npz", "--json", result)
+    assert penstock(*command) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("cifar10.tflite: 66.67 % of 24 samples right (16; ")
+    found = json.loads(result.read_text())
+    confusion = np.array(found.pop("confusion"))
+    assert found == {
+        "schema": "penstock.accuracy/1",
+        "model": "cifar10.tflite",
+        "board": "host",
+        "samples": COUNT,
+        "correct": 16,
+        "accuracy": 16 / 24,
+        "classes": [str(n) for n in range(10)],
+    }
+    expected = np.zeros((10, 10), int)
+    for true, given in zip(labels, answers(), strict=True):
+        expected[true, given] += 1
+    np.testing.assert_array_equal(confusion, expected)
+
+
+def test_folders_are_classes_and_boards_give_the_same(tmp_path: Path, labels: list[int]) -> None:
+    for number, (image, label) in enumerate(zip(pixels(), labels, strict=True)):
+        folder = tmp_path / CLASSES[label] / "deeper"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{number}.png")
+    found = [
+        api.accuracy(EXAMPLE, data=tmp_path, classes=CLASSES, board=board)
+        for board in ("host", "stm32f746g-disco")
+    ]
+    assert found[0].classes == tuple(CLASSES) and found[0].correct == 16
+    np.testing.assert_array_equal(found[0].confusion, found[1].confusion)
+    assert found[0].deviation == pytest.approx(np.sqrt(2 / 9 / COUNT))
+
+
+def save(path: Path, **arrays: np.ndarray) -> None:
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+
+
+def test_data_that_do_not_fit_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, few = pixels(), np.zeros(COUNT, int)
+    cases = {
+        "is no .npz file with arrays x and y": {"a": good},
+        "as many labels as samples": {"x": good, "y": few[:-1]},
+        "images as": {"x": good.transpose(0, 3, 1, 2), "y": few},
+        "integers from 0 to 9": {"x": good, "y": few + 10},
+        "samples are int64, the model takes int8": {"x": good.astype(np.int64), "y": few},
+    }
+    for reason, arrays in cases.items():
+        save(tmp_path / "t.npz", **arrays)
+        assert penstock("accuracy", EXAMPLE, "--data", tmp_path / "t.npz") == 2
+        assert reason in capsys.readouterr().err
+    (tmp_path / "cat").mkdir()
+    assert penstock("accuracy", EXAMPLE, "--data", tmp_path) == 2
+    assert "there are 1 folders, the model has 10 outputs" in capsys.readouterr().err
+    names = ("--labels", EXAMPLE.parent / "labels.txt")
+    assert penstock("accuracy", EXAMPLE, "--data", tmp_path, *names) == 2
+    assert "hold no images" in capsys.readouterr().err
+    (tmp_path / "unicorn").mkdir()
+    assert penstock("accuracy", EXAMPLE, "--data", tmp_path, *names) == 2
+    assert "'unicorn'" in capsys.readouterr().err
+    (tmp_path / "t.csv").touch()
+    assert penstock("accuracy", EXAMPLE, "--data", tmp_path / "t.csv") == 2
+    assert "neither a folder of classes nor a .npz file" in capsys.readouterr().err
