@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
-from penstock.design.calibration import CalibrationOptions
+from penstock.design.calibration import DEFAULT_CALIBRATION, CalibrationOptions
 from penstock.errors import InputError
 from penstock.frontends.samples import FloatArray, load_samples
 from penstock.frontends.torch import (
     FloatModel,
+    export_module,
     load_program,
     observe_program,
     translate_program,
@@ -53,7 +55,7 @@ def quantize_program(
     model: Path,
     data: Path,
     name: str,
-    options: CalibrationOptions,
+    options: CalibrationOptions = DEFAULT_CALIBRATION,
     progress: Progress = silent,
 ) -> QuantizedModel:
     """Return the int8 network of a saved program of ``torch.export``.
@@ -70,7 +72,41 @@ def quantize_program(
     """
     progress("reading the program", None)
     trained = translate_program(load_program(model), name)
-    samples = _samples(trained, data, options)
+    return _quantize(trained, _samples(trained, data, options), options, progress)
+
+
+def quantize_module(
+    module: nn.Module,
+    samples: Sequence[FloatArray],
+    name: str,
+    options: CalibrationOptions = DEFAULT_CALIBRATION,
+    progress: Progress = silent,
+) -> QuantizedModel:
+    """Return the int8 network of a module as it is in memory.
+
+    Args:
+        module: with one input; it stays as it is.
+        samples: for calibration, each ``[1, …]`` as the module takes it; all are taken.
+        name: the graph's name, a C identifier.
+        options: of calibration.
+        progress: told what is going on.
+
+    Raises:
+        InputError: there are no samples, or they do not fit the module.
+        UnsupportedError: the module cannot be exported, translated or quantized.
+    """
+    if not samples:
+        raise InputError("there are no calibration samples", help="give at least one, better 100")
+    program = export_module(module, (torch.from_numpy(np.asarray(samples[0], np.float32)),))
+    return _quantize(translate_program(program, name), samples, options, progress)
+
+
+def _quantize(
+    trained: FloatModel,
+    samples: Sequence[FloatArray],
+    options: CalibrationOptions,
+    progress: Progress,
+) -> QuantizedModel:
     ranges, means = _calibrate(trained, samples, options, progress)
     folded = FuseActivations().apply(fold_scaling(trained.graph))
     weights = WeightOptions(dense_per_channel=True, means=means)
