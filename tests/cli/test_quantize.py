@@ -79,3 +79,11 @@ def test_wrong_use_is_explained_and_writes_nothing(
     assert penstock(*command) == 2
     assert reason in capsys.readouterr().err
     assert not output.exists()
+
+
+@pytest.mark.parametrize("verb", ["quantize", "build"])
+def test_help_keeps_its_lines(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert penstock(verb, "--help") == 0
+    printed = capsys.readouterr().out
+    assert "\\b" not in printed
+    assert "\n    program = torch.export.export" in printed or "\n    mbv3  " in printed

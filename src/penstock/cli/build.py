@@ -62,7 +62,7 @@ def build_command(
     output: Path,
     json_path: Path | None,
 ) -> None:
-    r"""Make a published network, to try a board with: an int8 model with random weights.
+    """Make a published network, to try a board with: an int8 model with random weights.
 
     \b
     NETWORK is one of
@@ -71,7 +71,7 @@ def build_command(
     How long a network takes does not depend on its weights. Its scales are chosen so that every
     layer uses its range, and it ends in scores, without a softmax. The same options give the same
     file.
-    """
+    """  # noqa: D301 - click wants the character, not the words for it
     refuse_overwriting({}, {"--output": output, "--json": json_path})
     options = api.NetworkOptions(
         name=network, width=width, resolution=resolution, classes=classes, seed=seed

@@ -87,7 +87,7 @@ def quantize_command(
     output: Path,
     json_path: Path | None,
 ) -> None:
-    r"""Make an int8 network of a trained PyTorch one, without training it again.
+    """Make an int8 network of a trained PyTorch one, without training it again.
 
     \b
     MODEL.pt2 is what these lines write:
@@ -98,7 +98,7 @@ def quantize_command(
     activations come from the samples, and weights get a scale for each output channel. The file is
     an ordinary .tflite file: LiteRT computes the same bytes. The same network and samples give the
     same file.
-    """
+    """  # noqa: D301 - click wants the character, not the words for it
     refuse_overwriting({"the model": model}, {"--output": output, "--json": json_path})
     options = api.CalibrationOptions(
         api.PixelScaling(mean, deviation), samples, api.RangeRule(ranges), correct_bias
