@@ -59,7 +59,7 @@ def expect_refusal(
     [
         (
             ["fly", MODEL],
-            "no such command 'fly'\nhelp: the commands are accuracy, bench, boards, build, compare, compile",
+            "no such command 'fly'\nhelp: the commands are accuracy, bench, boards, build, compare",
         ),
         (["--fly"], "there is no option --fly\nhelp: `penstock --help`"),
         (["build"], "NETWORK is missing\nhelp: `penstock build --help`"),
