@@ -1,6 +1,6 @@
 """From a trained PyTorch network to an int8 one: translate, calibrate, quantize, compare."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from penstock.ir.graph import Graph
 from penstock.ir.verify import verify
 from penstock.passes import FuseActivations
 from penstock.progress import Progress, silent
-from penstock.quantize.affine import quantize_array
+from penstock.quantize.affine import dequantize_array, quantize_array
 from penstock.quantize.agreement import Agreement
 from penstock.quantize.fold_scaling import fold_scaling
 from penstock.quantize.histograms import HistogramObserver
@@ -135,9 +135,7 @@ def _calibrate(
         means.observe(tensor, _channels_last(seen))
 
     tensors = {node: tensor for tensor, node in trained.nodes.items()}
-    for done, sample in enumerate(samples):
-        progress("calibrating", done / len(samples))
-        observe_program(trained.program, [sample], tensors, observe)
+    observe_program(trained.program, _told(samples, "calibrating", progress), tensors, observe)
     progress("choosing ranges", None)
     return values.ranges(options.rule), means.means if options.corrects_bias else None
 
@@ -159,8 +157,7 @@ def _compare(
 ) -> Agreement:
     module = trained.program.module()
     same, signal, noise = 0, 0.0, 0.0
-    for done, sample in enumerate(samples):
-        progress("comparing with the float network", done / len(samples))
+    for sample in _told(samples, "comparing with the float network", progress):
         with torch.inference_mode():
             result = module(torch.from_numpy(sample))
         expected = _first(result).astype(np.float64)
@@ -170,6 +167,13 @@ def _compare(
         noise += float(np.sum((expected - found) ** 2))
     ratio = 10 * np.log10(signal / noise) if signal and noise else np.inf
     return Agreement(len(samples), same, float(ratio))
+
+
+def _told(samples: Sequence[FloatArray], stage: str, progress: Progress) -> Iterator[FloatArray]:
+    """Go over samples, and tell how many are done."""
+    for done, sample in enumerate(samples):
+        progress(stage, done / len(samples))
+        yield sample
 
 
 def _first(result: object) -> FloatArray:
@@ -188,5 +192,5 @@ def _run(graph: Graph, sample: FloatArray) -> npt.NDArray[np.float64]:
     assert source.quantization is not None
     given = quantize_array(_channels_last(sample), source.quantization, source.dtype)
     output = graph.tensors[graph.outputs[0]]
-    integers = np.asarray(interpreter.run(graph, [given])[0], np.float64)
-    return (integers - output.zero_point) * output.scale
+    assert output.quantization is not None
+    return dequantize_array(interpreter.run(graph, [given])[0], output.quantization)

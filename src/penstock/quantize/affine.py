@@ -9,7 +9,7 @@ import numpy.typing as npt
 from penstock.ir.dtype import DType
 from penstock.ir.operators import Conv2D, DepthwiseConv2D, FullyConnected
 from penstock.ir.quantization import QuantizationParameters
-from penstock.ir.tensor import Tensor
+from penstock.ir.tensor import Array
 
 Weighted = Conv2D | DepthwiseConv2D | FullyConnected
 RealArray = npt.NDArray[np.floating]
@@ -90,11 +90,10 @@ def quantize_array(
     return np.clip(rounded + zero_point, *dtype.range).astype(dtype.numpy)
 
 
-def dequantize_array(tensor: Tensor) -> npt.NDArray[np.float64]:
-    """Return the real values of a quantized constant."""
-    assert tensor.data is not None and tensor.quantization is not None
-    scale, zero_point = _broadcast(tensor.quantization, tensor.data.ndim)
-    return (np.asarray(tensor.data, np.float64) - zero_point) * scale
+def dequantize_array(values: Array, parameters: QuantizationParameters) -> npt.NDArray[np.float64]:
+    """Return the real values of integers."""
+    scale, zero_point = _broadcast(parameters, values.ndim)
+    return (np.asarray(values, np.float64) - zero_point) * scale
 
 
 def _broadcast(

@@ -154,7 +154,8 @@ def _quantize_weights(
         bias_parameters = choose_bias_parameters(input_scale, parameters)
         means = None if options.means is None else options.means.get(operator.input)
         if means is not None:
-            error = dequantize_array(rounded) - _real_data(filters)
+            assert rounded.data is not None
+            error = dequantize_array(rounded.data, parameters) - _real_data(filters)
             corrected = _real_data(bias) - _mean_output(operator, error, means)
             bias = replace(bias, data=corrected.astype(np.float32))
         result[bias.name] = _constant(bias, bias_parameters, DType.INT32)

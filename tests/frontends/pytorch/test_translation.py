@@ -78,7 +78,7 @@ def test_the_int8_graph_is_what_litert_computes(name: str) -> None:
     observer = MinMaxObserver()
     data = samples(name, 8, generator)
     nodes = {node: tensor for tensor, node in model.nodes.items()}
-    assert observe_program(model.program, data, nodes, observer.observe) == len(data)
+    observe_program(model.program, data, nodes, observer.observe)
     quantized = quantize_graph(graph, observer.ranges)
     verify(quantized)
     assert not [t.name for t in quantized.tensors.values() if t.dtype.value == "float32"]

@@ -18,7 +18,7 @@ def observe_program(
     samples: Iterable[npt.NDArray[np.float32]],
     tensors: Mapping[str, str],
     observe: Observe,
-) -> int:
+) -> None:
     """Run a program over samples and show each value of interest to an observer.
 
     Args:
@@ -26,17 +26,11 @@ def observe_program(
         samples: each ``[1, …]``, in torch's order.
         tensors: names of the values to be observed, by the node that has them.
         observe: called with a tensor's name and its values, in torch's order, for each sample.
-
-    Returns:
-        How many samples there were.
     """
     runner = _Runner(program, tensors, observe)
-    count = 0
     with torch.inference_mode():
         for sample in samples:
             runner.run_on(torch.from_numpy(np.ascontiguousarray(sample, np.float32)))
-            count += 1
-    return count
 
 
 class _Runner(Interpreter):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from penstock.frontends.torch.translation import Translation
 
 Pair = tuple[int, int]
-_IMAGE_RANK = 4
+IMAGE_RANK = 4
 _ACTIVATIONS = {(0.0, 6.0): Activation.RELU6, (-1.0, 1.0): Activation.RELU_N1_TO_1}
 _FROM_NCHW = (0, 3, 1, 2)
 """Permutation of an image of the graph into torch's order."""
@@ -77,7 +77,7 @@ def _conv_padding(padding: Any, filter_size: Sequence[int], dilation: Pair) -> P
 def _batch_norm(t: "Translation", node: Node) -> None:
     """One multiplication and addition a channel: a depthwise 1x1 convolution."""
     source = t.tensor(node.args[0])
-    if len(t.tensors[source].shape) != _IMAGE_RANK:
+    if len(t.tensors[source].shape) != IMAGE_RANK:
         raise t.refused(node, "normalizes no images", "put BatchNorm2d behind a convolution")
     mean, variance = t.weight(node.args[3]), t.weight(node.args[4])
     epsilon = argument(node, 7, "eps", 1e-5)
@@ -189,7 +189,7 @@ def _concatenate(t: "Translation", node: Node) -> None:
 def _axis(axis: int, rank: int) -> int:
     """Return where a dimension of torch's lies in the graph."""
     axis %= rank
-    return {0: 0, 1: 3, 2: 1, 3: 2}[axis] if rank == _IMAGE_RANK else axis
+    return {0: 0, 1: 3, 2: 1, 3: 2}[axis] if rank == IMAGE_RANK else axis
 
 
 def _adaptive_average(t: "Translation", node: Node) -> None:
@@ -287,7 +287,7 @@ def _mean(t: "Translation", node: Node) -> None:
         raise t.refused(node, "averages over everything", "name the dimensions, as (2, 3)")
     axes = tuple(sorted(_axis(dim, rank) for dim in (dims if isinstance(dims, list) else [dims])))
     keeps = bool(argument(node, 2, "keepdim", False))
-    if rank == _IMAGE_RANK and not keeps and axes != (1, 2):
+    if rank == IMAGE_RANK and not keeps and axes != (1, 2):
         raise t.refused(node, "averages away part of an image", "average over both (2, 3)")
     t.append(ops.Mean(input=source, output=t.add_output(node), axes=axes, keep_dims=keeps))
 
@@ -295,7 +295,7 @@ def _mean(t: "Translation", node: Node) -> None:
 def _softmax(t: "Translation", node: Node) -> None:
     rank = len(t.shape(node))
     axis = argument(node, 1, "dim")
-    if rank == _IMAGE_RANK or axis % rank != rank - 1:
+    if rank == IMAGE_RANK or axis % rank != rank - 1:
         raise t.refused(
             node, "is no softmax over the last dimension", "apply it to [batch, classes]"
         )
@@ -306,9 +306,9 @@ def _reshape(t: "Translation", node: Node) -> None:
     """Elements keep torch's order: an image of more than one pixel is turned before."""
     source = t.tensor(node.args[0])
     given, wanted = t.tensors[source].shape, t.shape(node)
-    if len(wanted) == _IMAGE_RANK and (len(given) != _IMAGE_RANK or wanted[1] != given[3]):
+    if len(wanted) == IMAGE_RANK and (len(given) != IMAGE_RANK or wanted[1] != given[3]):
         raise t.refused(node, f"makes an image of {list(wanted)}", "keep images as they are")
-    if len(given) == _IMAGE_RANK and given[1] * given[2] > 1:
+    if len(given) == IMAGE_RANK and given[1] * given[2] > 1:
         turned = t.add_hidden(f"{source}.channels_first", (given[0], given[3], *given[1:3]))
         t.append(ops.Transpose(input=source, output=turned, permutation=_FROM_NCHW))
         source = turned

@@ -16,13 +16,11 @@ from torch.export.graph_signature import InputKind
 from torch.fx import Node
 
 from penstock.errors import UnsupportedError
-from penstock.frontends.torch.operators import TRANSLATORS
+from penstock.frontends.torch.operators import IMAGE_RANK, TRANSLATORS
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
 from penstock.ir.operators import Operator
 from penstock.ir.tensor import Tensor
-
-_IMAGE_RANK = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +138,7 @@ class Translation:
 
     def _constant_operand(self, node: Node) -> str:
         data = self.weight(node)
-        moved = data.transpose(0, 2, 3, 1) if data.ndim == _IMAGE_RANK else data
+        moved = data.transpose(0, 2, 3, 1) if data.ndim == IMAGE_RANK else data
         return self.add_constant(node.name, moved)
 
     def weight(self, node: object) -> npt.NDArray[np.float32]:
@@ -159,7 +157,7 @@ class Translation:
         """Add the tensor of a node's value and return its name: the module's, where it is free."""
         name = self._free_name(name or self.module(node) or node.name)
         shape = self.shape(node)
-        if len(shape) == _IMAGE_RANK:
+        if len(shape) == IMAGE_RANK:
             shape = (shape[0], shape[2], shape[3], shape[1])
         self.tensors[name] = Tensor(name, shape, DType.FLOAT32)
         self._values[node.name] = name
