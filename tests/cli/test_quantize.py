@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="needs the extra 'design'")
 
@@ -87,3 +88,29 @@ def test_help_keeps_its_lines(verb: str, capsys: pytest.CaptureFixture[str]) -> 
     printed = capsys.readouterr().out
     assert "\\b" not in printed
     assert "\n    program = torch.export.export" in printed or "\n    mbv3  " in printed
+
+
+def test_images_become_what_training_made_of_them(files: Path, tmp_path: Path) -> None:
+    """Whichever way they come, and the input covers all pixels, not only those of the samples."""
+    generator = np.random.default_rng(1)
+    pixels = generator.integers(60, 190, (8, 16, 16, 3), np.uint8)
+    for number, image in enumerate(pixels):
+        folder = tmp_path / "images" / str(number % 10)
+        folder.mkdir(parents=True)
+        Image.fromarray(image).save(folder / "a.png")
+    scaling = api.PixelScaling((0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
+    options = api.CalibrationOptions(scaling)
+    made = api.quantize(files / "net.pt2", data=tmp_path / "images", options=options)
+    (tmp_path / "q.tflite").write_bytes(made.content)
+    source = api.load_model(tmp_path / "q.tflite").tensors["x"]
+    assert source.scale * (-128 - source.zero_point) == pytest.approx(-0.6 / 0.25, abs=0.02)
+    assert source.scale * (127 - source.zero_point) == pytest.approx(0.6 / 0.2, abs=0.02)
+    real = ((pixels / 255 - scaling.mean) / scaling.deviation).astype(np.float32)
+    np.savez(tmp_path / "x.npz", x=real, y=np.arange(8))
+    names = [str(n) for n in range(10)]
+    (tmp_path / "images" / "8").mkdir()
+    found = [
+        api.accuracy(tmp_path / "q.tflite", data=data, classes=names, scaling=given).confusion
+        for data, given in ((tmp_path / "images", scaling), (tmp_path / "x.npz", None))
+    ]
+    np.testing.assert_array_equal(found[0], found[1])

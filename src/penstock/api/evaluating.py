@@ -9,8 +9,9 @@ from queue import SimpleQueue
 
 import numpy as np
 
+from penstock.design.labelled import LabelledData, load_labelled
 from penstock.errors import InputError
-from penstock.frontends.labelled import LabelledData, load_labelled
+from penstock.frontends.samples import PixelScaling
 from penstock.machines import open_host_copies
 from penstock.pipeline import DEFAULT_OPTIONS, CompileOptions, lower, write_temporarily
 from penstock.progress import Progress, silent
@@ -24,6 +25,7 @@ def accuracy(
     *,
     data: str | Path,
     classes: Sequence[str] | None = None,
+    scaling: PixelScaling | None = None,
     board: str = HOST,
     options: CompileOptions = DEFAULT_OPTIONS,
     progress: Progress = silent,
@@ -37,6 +39,8 @@ def accuracy(
         model: the .tflite file, with one input and one output.
         data: a folder with a folder of images for each class, or a .npz file with ``x`` and ``y``.
         classes: names in the order of outputs; None takes those of folders, sorted.
+        scaling: what training made of the pixels of images; None spreads 0 to 255 over the input's
+            integers, as `run` does.
         board: whose C to run: a board's name, the path of a board's .toml file, or ``host``.
         options: placement.
         progress: told what is going on.
@@ -55,7 +59,7 @@ def accuracy(
             "with one output, a number for each class",
             help="`penstock run` shows what a model gives",
         )
-    samples = load_labelled(Path(data), graph, outputs[0].element_count, classes)
+    samples = load_labelled(Path(data), graph, outputs[0].element_count, classes, scaling)
     with ExitStack() as stack:
         progress("compiling the C for this computer", None)
         project = write_temporarily(lowered, stack)

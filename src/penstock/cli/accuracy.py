@@ -9,7 +9,7 @@ from rich.table import Table
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
 from penstock.cli.labels import fit_labels, read_labels
-from penstock.cli.options import json_option
+from penstock.cli.options import json_option, pixel_options
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     input_file,
@@ -39,6 +39,7 @@ _CLASSES_SHOWN = 20
     help="Names of the classes, one a line, in the order of outputs. Default: those of the "
     "folders, sorted.",
 )
+@pixel_options
 @click.option(
     "--board",
     default="host",
@@ -48,12 +49,20 @@ _CLASSES_SHOWN = 20
 )
 @json_option
 def accuracy_command(
-    model: Path, data: Path, labels_path: Path | None, board: str, json_path: Path | None
+    model: Path,
+    data: Path,
+    labels_path: Path | None,
+    board: str,
+    json_path: Path | None,
+    scaling: api.PixelScaling | None,
 ) -> None:
     """Run the generated C over labelled data, and count.
 
     What runs is what a board computes, bit for bit, so that this is the accuracy of what is
     deployed. It is of these data only: those that training or calibration has seen say little.
+
+    Without --mean and --deviation pixels 0 to 255 are spread over the input's integers, which is
+    right for networks trained on pixels from 0 or -1 to 1. Others need what training did.
     """
     refuse_overwriting({"the model": model, "the labels": labels_path}, {"--json": json_path})
     names = None if labels_path is None else read_labels(labels_path)
@@ -61,7 +70,9 @@ def accuracy_command(
         outputs = api.load_model(model)
         names = fit_labels(names, outputs.tensors[outputs.outputs[0]].element_count)
     with progress_bar() as progress:
-        found = api.accuracy(model, data=data, classes=names, board=board, progress=progress)
+        found = api.accuracy(
+            model, data=data, classes=names, scaling=scaling, board=board, progress=progress
+        )
     write_json(found.to_json(), json_path)
     if json_path != STANDARD_OUTPUT:
         _show(found)

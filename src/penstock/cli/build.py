@@ -7,11 +7,10 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_file, write_json
-from penstock.cli.options import json_option, seed_option
+from penstock.cli.options import json_option, model_output_option, seed_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     refuse_overwriting,
-    result_file,
 )
 from penstock.cli.tables import arena_bound
 from penstock.units import format_bytes, format_count
@@ -44,14 +43,7 @@ from penstock.units import format_bytes, format_count
     help="How many scores the network gives.",
 )
 @seed_option("Which random weights.")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    callback=result_file,
-    metavar="FILE",
-    help="The .tflite file to write.",
-)
+@model_output_option
 @json_option
 def build_command(
     network: str,

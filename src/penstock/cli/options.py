@@ -9,11 +9,14 @@ import click
 
 from penstock.cli.parameters import (
     input_file,
+    parse_numbers,
     parse_reserve,
     parse_seed,
+    result_file,
     result_file_or_stdout,
     virtual_board,
 )
+from penstock.frontends.samples import PixelScaling
 from penstock.kernels.kernel_set import KernelChoice
 from penstock.planning.options import Effort, PlanOptions
 
@@ -41,6 +44,47 @@ def input_option(command: Command) -> Command:
         help="A .npy, a .npz for several inputs, or an image: its centre is resized to the model's "
         "input and its pixels 0…255 are spread over the input's integer range. "
         "Default: random values.",
+    )(command)
+
+
+def pixel_options(command: Command) -> Command:
+    """Add ``--mean`` and ``--deviation``, which become ``scaling``: None where neither is given."""
+
+    @click.option(
+        "--mean",
+        callback=parse_numbers,
+        metavar="NUMBERS",
+        help="What training subtracted from pixels of 0 to 1: one number, or one for each channel.",
+    )
+    @click.option(
+        "--deviation",
+        callback=parse_numbers,
+        metavar="NUMBERS",
+        help="What it divided the difference by.",
+    )
+    @functools.wraps(command)
+    def with_scaling(
+        *arguments: Any,
+        mean: tuple[float, ...] | None,
+        deviation: tuple[float, ...] | None,
+        **named: Any,
+    ) -> Any:
+        is_given = mean is not None or deviation is not None
+        scaling = PixelScaling(mean or (0.0,), deviation or (1.0,)) if is_given else None
+        return command(*arguments, scaling=scaling, **named)
+
+    return cast(Command, with_scaling)
+
+
+def model_output_option(command: Command) -> Command:
+    """Add ``-o FILE`` to a verb that makes a model file."""
+    return click.option(
+        "-o",
+        "--output",
+        required=True,
+        callback=result_file,
+        metavar="FILE",
+        help="The .tflite file to write.",
     )(command)
 
 

@@ -267,13 +267,15 @@ def sample_data(_context: click.Context, parameter: click.Parameter, value: str)
 
 
 def parse_numbers(
-    _context: click.Context, parameter: click.Parameter, value: str
-) -> tuple[float, ...]:
-    """Take numbers with commas between them.
+    _context: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[float, ...] | None:
+    """Take numbers with commas between them; None where nothing was given.
 
     Raises:
         InputError: a part is no finite number.
     """
+    if value is None:
+        return None
     try:
         numbers = tuple(float(part) for part in value.split(","))
     except ValueError:

@@ -7,13 +7,11 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_file, write_json
-from penstock.cli.options import json_option
+from penstock.cli.options import json_option, model_output_option, pixel_options
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
-    parse_numbers,
     program_file,
     refuse_overwriting,
-    result_file,
     sample_data,
 )
 from penstock.units import format_bytes, format_count
@@ -37,22 +35,7 @@ from penstock.units import format_bytes, format_count
     metavar="NUMBER",
     help="Take so many of them, evenly spread.",
 )
-@click.option(
-    "--mean",
-    callback=parse_numbers,
-    default="0",
-    show_default=True,
-    metavar="NUMBERS",
-    help="What training subtracted from pixels of 0 to 1: one number, or one for each channel.",
-)
-@click.option(
-    "--deviation",
-    callback=parse_numbers,
-    default="1",
-    show_default=True,
-    metavar="NUMBERS",
-    help="What it divided the difference by.",
-)
+@pixel_options
 @click.option(
     "--ranges",
     type=click.Choice([rule.value for rule in api.RangeRule]),
@@ -67,21 +50,13 @@ from penstock.units import format_bytes, format_count
     show_default=True,
     help="Let biases make up for what rounding the weights adds to outputs on average.",
 )
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    callback=result_file,
-    metavar="FILE",
-    help="The .tflite file to write.",
-)
+@model_output_option
 @json_option
 def quantize_command(
     model: Path,
     data: Path,
     samples: int,
-    mean: tuple[float, ...],
-    deviation: tuple[float, ...],
+    scaling: api.PixelScaling | None,
     ranges: str,
     correct_bias: bool,
     output: Path,
@@ -101,7 +76,7 @@ def quantize_command(
     """  # noqa: D301 - click wants the character, not the words for it
     refuse_overwriting({"the model": model}, {"--output": output, "--json": json_path})
     options = api.CalibrationOptions(
-        api.PixelScaling(mean, deviation), samples, api.RangeRule(ranges), correct_bias
+        scaling or api.PixelScaling(), samples, api.RangeRule(ranges), correct_bias
     )
     with progress_bar() as progress:
         made = api.quantize(model, data=data, options=options, progress=progress)

@@ -72,7 +72,8 @@ def quantize_program(
     """
     progress("reading the program", None)
     trained = translate_program(load_program(model), name)
-    return _quantize(trained, _samples(trained, data, options), options, progress)
+    pixels = ValueRange(*options.scaling.real_range) if data.is_dir() else None
+    return _quantize(trained, _samples(trained, data, options), options, progress, pixels)
 
 
 def quantize_module(
@@ -106,8 +107,12 @@ def _quantize(
     samples: Sequence[FloatArray],
     options: CalibrationOptions,
     progress: Progress,
+    input_range: ValueRange | None = None,
 ) -> QuantizedModel:
+    """Calibrate, quantize and compare; the range of an input of pixels is known beforehand."""
     ranges, means = _calibrate(trained, samples, options, progress)
+    if input_range is not None:
+        ranges = {**ranges, trained.graph.inputs[0]: input_range}
     folded = FuseActivations().apply(fold_scaling(trained.graph))
     weights = WeightOptions(dense_per_channel=True, means=means)
     quantized = quantize_graph(folded, ranges, weights)

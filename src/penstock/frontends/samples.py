@@ -26,6 +26,12 @@ class PixelScaling:
     mean: tuple[float, ...] = (0.0,)
     deviation: tuple[float, ...] = (1.0,)
 
+    @property
+    def real_range(self) -> tuple[float, float]:
+        """The smallest and the largest number that a pixel of any channel becomes."""
+        mean, deviation = np.broadcast_arrays(self.mean, self.deviation)
+        return float((-mean / deviation).min()), float(((1 - mean) / deviation).max())
+
 
 PIXELS_AS_THEY_ARE = PixelScaling()
 
@@ -54,16 +60,25 @@ def load_samples(
     if path.is_dir():
         return _from_images(path, tuple(shape), scaling, count_max)
     if path.suffix.lower() in (".npy", ".npz"):
-        if scaling != PIXELS_AS_THEY_ARE:
-            raise InputError(
-                "mean and deviation are of the pixels of images, and this is a file of arrays",
-                help="save the arrays as the network takes them",
-            )
+        refuse_scaling(None if scaling == PIXELS_AS_THEY_ARE else scaling)
         return _from_array(path, tuple(shape), count_max)
     raise InputError(
         f"{str(path)!r} is neither a folder of images nor a .npy or .npz file",
         help="give calibration data like those that the network will see: some hundred samples",
     )
+
+
+def refuse_scaling(scaling: PixelScaling | None) -> None:
+    """Refuse what somebody said of pixels where there are arrays.
+
+    Raises:
+        InputError: there is a scaling.
+    """
+    if scaling is not None:
+        raise InputError(
+            "mean and deviation are of the pixels of images, and this is a file of arrays",
+            help="save the arrays as the network takes them",
+        )
 
 
 def _spread(count: int, count_max: int) -> list[int]:
@@ -87,15 +102,23 @@ def _from_images(
             help=f"allowed are {', '.join(sorted(IMAGE_SUFFIXES))}, in folders of any depth",
         )
     channels, height, width = shape[1:]
+    chosen = [paths[position] for position in _spread(len(paths), count_max)]
+    images = [load_scaled(image, (height, width, channels), scaling) for image in chosen]
+    return [np.ascontiguousarray(image.transpose(2, 0, 1)[np.newaxis]) for image in images]
+
+
+def load_scaled(path: Path, shape: Sequence[int], scaling: PixelScaling) -> FloatArray:
+    """Return an image ``[H, W, C]`` of that shape as training had it.
+
+    Raises:
+        InputError: it is no image, or the scaling is of other channels.
+    """
+    height, width, channels = shape
     mean, deviation = (_per_channel(v, channels) for v in (scaling.mean, scaling.deviation))
     if not np.all(deviation > 0):
         raise InputError("the deviation of pixels must be above 0", help="see how it was trained")
-    samples = []
-    for position in _spread(len(paths), count_max):
-        pixels = load_pixels(paths[position], height, width, channels).astype(np.float32)
-        values = (pixels / _PIXEL_MAXIMUM - mean) / deviation
-        samples.append(np.ascontiguousarray(values.transpose(2, 0, 1)[np.newaxis], np.float32))
-    return samples
+    pixels = load_pixels(path, height, width, channels).astype(np.float32)
+    return np.asarray((pixels / _PIXEL_MAXIMUM - mean) / deviation, np.float32)
 
 
 def _per_channel(values: tuple[float, ...], channels: int) -> FloatArray:

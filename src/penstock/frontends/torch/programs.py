@@ -26,7 +26,7 @@ def export_module(module: nn.Module, example: Sequence[torch.Tensor]) -> Exporte
         UnsupportedError: torch cannot export the module; the message has torch's own reason.
         InputError: the example does not fit the module, or a weight is not finite.
     """
-    was_training = module.training
+    modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
         with _silence():
@@ -34,7 +34,8 @@ def export_module(module: nn.Module, example: Sequence[torch.Tensor]) -> Exporte
     except (RuntimeError, TypeError, ValueError) as error:
         raise _explained(module, example, error) from error
     finally:
-        module.train(was_training)
+        for part, mode in modes.items():
+            part.training = mode
     expect_finite(program)
     return program
 

@@ -9,12 +9,14 @@ import numpy.typing as npt
 
 from penstock.errors import InputError
 from penstock.frontends.inputs import IMAGE_SUFFIXES, load_inputs
+from penstock.frontends.samples import PixelScaling, load_scaled, refuse_scaling
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
-from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Array, Tensor
+from penstock.quantize.affine import quantize_array
 
 _ARRAYS = "x and y"
+_IMAGE_RANK = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +35,11 @@ class LabelledData:
 
 
 def load_labelled(
-    path: Path, graph: Graph, class_count: int, names: Sequence[str] | None
+    path: Path,
+    graph: Graph,
+    class_count: int,
+    names: Sequence[str] | None,
+    scaling: PixelScaling | None = None,
 ) -> LabelledData:
     """Return samples with their classes.
 
@@ -43,6 +49,7 @@ def load_labelled(
         graph: with one input: int8, uint8 or float32.
         class_count: how many outputs there are.
         names: of the classes, in the order of outputs; None takes those of folders, sorted.
+        scaling: what training made of pixels; None spreads them over the input's integers.
 
     Raises:
         InputError: there is nothing, or it does not fit the model.
@@ -53,8 +60,9 @@ def load_labelled(
             help="`penstock run` takes several inputs",
         )
     if path.is_dir():
-        return _from_folder(path, graph, class_count, names)
+        return _from_folder(path, class_count, names, _image_loader(graph, scaling))
     if path.suffix.lower() == ".npz":
+        refuse_scaling(scaling)
         return _from_arrays(path, graph, class_count, names)
     raise InputError(
         f"{str(path)!r} is neither a folder of classes nor a .npz file",
@@ -62,8 +70,25 @@ def load_labelled(
     )
 
 
+def _image_loader(graph: Graph, scaling: PixelScaling | None) -> Callable[[Path], Array]:
+    """Return what makes the model's input of an image file."""
+    if scaling is None:
+        return lambda path: load_inputs(graph, path).arrays[0]
+    tensor = graph.tensors[graph.inputs[0]]
+    if len(tensor.shape) != _IMAGE_RANK:
+        raise InputError(
+            f"the model takes {list(tensor.shape)}, images fit [1, H, W, 1 or 3]",
+            help="give the values as .npz",
+        )
+    convert = _conversion(tensor, np.float32)
+    return lambda path: convert(load_scaled(path, tensor.shape[1:], scaling)[np.newaxis])
+
+
 def _from_folder(
-    folder: Path, graph: Graph, class_count: int, names: Sequence[str] | None
+    folder: Path,
+    class_count: int,
+    names: Sequence[str] | None,
+    load: Callable[[Path], Array],
 ) -> LabelledData:
     found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
     if not found:
@@ -93,9 +118,7 @@ def _from_folder(
             f"the folders of {str(folder)!r} hold no images",
             help=f"allowed are {', '.join(sorted(IMAGE_SUFFIXES))}",
         )
-    return LabelledData(
-        np.array(labels, np.int64), classes, lambda n: load_inputs(graph, paths[n]).arrays[0]
-    )
+    return LabelledData(np.array(labels, np.int64), classes, lambda n: load(paths[n]))
 
 
 def _check_count(classes: Sequence[str], class_count: int, what: str) -> None:
@@ -148,14 +171,8 @@ def _conversion(tensor: Tensor, given: npt.DTypeLike) -> Callable[[Array], Array
         return lambda pixels: (pixels.astype(np.int16) - 128).astype(np.int8)
     parameters = tensor.quantization
     if kind.kind == "f" and wanted is DType.INT8 and parameters is not None:
-        return lambda real: _to_int8(real, parameters)
+        return lambda real: quantize_array(np.asarray(real, np.float64), parameters, wanted)
     raise InputError(
         f"samples are {kind.name}, the model takes {wanted.numpy.name}",
         help=f"save x as {wanted.numpy.name}, as uint8 pixels or as float32",
     )
-
-
-def _to_int8(real: Array, parameters: QuantizationParameters) -> Array:
-    steps = np.asarray(real, np.float64) / parameters.scale[0]
-    rounded = np.copysign(np.floor(np.abs(steps) + 0.5), steps) + parameters.zero_point[0]
-    return np.asarray(np.clip(rounded, -128, 127), np.int8)
