@@ -15,7 +15,7 @@ ALLOWED = {
     "subprocess": ("toolchain/",),
     "jinja2": ("codegen/", "report/"),
     "unicorn": ("simulate/",),
-    "click": ("cli/", "design/recipes/"),
+    "click": ("cli/",),
     "rich": ("cli/",),
     "tflite": ("frontends/tflite/",),
     "flatbuffers": ("frontends/tflite/",),

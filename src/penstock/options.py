@@ -36,3 +36,14 @@ def child_environment(
 ) -> dict[str, str]:
     """Return the environment of a compiler process: ours, in English, with ``overrides``."""
     return {**environ, "LC_ALL": "C", **overrides}
+
+
+def shared_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where data sets with a name lie: ``PENSTOCK_SHARED``, or ``shared`` beside us."""
+    explicit = environ.get("PENSTOCK_SHARED")
+    return Path(explicit) if explicit else Path("..") / "shared"
+
+
+def process_place(environ: Mapping[str, str] = os.environ) -> tuple[int, int]:
+    """Return which of the processes that `torchrun` started this is, and how many there are."""
+    return int(environ.get("RANK", "0")), int(environ.get("WORLD_SIZE", "1"))

@@ -2,6 +2,7 @@
 
 from penstock.api.benchmarking import bench_models, bench_ops
 from penstock.api.compiling import compile  # noqa: A004 - the verb that the field uses
+from penstock.api.compressing import Notices, compress, is_first_process
 from penstock.api.designing import build, quantize
 from penstock.api.evaluating import accuracy
 from penstock.api.inspecting import board, boards, inspect
@@ -11,6 +12,8 @@ from penstock.bench.models import ModelBenchmark, ModelTiming
 from penstock.bench.operators import OperatorBenchmark
 from penstock.bench.throughput import Throughput
 from penstock.design.calibration import CalibrationOptions
+from penstock.design.compression.recipe import Recipe, load_recipe
+from penstock.design.compression.results import StageResult
 from penstock.design.published import NetworkOptions
 from penstock.frontends.samples import PixelScaling
 from penstock.frontends.tflite import load_model
@@ -25,6 +28,7 @@ from penstock.quantize.histograms import RangeRule
 from penstock.report.accuracy import AccuracyResult
 from penstock.report.building import BuildResult, BuiltNetwork
 from penstock.report.comparison import Comparison, VariantResult
+from penstock.report.compressing import Compressed, CompressResult
 from penstock.report.estimation import EstimateResult
 from penstock.report.inspection import Inspection, describe_tensor
 from penstock.report.program import ProgramResult
@@ -40,6 +44,8 @@ __all__ = [
     "CalibrationOptions",
     "Comparison",
     "CompileOptions",
+    "CompressResult",
+    "Compressed",
     "CoreCoefficients",
     "EstimateResult",
     "Inspection",
@@ -47,6 +53,7 @@ __all__ = [
     "ModelBenchmark",
     "ModelTiming",
     "NetworkOptions",
+    "Notices",
     "OperatorBenchmark",
     "PixelScaling",
     "PlanOptions",
@@ -55,7 +62,9 @@ __all__ = [
     "QuantizeResult",
     "Quantized",
     "RangeRule",
+    "Recipe",
     "RunOutcome",
+    "StageResult",
     "Tensor",
     "Throughput",
     "Variant",
@@ -68,11 +77,14 @@ __all__ = [
     "build",
     "compare",
     "compile",
+    "compress",
     "describe_tensor",
     "format_coefficients",
     "format_graph",
     "inspect",
+    "is_first_process",
     "load_model",
+    "load_recipe",
     "quantize",
     "run",
     "simulate",

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from penstock.api.extras import needs_extra
 from penstock.design.calibration import DEFAULT_CALIBRATION, CalibrationOptions
 from penstock.design.outline import outline
 from penstock.design.published import NetworkOptions
 from penstock.design.random_weights import fill_with_random_weights
-from penstock.errors import ToolError
 from penstock.frontends.tflite import identifier, read_model, write_model
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
@@ -53,13 +53,8 @@ def quantize(
     Raises:
         PenstockError: torch is missing, a file cannot be read, or an operator is not supported.
     """
-    try:
+    with needs_extra("reading a PyTorch network", "design"):
         from penstock.design.quantization import quantize_program
-    except ModuleNotFoundError as error:
-        raise ToolError(
-            f"reading a PyTorch network needs the package {error.name!r}, which is not installed",
-            help="pip install 'penstock[design]'",
-        ) from error
     source = Path(model)
     made = quantize_program(source, Path(data), identifier(source.stem), options, progress)
     content = write_model(made.graph, description="penstock quantize")

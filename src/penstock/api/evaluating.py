@@ -1,7 +1,7 @@
 """How good a model is: the C that is deployed, over labelled data."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,11 +9,18 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from penstock.design.labelled import LabelledData, load_labelled
+from penstock.design.labelled import load_labelled
 from penstock.errors import InputError
 from penstock.frontends.samples import PixelScaling
+from penstock.ir.tensor import Array
 from penstock.machines import open_host_copies
-from penstock.pipeline import DEFAULT_OPTIONS, CompileOptions, lower, write_temporarily
+from penstock.pipeline import (
+    DEFAULT_OPTIONS,
+    CompileOptions,
+    Lowered,
+    lower,
+    write_temporarily,
+)
 from penstock.progress import Progress, silent
 from penstock.report.accuracy import AccuracyResult, count_answers
 from penstock.report.summary import HOST
@@ -60,34 +67,46 @@ def accuracy(
             help="`penstock run` shows what a model gives",
         )
     samples = load_labelled(Path(data), graph, outputs[0].element_count, classes, scaling)
-    with ExitStack() as stack:
-        progress("compiling the C for this computer", None)
-        project = write_temporarily(lowered, stack)
-        machines = open_host_copies(lowered, project, stack, os.cpu_count() or 1)
-        answers = _answers(samples, machines, progress)
+    outputs_of = host_outputs(lowered, samples.load, len(samples.labels), progress)
+    answers = [int(np.argmax(output)) for output in outputs_of]
     confusion = count_answers(samples.labels, answers, len(samples.classes))
     return AccuracyResult(source.name, board, samples.classes, confusion)
 
 
-def _answers(samples: LabelledData, machines: Sequence[HostModel], progress: Progress) -> list[int]:
-    """Return the class that the model gives for each sample; machines work side by side."""
-    idle: SimpleQueue[HostModel] = SimpleQueue()
-    for machine in machines:
-        idle.put(machine)
+def host_outputs(
+    lowered: Lowered, load: Callable[[int], Array], count: int, progress: Progress = silent
+) -> list[Array]:
+    """Return what the generated C gives for each of many samples, on all processors.
 
-    def answer(position: int) -> int:
-        value = samples.load(position)
-        machine = idle.get()
-        try:
-            machine.init()
-            return int(np.argmax(machine.run([value])[0]))
-        finally:
+    Args:
+        lowered: a model with one input.
+        load: returns the model's input of a sample.
+        count: of samples.
+        progress: told what is going on.
+
+    Raises:
+        ToolError: no compiler.
+    """
+    with ExitStack() as stack:
+        progress("compiling the C for this computer", None)
+        project = write_temporarily(lowered, stack)
+        machines = open_host_copies(lowered, project, stack, os.cpu_count() or 1)
+        idle: SimpleQueue[HostModel] = SimpleQueue()
+        for machine in machines:
             idle.put(machine)
 
-    found: list[int] = []
-    count = len(samples.labels)
-    with ThreadPoolExecutor(len(machines)) as pool:
-        for given in pool.map(answer, range(count)):
-            found.append(given)
-            progress("running the test set", len(found) / count)
+        def output(position: int) -> Array:
+            value = load(position)
+            machine = idle.get()
+            try:
+                machine.init()
+                return machine.run([value])[0]
+            finally:
+                idle.put(machine)
+
+        found: list[Array] = []
+        with ThreadPoolExecutor(len(machines)) as pool:
+            for given in pool.map(output, range(count)):
+                found.append(given)
+                progress("running the test set", len(found) / count)
     return found

@@ -13,6 +13,7 @@ from penstock.cli.boards import boards
 from penstock.cli.build import build_command
 from penstock.cli.compare import compare_command
 from penstock.cli.compile import compile_command
+from penstock.cli.compress import compress_command
 from penstock.cli.console import stderr
 from penstock.cli.inspect import inspect_command
 from penstock.cli.quantize import quantize_command
@@ -57,6 +58,7 @@ penstock compare MODEL.tflite --board NAME         where its bytes live, and wha
 penstock simulate FIRMWARE.elf --board NAME        run and count anybody's firmware
 penstock build mbv3 -o mbv3.tflite                 make a published network to try
 penstock quantize NET.pt2 --data DIR -o Q.tflite   make a trained PyTorch network int8
+penstock compress NET.pt2 --data DIR -o Q.tflite   the same, smaller: prune, distil, train int8
 penstock accuracy Q.tflite --data DIR              how often it is right, over labelled data
 """
 
@@ -83,6 +85,7 @@ cli.add_command(boards)
 cli.add_command(bench)
 cli.add_command(build_command)
 cli.add_command(quantize_command)
+cli.add_command(compress_command)
 cli.add_command(accuracy_command)
 
 

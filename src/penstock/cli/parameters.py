@@ -20,6 +20,10 @@ from penstock.report.summary import HOST
 STANDARD_OUTPUT = Path("-")
 
 
+_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(s|ms|us|µs)")
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
+
+
 def model_file(_context: click.Context, parameter: click.Parameter, value: str) -> Path:
     """Take a model file.
 
@@ -306,6 +310,24 @@ def parse_reserve(
             )
         found.append((match[1], int(match[2]) * _MULTIPLES[match[3]]))
     return tuple(found)
+
+
+def parse_duration(
+    _context: click.Context, parameter: click.Parameter, value: str | None
+) -> float | None:
+    """Take a time with its unit; return seconds.
+
+    Raises:
+        InputError: it is something else, or no time at all.
+    """
+    if value is None:
+        return None
+    match = _DURATION.fullmatch(value.strip())
+    if match is None or float(match[1]) <= 0:
+        raise InputError(
+            f"{option_name(parameter)} {value!r} is no time", help="for example 100ms, 0.1s or 80us"
+        )
+    return float(match[1]) * _SECONDS[match[2]]
 
 
 def option_name(parameter: click.Parameter | None) -> str:

@@ -80,7 +80,7 @@ def _image_loader(graph: Graph, scaling: PixelScaling | None) -> Callable[[Path]
             f"the model takes {list(tensor.shape)}, images fit [1, H, W, 1 or 3]",
             help="give the values as .npz",
         )
-    convert = _conversion(tensor, np.float32)
+    convert = input_conversion(tensor, np.float32)
     return lambda path: convert(load_scaled(path, tensor.shape[1:], scaling)[np.newaxis])
 
 
@@ -156,13 +156,13 @@ def _from_arrays(
             f"labels of {path.name} are to be integers from 0 to {class_count - 1}",
             help="label by the position among the model's outputs",
         )
-    convert = _conversion(tensor, samples.dtype)
+    convert = input_conversion(tensor, samples.dtype)
     classes = tuple(str(n) for n in range(class_count)) if names is None else tuple(names)
     _check_count(classes, class_count, "labels")
     return LabelledData(labels.astype(np.int64), classes, lambda n: convert(samples[n : n + 1]))
 
 
-def _conversion(tensor: Tensor, given: npt.DTypeLike) -> Callable[[Array], Array]:
+def input_conversion(tensor: Tensor, given: npt.DTypeLike) -> Callable[[Array], Array]:
     """Return what makes inputs of samples: as they are, of pixels, or of real numbers."""
     wanted, kind = tensor.dtype, np.dtype(given)
     if kind == wanted.numpy:

@@ -1,13 +1,16 @@
-"""Convolutional networks that suit a microcontroller: inverted residuals, ReLU6, no branches.
+"""Networks that suit a microcontroller: inverted residuals with ReLU6, and an autoencoder.
 
 Source of the blocks: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks",
 2018, section 3.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
+
+from penstock.design.published import round_channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +19,12 @@ class BlockSpec:
 
     Attributes:
         channels: channels of the output.
-        expansion: hidden channels per input channel.
+        expansion: hidden channels per input channel; 1 leaves out the first convolution.
         stride: 1, or 2 to halve the resolution.
     """
 
     channels: int
-    expansion: int
+    expansion: float
     stride: int
 
 
@@ -30,15 +33,17 @@ class NetworkSpec:
     """A classifier: stem, inverted residual blocks, pointwise head, average, fully connected.
 
     Attributes:
-        resolution: height and width of the RGB input.
-        stem_channels: channels of the 3×3 convolution at full resolution.
+        shape: height, width and channels of the input.
+        stem_channels: channels of the first 3×3 convolution.
+        stem_stride: 1 for full resolution, 2 for half of it.
         blocks: the blocks in order.
         head_channels: channels that are averaged and classified.
         classes: number of classes.
     """
 
-    resolution: int
+    shape: tuple[int, int, int]
     stem_channels: int
+    stem_stride: int
     blocks: tuple[BlockSpec, ...]
     head_channels: int
     classes: int
@@ -93,8 +98,11 @@ class InvertedResidual(nn.Module):
 
     def __init__(self, channels_in: int, spec: BlockSpec) -> None:
         super().__init__()
-        hidden = channels_in * spec.expansion
-        self.expand = ConvolutionUnit(channels_in, hidden, kernel=1)
+        is_expanded = spec.expansion != 1
+        hidden = round_channels(channels_in * spec.expansion) if is_expanded else channels_in
+        self.expand = (
+            ConvolutionUnit(channels_in, hidden, kernel=1) if is_expanded else nn.Identity()
+        )
         self.depthwise = ConvolutionUnit(
             hidden, hidden, kernel=3, stride=spec.stride, depthwise=True
         )
@@ -108,12 +116,14 @@ class InvertedResidual(nn.Module):
 
 
 class Classifier(nn.Module):
-    """The network of a spec: images ``[N, 3, H, W]`` in [0, 1] to scores ``[N, classes]``."""
+    """The network of a spec: images ``[N, C, H, W]`` to scores ``[N, classes]``."""
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.stem = ConvolutionUnit(3, spec.stem_channels, kernel=3)
+        self.stem = ConvolutionUnit(
+            spec.shape[2], spec.stem_channels, kernel=3, stride=spec.stem_stride
+        )
         blocks: list[InvertedResidual] = []
         channels = spec.stem_channels
         for block in spec.blocks:
@@ -133,7 +143,23 @@ class Classifier(nn.Module):
         return scores
 
 
-def build_classifier(spec: NetworkSpec, seed: int) -> Classifier:
-    """Return a freshly initialized network; the same seed gives the same weights."""
-    torch.manual_seed(seed)
-    return Classifier(spec)
+class Autoencoder(nn.Module):
+    """Fully connected layers that grow narrow and wide again: images ``[N, 1, H, W]`` to pixels.
+
+    The outputs ``[N, H W]`` are between 0 and 1, row by row.
+    """
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        """Make it; ``widths`` are pixels, features of each layer down to the narrowest one."""
+        super().__init__()
+        down = list(pairwise(widths))
+        up = list(pairwise(reversed(widths)))
+        layers: list[nn.Module] = []
+        for features_in, features_out in (*down, *up):
+            layers += [nn.Linear(features_in, features_out), nn.ReLU()]
+        self.layers = nn.Sequential(nn.Flatten(), *layers[:-1], nn.Sigmoid())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return what the network makes of images."""
+        result: Tensor = self.layers(images)
+        return result

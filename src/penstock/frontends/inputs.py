@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -215,17 +216,26 @@ def _is_image_shape(tensor: Tensor) -> bool:
     return len(tensor.shape) == 4 and tensor.shape[0] == 1 and tensor.shape[3] in (1, 3)
 
 
-def load_pixels(path: Path, height: int, width: int, channels: int) -> Array:
+def load_pixels(
+    path: Path, height: int, width: int, channels: int, *, file: IO[bytes] | None = None
+) -> Array:
     """Return an image as uint8 ``[height, width, channels]``.
 
     The largest centred part with the wanted aspect ratio is resized with a bilinear filter
     (antialiased when shrinking, as Pillow does).
 
+    Args:
+        path: of the file, and its name for people.
+        height: rows.
+        width: columns.
+        channels: 1 for grey, 3 for RGB.
+        file: what to read in its place, of an archive.
+
     Raises:
         InputError: the file is not an image that Pillow reads, or has too many pixels.
     """
     try:
-        with Image.open(path) as opened:
+        with Image.open(file or path) as opened:
             if opened.width * opened.height > MAX_IMAGE_PIXELS:
                 raise InputError(
                     f"image {str(path)!r} has {opened.width}×{opened.height} pixels, "

@@ -114,11 +114,20 @@ def load_scaled(path: Path, shape: Sequence[int], scaling: PixelScaling) -> Floa
         InputError: it is no image, or the scaling is of other channels.
     """
     height, width, channels = shape
+    return scale_pixels(load_pixels(path, height, width, channels), scaling)
+
+
+def scale_pixels(pixels: npt.NDArray[np.generic], scaling: PixelScaling) -> FloatArray:
+    """Return pixels ``[…, C]`` of 0 to 255 as training had them.
+
+    Raises:
+        InputError: the scaling is of other channels, or divides by nothing.
+    """
+    channels = pixels.shape[-1]
     mean, deviation = (_per_channel(v, channels) for v in (scaling.mean, scaling.deviation))
     if not np.all(deviation > 0):
         raise InputError("the deviation of pixels must be above 0", help="see how it was trained")
-    pixels = load_pixels(path, height, width, channels).astype(np.float32)
-    return np.asarray((pixels / _PIXEL_MAXIMUM - mean) / deviation, np.float32)
+    return np.asarray((pixels.astype(np.float32) / _PIXEL_MAXIMUM - mean) / deviation, np.float32)
 
 
 def _per_channel(values: tuple[float, ...], channels: int) -> FloatArray:

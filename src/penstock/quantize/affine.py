@@ -16,6 +16,7 @@ RealArray = npt.NDArray[np.floating]
 
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)  # what is smaller loses bits, or is 0
 FILTER_MAXIMUM = 127  # filters are symmetric: -128 is not used
+INT4_FILTER_MAXIMUM = 7
 BIAS_MAXIMUM = 1 << 30  # leaves as much again for the sum of products
 
 
@@ -52,18 +53,20 @@ def choose_filter_parameters(
     *,
     bias: RealArray | None = None,
     input_scale: float = 1.0,
+    maximum: int = FILTER_MAXIMUM,
 ) -> QuantizationParameters:
-    """Return symmetric int8 parameters of filters, one scale per slice along ``axis`` if given.
+    """Return symmetric parameters of filters, one scale per slice along ``axis`` if given.
 
-    With a ``bias``, scales of slices with tiny weights are enlarged until the bias, whose scale is
-    their product with ``input_scale``, stays within ±`BIAS_MAXIMUM`.
+    The largest weight becomes ``maximum`` steps. With a ``bias``, scales of slices with tiny
+    weights are enlarged until the bias, whose scale is their product with ``input_scale``, stays
+    within ±`BIAS_MAXIMUM`.
     """
     if axis is None:
         magnitude = np.abs(filters).max(initial=0.0).reshape(1)
     else:
         others = tuple(dimension for dimension in range(filters.ndim) if dimension != axis)
         magnitude = np.abs(filters).max(axis=others, initial=0.0)
-    scales = magnitude.astype(np.float64) / FILTER_MAXIMUM
+    scales = magnitude.astype(np.float64) / maximum
     if bias is not None:
         needed = np.abs(bias).astype(np.float64) / (input_scale * BIAS_MAXIMUM)
         scales = np.maximum(scales, needed.max(initial=0.0) if axis is None else needed)

@@ -1,7 +1,7 @@
 """Post-training quantization: a float graph and observed ranges become an int8 graph."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ from penstock.ir.operators import (
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Array, Tensor
 from penstock.quantize.affine import (
+    FILTER_MAXIMUM,
     RealArray,
     Weighted,
     channel_axis,
@@ -68,10 +69,13 @@ class WeightOptions:
         means: of each channel of activations, by tensor: what rounding the filters adds to an
             output on average is taken off its bias (Nagel et al. 2019, section 4.2). None corrects
             no bias, and tensors left out correct none of what they go into.
+        maxima: steps that the largest weight of a filter becomes, by the operator's output;
+            127 for those left out. What is 7 at most can be stored in 4 bits.
     """
 
     dense_per_channel: bool = False
     means: Mapping[str, npt.NDArray[np.float64]] | None = None
+    maxima: Mapping[str, int] = field(default_factory=dict)
 
 
 DEFAULT_WEIGHT_OPTIONS = WeightOptions()
@@ -146,7 +150,11 @@ def _quantize_weights(
     if isinstance(operator, FullyConnected) and options.dense_per_channel:
         axis = 0
     parameters = choose_filter_parameters(
-        _real_data(filters), axis, bias=bias_values, input_scale=input_scale
+        _real_data(filters),
+        axis,
+        bias=bias_values,
+        input_scale=input_scale,
+        maximum=options.maxima.get(operator.output, FILTER_MAXIMUM),
     )
     rounded = _constant(filters, parameters, DType.INT8)
     result = {filters.name: rounded}

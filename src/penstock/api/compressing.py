@@ -1,0 +1,166 @@
+"""From a trained network and a recipe to a small int8 one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penstock.api.extras import needs_extra
+from penstock.boards import load_board
+from penstock.design.compression.recipe import DistillStep, Recipe
+from penstock.design.compression.results import StageResult
+from penstock.errors import InputError
+from penstock.frontends.tflite import identifier, write_model
+from penstock.ir.graph import Graph
+from penstock.options import process_place
+from penstock.progress import Progress, silent
+from penstock.report.compressing import Compressed, CompressResult
+
+if TYPE_CHECKING:
+    from penstock.design.compression.setting import Setting
+    from penstock.design.data import DataSet
+    from penstock.design.learning.machines import Machines
+
+CLASSIFICATION = "classification"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Notices:
+    """Who is told of what while a network is compressed.
+
+    Attributes:
+        progress: told what is going on, and how much of it is done.
+        stage: told of each stage when it is done.
+        epoch: told of each pass over the training samples: stage, its number, loss, seconds.
+    """
+
+    progress: Progress = silent
+    stage: Callable[[StageResult], None] = lambda _result: None
+    epoch: Callable[[str, int, float, float], None] = lambda _stage, _n, _loss, _seconds: None
+
+
+def is_first_process() -> bool:
+    """Return whether this process writes and reports, of those that `torchrun` started."""
+    return process_place()[0] == 0
+
+
+def compress(
+    model: str | Path,
+    recipe: Recipe,
+    *,
+    work: str | Path | None = None,
+    notices: Notices | None = None,
+) -> Compressed:
+    """Make a small int8 network of a trained float one.
+
+    Args:
+        model: what `quantize` takes: a classifier with one input.
+        recipe: what to do to it.
+        work: folder of checkpoints, from which an interrupted compression goes on; None keeps none.
+        notices: who is told of what.
+
+    Raises:
+        PenstockError: bad input, found before any training where it can be; a missing package; or
+            a network that cannot be trained or made to fit.
+    """
+    with needs_extra("compressing a network", "design"):
+        from penstock.api.deploying import BoardDeployment
+        from penstock.design.compression.run import Compression
+        from penstock.design.learning.machines import join_machines, set_threads
+    told = notices or Notices()
+    source = Path(model)
+    board = load_board(recipe.board) if recipe.board else None
+    told.progress("reading the network", None)
+    trained = _load(source)
+    teacher = _teacher(source, recipe.distill, trained)
+    data = _load_data(trained, recipe, told.progress)
+    set_threads(recipe.threads)
+    with join_machines() as machines:
+        setting = _setting(recipe, data, teacher, work, machines, told)
+        deployment = BoardDeployment(board, data.test, recipe.scaling, setting.task, told.progress)
+        compression = Compression(recipe, data, setting, deployment, told.stage)
+        content = write_model(compression.run(trained), description="penstock compress")
+    result = CompressResult(
+        model=source.name,
+        data=data.name,
+        test_samples=len(data.test),
+        measure=setting.task.measure,
+        board=recipe.board,
+        latency=recipe.latency,
+        recipe=repr(recipe),
+        stages=tuple(compression.results),
+        file_bytes=len(content),
+    )
+    return Compressed(result, content)
+
+
+def _load(model: Path) -> Graph:
+    from penstock.frontends.torch import load_program, translate_program
+
+    return translate_program(load_program(model), identifier(model.stem)).graph
+
+
+def _teacher(model: Path, step: DistillStep | None, trained: Graph) -> Graph | None:
+    """Return who teaches: another network with the same inputs and outputs, or the given one."""
+    if step is None:
+        return None
+    if not step.teacher:
+        return trained
+    path = Path(step.teacher)
+    teacher = _load(path)
+    for what in ("inputs", "outputs"):
+        shapes = [
+            [graph.tensors[name].shape for name in getattr(graph, what)]
+            for graph in (teacher, trained)
+        ]
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                f"the teacher {path.name} has {what} {_listed(shapes[0])}, {model.name} has "
+                f"{_listed(shapes[1])}",
+                help="take a teacher for the same samples and classes",
+            )
+    return teacher
+
+
+def _listed(shapes: list[tuple[int, ...]]) -> str:
+    return ", ".join(str(list(shape)) for shape in shapes)
+
+
+def _load_data(trained: Graph, recipe: Recipe, progress: Progress) -> "DataSet":
+    from penstock.design.data import load_data_set
+    from penstock.design.data.sets import expect_outputs
+
+    if len(trained.inputs) != 1 or len(trained.outputs) != 1:
+        raise InputError(
+            f"the network has {len(trained.inputs)} inputs and {len(trained.outputs)} outputs",
+            help="compress a classifier with one input and one output",
+        )
+    shape = trained.tensors[trained.inputs[0]].shape
+    data = load_data_set(recipe.data, shape[1:], recipe.seed, progress)
+    expect_outputs(data, trained.tensors[trained.outputs[0]].element_count)
+    return data
+
+
+def _setting(
+    recipe: Recipe,
+    data: "DataSet",
+    teacher: Graph | None,
+    work: str | Path | None,
+    machines: "Machines",
+    told: Notices,
+) -> "Setting":
+    from penstock.design.compression.setting import Setting
+    from penstock.design.learning.tasks import Classification
+    from penstock.design.trainable import TrainableGraph
+
+    return Setting(
+        data=data,
+        task=Classification(),
+        scaling=recipe.scaling,
+        teacher=None if teacher is None else TrainableGraph(teacher),
+        distill=recipe.distill,
+        folder=None if work is None else Path(work),
+        machines=machines,
+        progress=told.progress,
+        report=lambda stage, result: told.epoch(stage, result.epoch, result.loss, result.seconds),
+    )

@@ -1,0 +1,84 @@
+"""Networks in memory, compiled and run: what training wants to know of them."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from penstock.api.evaluating import host_outputs
+from penstock.boards.board import Board
+from penstock.boards.cores import is_timed
+from penstock.design.compression.results import Cost
+from penstock.design.data import Samples
+from penstock.design.labelled import input_conversion
+from penstock.design.learning.tasks import Task
+from penstock.errors import CapacityError
+from penstock.frontends.samples import PixelScaling, scale_pixels
+from penstock.frontends.tflite import write_model
+from penstock.ir.graph import Graph
+from penstock.kernels.selection import select_kernels
+from penstock.passes import run_passes
+from penstock.pipeline import lower, plan_graph
+from penstock.planning import plan_execution
+from penstock.planning.estimate.plans import estimate_plan
+from penstock.progress import Progress, silent
+from penstock.quantize.affine import dequantize_array
+from penstock.report.summary import HOST
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoardDeployment:
+    """What int8 networks take and do when they are compiled.
+
+    Attributes:
+        board: whose time is estimated; None estimates none.
+        samples: to test with.
+        scaling: of their pixels.
+        task: what the networks are for.
+        progress: told what is going on.
+    """
+
+    board: Board | None
+    samples: Samples
+    scaling: PixelScaling
+    task: Task
+    progress: Progress = silent
+
+    def cost(self, graph: Graph) -> Cost:
+        """Return what a network takes."""
+        optimized = run_passes(graph)
+        if self.board is None:
+            plan = plan_execution(select_kernels(optimized), None)
+            return Cost(plan.weights_bytes, None)
+        try:
+            plan, placed = plan_graph(optimized, self.board)
+        except CapacityError:
+            return Cost(plan_execution(select_kernels(optimized), None).weights_bytes, None)
+        assert placed is not None
+        seconds = None
+        if is_timed(placed.core.name):
+            seconds = estimate_plan(plan, placed).seconds
+        return Cost(plan.weights_bytes, seconds)
+
+    def score(self, graph: Graph) -> float:
+        """Return how good the C of a network is, on this computer."""
+        tensor = graph.tensors[graph.inputs[0]]
+        convert = input_conversion(tensor, np.float32)
+        values = self.samples.values
+        reals = np.asarray(values, np.float32)
+        if values.dtype == np.uint8:
+            reals = scale_pixels(values, self.scaling)
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / f"{graph.name}.tflite"
+            model.write_bytes(write_model(graph))
+            lowered = lower(model, HOST, progress=self.progress)
+            outputs = host_outputs(
+                lowered, lambda n: convert(reals[n][np.newaxis]), len(values), self.progress
+            )
+        result = graph.tensors[graph.outputs[0]]
+        assert result.quantization is not None
+        found = np.concatenate(
+            [dequantize_array(output, result.quantization) for output in outputs]
+        )
+        return self.task.score(found, reals, self.samples.labels)

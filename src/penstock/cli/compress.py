@@ -1,0 +1,258 @@
+"""``penstock compress``: a trained network becomes a small int8 one."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from penstock import api
+from penstock.cli.console import progress_bar, stderr, stdout, write_file, write_json
+from penstock.cli.options import json_option, model_output_option, pixel_options
+from penstock.cli.parameters import (
+    STANDARD_OUTPUT,
+    input_file,
+    parse_duration,
+    program_file,
+    refuse_overwriting,
+)
+from penstock.design.compression.choices import Criterion, Pattern, WeightFormat
+from penstock.design.compression.recipe import (
+    FINE_TUNING,
+    ROUNDING,
+    DistillStep,
+    PruneStep,
+    QuantizeStep,
+    Recipe,
+    SparsifyStep,
+    load_recipe,
+)
+from penstock.design.learning.options import Augmentation
+from penstock.errors import InputError
+from penstock.frontends.samples import PIXELS_AS_THEY_ARE
+from penstock.units import format_bytes, format_count
+
+_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+@click.command("compress")
+@click.argument("model", callback=program_file, metavar="MODEL.pt2")
+@click.option(
+    "--recipe",
+    "recipe_path",
+    callback=input_file,
+    metavar="FILE",
+    help="A .toml file that says all of what follows; docs/compress.md explains it.",
+)
+@click.option(
+    "--data",
+    metavar="DATA",
+    help="What to learn from and to test with: cifar10, mnist, spoken-digits; a folder or .zip "
+    "with train/CLASS/*.jpg and test/CLASS/*.jpg, or CLASS/*.jpg; or a .npz with x_train, y_train, "
+    "x_test and y_test, or x and y.",
+)
+@click.option("--prune", type=_SHARE, metavar="SHARE", help="Take away so much of the MACs.")
+@click.option(
+    "--criterion",
+    type=click.Choice([choice.value for choice in Criterion]),
+    default=Criterion.L2.value,
+    show_default=True,
+    help="Which filters go first.",
+)
+@click.option("--sparsify", type=_SHARE, metavar="SHARE", help="Make so many weights 0.")
+@click.option(
+    "--pattern",
+    type=click.Choice([choice.value for choice in Pattern]),
+    default=Pattern.SINGLE.value,
+    show_default=True,
+    help="Weights become 0 one by one, or in blocks.",
+)
+@click.option(
+    "--distill",
+    metavar="TEACHER.pt2",
+    help="Learn from this network besides; `self` is the network as it was given.",
+)
+@click.option(
+    "--quantize",
+    type=click.Choice([choice.value for choice in WeightFormat]),
+    default=WeightFormat.INT8.value,
+    show_default=True,
+    help="What weights are stored as.",
+)
+@click.option("--board", default="", metavar="NAME", help="Estimate the latency on this board.")
+@click.option(
+    "--latency",
+    callback=parse_duration,
+    metavar="TIME",
+    help="Prune until an inference is estimated to take no longer, such as 100ms.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(0),
+    metavar="NUMBER",
+    help=f"Train so long behind pruning (default {FINE_TUNING.epochs}); with rounding a third of "
+    f"it (default {ROUNDING.epochs}). 0 quantizes without training.",
+)
+@click.option(
+    "--augment",
+    type=click.Choice([choice.value for choice in Augmentation]),
+    default=Augmentation.NONE.value,
+    show_default=True,
+    help="How training samples are varied: shifted, or shifted and mirrored.",
+)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, metavar="NUMBER")
+@click.option("--threads", type=click.IntRange(1), metavar="NUMBER", help="Default: all.")
+@pixel_options
+@click.option(
+    "--work",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep checkpoints here. Default: OUT.work, which goes when all is done.",
+)
+@model_output_option
+@json_option
+def compress_command(
+    model: Path,
+    recipe_path: Path | None,
+    output: Path,
+    json_path: Path | None,
+    work: Path | None,
+    **wishes: Any,
+) -> None:
+    """Make a small int8 network of a trained one: pruned, taught, rounded, and measured.
+
+    \b
+    MODEL.pt2 is what these lines write:
+      program = torch.export.export(module.eval(), (example,))
+      torch.export.save(program, "MODEL.pt2")
+
+    Each step is followed by training, and by a line that says what it left. The last line is the
+    accuracy of the C that is deployed. Interrupted, the same command goes on where it was, less an
+    epoch at most. The same command gives the same file. `torchrun --nproc-per-node 2 -m penstock
+    compress …` trains on several processes or machines.
+    """  # noqa: D301 - click wants the character, not the words for it
+    refuse_overwriting(
+        {"the model": model, "the recipe": recipe_path}, {"--output": output, "--json": json_path}
+    )
+    recipe = _from_options(wishes) if recipe_path is None else _from_file(recipe_path)
+    kept = work or output.with_name(f"{output.name}.work")
+    with progress_bar() as progress:
+        notices = api.Notices(progress, _show_stage, _show_epoch)
+        made = api.compress(model, recipe, work=kept, notices=notices)
+    if not api.is_first_process():
+        return
+    write_file(output, made.content)
+    write_json(made.result.to_json(str(output)), json_path)
+    if work is None:
+        shutil.rmtree(kept, ignore_errors=True)
+    if json_path != STANDARD_OUTPUT:
+        _show(made.result, output)
+
+
+def _from_file(path: Path) -> Recipe:
+    context = click.get_current_context()
+    given = [
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        and name not in ("model", "recipe_path", "output", "json_path", "work")
+    ]
+    if given:
+        raise InputError(
+            f"--recipe says everything, and --{given[0].replace('_', '-')} was given besides",
+            help="write it into the recipe",
+        )
+    return load_recipe(path)
+
+
+def _from_options(wishes: dict[str, Any]) -> Recipe:
+    if not wishes["data"]:
+        raise InputError(
+            "there is nothing to learn from",
+            help="give --data, such as --data cifar10, or a --recipe",
+        )
+    epochs = wishes["epochs"]
+    common: dict[str, Any] = {
+        "augmentation": Augmentation(wishes["augment"]),
+        "seed": wishes["seed"],
+    }
+    long = replace(FINE_TUNING, **common, **({"epochs": epochs} if epochs else {}))
+    short = replace(ROUNDING, **common, **({"epochs": -(-epochs // 3)} if epochs else {}))
+    distill = wishes["distill"]
+    has_others = wishes["prune"] or wishes["sparsify"] or wishes["latency"]
+    return Recipe(
+        data=wishes["data"],
+        scaling=wishes["scaling"] or PIXELS_AS_THEY_ARE,
+        board=wishes["board"],
+        latency=wishes["latency"],
+        threads=wishes["threads"],
+        seed=wishes["seed"],
+        distill=distill
+        and DistillStep(
+            teacher="" if distill == "self" else distill,
+            training=None if has_others else long,
+        ),
+        prune=wishes["prune"]
+        and PruneStep(
+            macs=1 - wishes["prune"], criterion=Criterion(wishes["criterion"]), training=long
+        ),
+        sparsify=wishes["sparsify"]
+        and SparsifyStep(
+            zeros=wishes["sparsify"], pattern=Pattern(wishes["pattern"]), training=long
+        ),
+        quantize=QuantizeStep(
+            weights=WeightFormat(wishes["quantize"]), training=None if epochs == 0 else short
+        ),
+    )
+
+
+def _show_stage(result: api.StageResult) -> None:
+    if api.is_first_process():
+        time = "" if result.cost.latency is None else f", {1000 * result.cost.latency:.1f} ms"
+        stderr.print(
+            f"{result.stage}: {100 * result.score:.2f} %, {format_count(result.macs)} MACs, "
+            f"{format_bytes(result.cost.weight_bytes)}{time}",
+            soft_wrap=True,
+        )
+
+
+def _show_epoch(stage: str, epoch: int, loss: float, seconds: float) -> None:
+    stderr.print(f"  {stage}: epoch {epoch}, loss {loss:.4f}, {seconds:.0f} s", style="dim")
+
+
+def _show(result: api.CompressResult, output: Path) -> None:
+    stdout.print(
+        f"[bold]{escape(result.model)}[/] compressed: {escape(str(output))}, "
+        f"{format_bytes(result.file_bytes)}",
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("stage", no_wrap=True)
+    headings = [result.measure, "MACs", "parameters", "zeros", "weights as int8"]
+    for heading in [*headings, f"estimate, {result.board}" if result.board else "estimate"]:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for stage in result.stages:
+        latency = stage.cost.latency
+        table.add_row(
+            escape(stage.stage),
+            f"{100 * stage.score:.2f} %",
+            format_count(stage.macs),
+            format_count(stage.parameters),
+            f"{100 * stage.zeros:.0f} %",
+            format_bytes(stage.cost.weight_bytes),
+            "–" if latency is None else f"{1000 * latency:.2f} ms",
+        )
+    stdout.print(table)
+    stdout.print(
+        f"  {result.measure} over {result.test_samples} test samples of {escape(result.data)}: the "
+        "last line that of the C that is deployed, the others of real numbers",
+        style="dim",
+        soft_wrap=True,
+    )
+    if result.keeps_latency is False:
+        stdout.print(
+            f"[yellow]the estimate is above the {1000 * (result.latency or 0):.2f} ms asked for[/]"
+        )

@@ -1,0 +1,273 @@
+"""What to do to a network, step by step: a TOML file, or options of the command line."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from penstock.design.compression.choices import Criterion, Pattern, WeightFormat
+from penstock.design.learning.options import TrainingOptions
+from penstock.errors import InputError, os_reason
+from penstock.frontends.samples import PIXELS_AS_THEY_ARE, PixelScaling
+
+FINE_TUNING = TrainingOptions(epochs=10, learning_rate=0.05, warm_up=0.1)
+"""A trained network is gone on with."""
+ROUNDING = TrainingOptions(epochs=3, learning_rate=0.005, warm_up=0.1, weight_decay=0.0)
+"""A trained network gets used to int8: little is to change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneStep:
+    """Filters go.
+
+    Attributes:
+        macs: share of the multiply-accumulates that stays at most; None where a latency decides.
+        criterion: which filters go first.
+        training: what comes behind.
+    """
+
+    macs: float | None = 0.5
+    criterion: Criterion = Criterion.L2
+    training: TrainingOptions = FINE_TUNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparsifyStep:
+    """Weights become 0.
+
+    Attributes:
+        zeros: share of the weights that are 0 in the end.
+        pattern: which become 0 together.
+        training: in whose first half they do.
+    """
+
+    zeros: float = 0.75
+    pattern: Pattern = Pattern.SINGLE
+    training: TrainingOptions = FINE_TUNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillStep:
+    """A network learns from another one, in all trainings.
+
+    Attributes:
+        teacher: a model file; empty is the network as it was given.
+        share: of the teacher in the loss.
+        temperature: what scores are divided by.
+        training: before anything else; None where the other steps' trainings will do.
+    """
+
+    teacher: str = ""
+    share: float = 0.7
+    temperature: float = 4.0
+    training: TrainingOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizeStep:
+    """Numbers become integers.
+
+    Attributes:
+        weights: what they are stored as; activations are int8.
+        training: with rounding; None quantizes what there is.
+        samples: for the ranges of activations.
+    """
+
+    weights: WeightFormat = WeightFormat.INT8
+    training: TrainingOptions | None = ROUNDING
+    samples: int = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What to do to a network.
+
+    Attributes:
+        data: as `load_data_set` takes it.
+        scaling: of pixels.
+        board: whose latency is estimated; empty estimates none.
+        latency: seconds that an inference may take at most; None is any time.
+        threads: to compute with; None takes all. Another number gives other last bits.
+        seed: of what is drawn: what is held back for testing, where the data do not say.
+        distill: None learns from labels alone.
+        prune: None leaves filters.
+        sparsify: None leaves weights.
+        quantize: the last step, without which there would be no int8 network.
+    """
+
+    data: str
+    scaling: PixelScaling = PIXELS_AS_THEY_ARE
+    board: str = ""
+    latency: float | None = None
+    threads: int | None = None
+    seed: int = 1
+    distill: DistillStep | None = None
+    prune: PruneStep | None = None
+    sparsify: SparsifyStep | None = None
+    quantize: QuantizeStep = QuantizeStep()
+
+    def __post_init__(self) -> None:
+        if self.latency is not None and not self.board:
+            raise InputError(
+                "a latency was asked for, but no board", help="name one by --board or board ="
+            )
+        if self.prune is not None and self.prune.macs is None and self.latency is None:
+            raise InputError(
+                "pruning has no aim", help="give macs = 0.5 in [prune], or a board and a latency"
+            )
+        for what, share in self._shares():
+            if not 0 < share < 1:
+                raise InputError(
+                    f"{what} is {share:g}; allowed is above 0 and below 1", help="0.5 is one half"
+                )
+
+    def _shares(self) -> list[tuple[str, float]]:
+        shares = []
+        if self.prune is not None and self.prune.macs is not None:
+            shares.append(("the share of MACs that stays", self.prune.macs))
+        if self.sparsify is not None:
+            shares.append(("the share of zeros", self.sparsify.zeros))
+        if self.distill is not None:
+            shares.append(("the teacher's share", self.distill.share))
+        return shares
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        InputError: the file cannot be read, or says something that no recipe does.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {os_reason(error)}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{str(path)!r} is no TOML file: {error}") from error
+    return parse_recipe(document, path.name)
+
+
+def parse_recipe(document: Mapping[str, Any], name: str) -> Recipe:
+    """Return a recipe from the tables of its file; ``name`` is for errors.
+
+    ``[training]`` holds what all steps have in common; a step says the same keys for itself.
+
+    Raises:
+        InputError: an unknown key, or a value of another type.
+    """
+    reader = _Reader(name)
+    top = {key: value for key, value in document.items() if key != "training"}
+    common = dict(reader.table(document, "training"))
+    given: dict[str, Any] = {}
+    for key, (kind, default) in _STEPS.items():
+        if key in top:
+            given[key] = reader.step(key, kind, reader.table(top, key), default, common)
+            del top[key]
+    if "quantize" not in given:
+        given["quantize"] = reader.step("quantize", QuantizeStep, {}, ROUNDING, common)
+    pixels = [key for key in ("mean", "deviation") if key in top]
+    scaling = {key: reader.numbers(key, top.pop(key)) for key in pixels}
+    values = reader.values("", Recipe, top)
+    if "data" not in values:
+        raise InputError(f"{name} names no data", help='such as data = "cifar10"')
+    return Recipe(**values, **given, scaling=PixelScaling(**scaling))
+
+
+_STEPS: Mapping[str, tuple[type[Any], TrainingOptions | None]] = {
+    "distill": (DistillStep, None),
+    "prune": (PruneStep, FINE_TUNING),
+    "sparsify": (SparsifyStep, FINE_TUNING),
+    "quantize": (QuantizeStep, ROUNDING),
+}
+_TRAINING_KEYS = tuple(field.name for field in fields(TrainingOptions))
+Kind = TypeVar("Kind", bound=Enum)
+
+
+class _Reader:
+    """Takes tables apart, and says what is wrong with them."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def table(self, document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        """Return a table; an empty one where there is none."""
+        found = document.get(key, {})
+        if not isinstance(found, Mapping):
+            raise InputError(f"{self._name}: {key} is no table", help=f"write [{key}]")
+        return found
+
+    def step(
+        self,
+        key: str,
+        kind: type[Any],
+        table: Mapping[str, Any],
+        default: TrainingOptions | None,
+        common: Mapping[str, Any],
+    ) -> Any:
+        """Return a step; ``epochs = 0`` trains nothing."""
+        own = {name: value for name, value in table.items() if name in _TRAINING_KEYS}
+        rest = {name: value for name, value in table.items() if name not in _TRAINING_KEYS}
+        values = self.values(key, kind, rest)
+        wanted = {**common, **own} if default is not None else own
+        if wanted.get("epochs") == 0:
+            training = None
+        elif own or default is not None:
+            base = default or FINE_TUNING
+            training = replace(base, **self.values(key, TrainingOptions, {**common, **own}))
+        else:
+            training = None
+        if training is None and kind in (PruneStep, SparsifyStep):
+            raise InputError(f"{self._name}: [{key}] trains for 0 epochs", help="give at least one")
+        return kind(**values, training=training)
+
+    def values(self, table: str, kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return values for a dataclass, enumerations by their names in files."""
+        types = {f.name: f.type for f in fields(kind) if f.name not in _NOT_IN_FILES}
+        where = f"[{table}] " if table else ""
+        result: dict[str, Any] = {}
+        for key, value in given.items():
+            if key not in types:
+                allowed = sorted({*types, *(() if table else _STEPS), *(() if table else _EXTRA)})
+                raise InputError(
+                    f"{self._name}: {where}{key} is unknown", help=f"known are {', '.join(allowed)}"
+                )
+            result[key] = self._value(f"{where}{key}", types[key], value)
+        return result
+
+    def _value(self, where: str, kind: Any, value: Any) -> Any:
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            choices = [choice.value for choice in kind]
+            if value not in choices:
+                raise InputError(
+                    f"{self._name}: {where} is {value!r}", help=f"allowed are {', '.join(choices)}"
+                )
+            return kind(value)
+        allowed = _PLAIN[kind]
+        if isinstance(value, bool) or not isinstance(value, allowed):
+            raise InputError(
+                f"{self._name}: {where} is {value!r}", help=f"give {_NAMES[allowed[-1]]}"
+            )
+        return value
+
+    def numbers(self, key: str, value: Any) -> tuple[float, ...]:
+        """Return one number or several."""
+        values = value if isinstance(value, list) else [value]
+        if not values or not all(isinstance(number, int | float) for number in values):
+            raise InputError(
+                f"{self._name}: {key} is {value!r}", help="give a number, or [n, n, n]"
+            )
+        return tuple(float(number) for number in values)
+
+
+_NOT_IN_FILES = {"training", "scaling", "distill", "prune", "sparsify", "quantize"}
+_EXTRA = ("mean", "deviation", "training")
+_PLAIN: Mapping[Any, tuple[type, ...]] = {
+    str: (str,),
+    int: (int,),
+    float: (int, float),
+    float | None: (int, float),
+    int | None: (int,),
+}
+_NAMES: Mapping[type, str] = {str: "a text", int: "a whole number", float: "a number"}

@@ -1,0 +1,42 @@
+"""What a stage of compression leaves; without torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an int8 network takes when it is deployed.
+
+    Attributes:
+        weight_bytes: of constants, as they are stored.
+        latency: estimated seconds of an inference; None where no board was named, or where the
+            network does not fit the board.
+    """
+
+    weight_bytes: int
+    latency: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """A network as a stage leaves it.
+
+    Attributes:
+        stage: ``as given``, or what was done.
+        score: how good it is on the test samples, from 0 to 1.
+        is_deployed: whether the score is that of the generated C; otherwise of real numbers.
+        macs: multiply-accumulates of an inference.
+        parameters: weights and biases.
+        zeros: share of the weights that are 0.
+        cost: of its int8 form.
+        seconds: that the stage took.
+    """
+
+    stage: str
+    score: float
+    is_deployed: bool
+    macs: int
+    parameters: int
+    zeros: float
+    cost: Cost
+    seconds: float

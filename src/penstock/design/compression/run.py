@@ -1,0 +1,143 @@
+"""A recipe is carried out: stage by stage, each measured behind."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from penstock.design.compression.recipe import PruneStep, QuantizeStep, Recipe
+from penstock.design.compression.results import Cost, StageResult
+from penstock.design.compression.setting import Setting
+from penstock.design.compression.stages import fine_tune, prune, quantize, sparsify
+from penstock.design.data import DataSet
+from penstock.design.learning.evaluation import score
+from penstock.design.trainable import TrainableGraph
+from penstock.ir.graph import Graph
+from penstock.ir.macs import graph_macs
+from penstock.passes import FuseActivations
+from penstock.quantize.fold_scaling import fold_scaling
+from penstock.quantize.observers import ValueRange
+from penstock.quantize.post_training import WeightOptions, quantize_graph
+
+Notice = Callable[[StageResult], None]
+
+
+class Deployment(Protocol):
+    """What becomes of int8 networks."""
+
+    def cost(self, graph: Graph) -> Cost:
+        """Return what a network takes when it is compiled for the recipe's board."""
+        ...
+
+    def score(self, graph: Graph) -> float:
+        """Return how good the C of a network is on the test samples, from 0 to 1."""
+        ...
+
+
+@dataclass(eq=False)
+class Compression:
+    """A recipe that is being carried out.
+
+    Attributes:
+        recipe: what to do.
+        data: to test with, and to learn from as far as the setting says.
+        setting: what all stages have in common.
+        deployment: what becomes of int8 networks.
+        notice: told of each stage when it is done.
+        results: of the stages so far.
+    """
+
+    recipe: Recipe
+    data: DataSet
+    setting: Setting
+    deployment: Deployment
+    notice: Notice
+    results: list[StageResult] = field(default_factory=list)
+    _started: float = 0.0
+
+    def run(self, trained: Graph) -> Graph:
+        """Return the int8 network that a trained one becomes."""
+        recipe, setting = self.recipe, self.setting
+        self._started = time.monotonic()
+        graph = FuseActivations().apply(fold_scaling(trained))
+        self._note("as given", graph)
+        if recipe.distill is not None and recipe.distill.training is not None:
+            graph = fine_tune(graph, "distill", recipe.distill.training, setting)
+            self._note("distill", graph)
+        step = self._pruning(graph)
+        if step is not None:
+            graph, share = prune(graph, step, self._fits(graph, step), setting)
+            self._note(f"prune {100 * share:.0f} % of channels", graph)
+        if recipe.sparsify is not None:
+            graph = sparsify(graph, recipe.sparsify, setting)
+            self._note(f"sparsify {100 * recipe.sparsify.zeros:.0f} % of weights", graph)
+        quantized = quantize(graph, recipe.quantize, setting)
+        self._note_deployed(recipe.quantize, quantized)
+        return quantized
+
+    def _pruning(self, graph: Graph) -> PruneStep | None:
+        """Return how channels are pruned: as asked, or as far as a latency demands."""
+        if self.recipe.prune is not None or self.recipe.latency is None:
+            return self.recipe.prune
+        step = PruneStep(macs=None)
+        return None if self._fits(graph, step)(graph) else step
+
+    def _fits(self, graph: Graph, step: PruneStep) -> Callable[[Graph], bool]:
+        macs = graph_macs(graph)
+        latency = self.recipe.latency
+
+        def fits(candidate: Graph) -> bool:
+            if step.macs is not None and graph_macs(candidate) > step.macs * macs:
+                return False
+            if latency is None:
+                return True
+            taken = self.deployment.cost(_quantized_anyhow(candidate)).latency
+            return taken is not None and taken <= latency
+
+        return fits
+
+    def _note(self, stage: str, graph: Graph) -> None:
+        setting = self.setting
+        found = score(
+            TrainableGraph(graph), self.data.test, setting.task, setting.scaling, setting.progress
+        )
+        cost = self.deployment.cost(_quantized_anyhow(graph))
+        self._add(_result(stage, found, graph, cost))
+
+    def _note_deployed(self, step: QuantizeStep, graph: Graph) -> None:
+        how = "" if step.training is None else ", trained"
+        cost = self.deployment.cost(graph)
+        found = self.deployment.score(graph)
+        result = _result(f"quantize to {step.weights.value}{how}", found, graph, cost)
+        self._add(replace(result, is_deployed=True))
+
+    def _add(self, result: StageResult) -> None:
+        now = time.monotonic()
+        self.results.append(replace(result, seconds=now - self._started))
+        self._started = now
+        self.notice(self.results[-1])
+
+
+def _quantized_anyhow(graph: Graph) -> Graph:
+    """Return a network in int8 whose scales mean nothing: what it takes does not depend on them."""
+    ranges = {name: ValueRange(-1.0, 1.0) for name, t in graph.tensors.items() if not t.is_constant}
+    return quantize_graph(graph, ranges, WeightOptions(dense_per_channel=True))
+
+
+def _result(stage: str, found: float, graph: Graph, cost: Cost) -> StageResult:
+    constants = [t.data for t in graph.tensors.values() if t.data is not None and t.data.ndim]
+    filters = [data for data in constants if data.ndim > 1]
+    weights = sum(data.size for data in filters)
+    zeros = sum(int(np.count_nonzero(data == 0)) for data in filters)
+    return StageResult(
+        stage=stage,
+        score=found,
+        is_deployed=False,
+        macs=graph_macs(graph),
+        parameters=sum(data.size for data in constants),
+        zeros=zeros / max(weights, 1),
+        cost=cost,
+        seconds=0.0,
+    )

@@ -1,0 +1,139 @@
+"""The stages: each takes a float32 graph, works on it as a torch module, and gives one back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from penstock.design.compression.magnitude import WeightPruning
+from penstock.design.compression.recipe import PruneStep, QuantizeStep, SparsifyStep
+from penstock.design.compression.setting import Setting
+from penstock.design.compression.structured import gradients_of, prune_channels
+from penstock.design.learning.options import TrainingOptions
+from penstock.design.trainable import TrainableGraph, add_normalization
+from penstock.design.trainable.layout import to_graph_order
+from penstock.design.trainable.rounding import add_rounding
+from penstock.errors import InputError
+from penstock.ir import operators as ops
+from penstock.ir.graph import Graph
+from penstock.ir.verify import verify
+from penstock.quantize.affine import FILTER_MAXIMUM, INT4_FILTER_MAXIMUM
+from penstock.quantize.histograms import HistogramObserver, RangeRule
+from penstock.quantize.observers import ChannelMeanObserver, ValueRange
+from penstock.quantize.post_training import WeightOptions, quantize_graph
+from penstock.quantize.sharing import choose_parameters
+
+_STATISTICS_SAMPLES = 1000
+_GRADIENT_SAMPLES = 1000
+
+
+def fine_tune(graph: Graph, label: str, options: TrainingOptions, setting: Setting) -> Graph:
+    """Return a network that was trained on."""
+    network = _normalized(graph, setting)
+    setting.train(network, label, options)
+    return network.to_graph()
+
+
+def prune(
+    graph: Graph, step: PruneStep, fits: Callable[[Graph], bool], setting: Setting
+) -> tuple[Graph, float]:
+    """Return a network with fewer channels, trained on, and the share of channels asked to go."""
+    setting.progress("choosing channels", None)
+    network = _normalized(graph, setting)
+    accumulate = gradients_of(_loss(setting), _some_batches(setting))
+    pruned, share = prune_channels(network, fits, step.criterion, accumulate)
+    setting.train(pruned, "prune", step.training)
+    return pruned.to_graph(), share
+
+
+def sparsify(graph: Graph, step: SparsifyStep, setting: Setting) -> Graph:
+    """Return a network most of whose weights are 0."""
+    network = _normalized(graph, setting)
+    pruning = WeightPruning(network, step.zeros, step.pattern)
+    setting.train(network, "sparsify", step.training, pruning.after_step, how=step)
+    return network.to_graph()
+
+
+def quantize(graph: Graph, step: QuantizeStep, setting: Setting) -> Graph:
+    """Return the int8 network; with training, weights and biases get used to the rounding.
+
+    The network learns from itself as it was, unless there is another teacher.
+    """
+    maxima = filter_maxima(graph, step)
+    ranges, means = calibrate(graph, step.samples, setting)
+    if step.training is None:
+        weights = WeightOptions(dense_per_channel=True, means=means, maxima=maxima)
+        return _verified(quantize_graph(graph, ranges, weights))
+    network = TrainableGraph(graph)
+    add_rounding(network, choose_parameters(graph, ranges), maxima, keeps_zeros=True)
+    teacher = TrainableGraph(graph) if setting.task.measure == "accuracy" else None
+    setting.train(network, "quantize", step.training, teacher=teacher, how=step)
+    options = WeightOptions(dense_per_channel=True, maxima=maxima)
+    return _verified(quantize_graph(network.to_graph(), ranges, options))
+
+
+def _verified(graph: Graph) -> Graph:
+    verify(graph)
+    return graph
+
+
+def filter_maxima(graph: Graph, step: QuantizeStep) -> Mapping[str, int]:
+    """Return how many steps the largest weight of each weighted operator becomes."""
+    network = TrainableGraph(graph)
+    maxima = {operator.output: FILTER_MAXIMUM for operator in network.weighted}
+    if step.weights.bits == 4:
+        for operator in network.weighted[1:]:
+            if not isinstance(operator, ops.DepthwiseConv2D):
+                maxima[operator.output] = INT4_FILTER_MAXIMUM
+    return maxima
+
+
+def calibrate(
+    graph: Graph, samples: int, setting: Setting
+) -> tuple[Mapping[str, ValueRange], Mapping[str, Any]]:
+    """Return the ranges of all tensors over training samples, and the means of channels."""
+    values, means = HistogramObserver(), ChannelMeanObserver()
+
+    def observe(name: str, value: Tensor) -> None:
+        array = np.ascontiguousarray(to_graph_order(value).numpy())
+        if not np.isfinite(array).all():
+            raise InputError(
+                f"{name}: a calibration sample makes values that are infinite or no number",
+                help="look for a sample out of range, or weights that have diverged",
+            )
+        values.observe(name, array)
+        means.observe(name, array)
+
+    network = TrainableGraph(graph).eval()
+    with torch.inference_mode():
+        for batch in setting.some_inputs(samples):
+            network.run(batch, observe)
+    ranges = dict(values.ranges(RangeRule.ALL))
+    if setting.data.has_pixels:
+        ranges[graph.inputs[0]] = ValueRange(*setting.scaling.real_range)
+    return ranges, means.means
+
+
+def _normalized(graph: Graph, setting: Setting) -> TrainableGraph:
+    network = TrainableGraph(graph)
+    add_normalization(network, setting.some_inputs(_STATISTICS_SAMPLES))
+    return network
+
+
+def _some_batches(setting: Setting) -> list[tuple[Tensor, Tensor]]:
+    data = setting.data.training
+    taken = min(_GRADIENT_SAMPLES, len(data))
+    positions = np.arange(taken, dtype=np.int64) * len(data) // taken
+    labels = torch.from_numpy(data.labels[positions])
+    inputs = list(setting.some_inputs(taken))
+    return list(zip(inputs, labels.split([len(batch) for batch in inputs]), strict=True))
+
+
+def _loss(setting: Setting) -> Callable[[nn.Module, Any], Tensor]:
+    def loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        inputs, labels = batch
+        return setting.task.loss(network(inputs), inputs, labels, 0.0)
+
+    return loss

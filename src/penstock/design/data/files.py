@@ -1,0 +1,50 @@
+"""A folder and a .zip file of one, read alike."""
+
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from penstock.errors import InputError, os_reason
+
+Open = Callable[[str], IO[bytes]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileTree:
+    """Files in folders.
+
+    Attributes:
+        names: of all files, relative, with ``/`` between folders, sorted.
+        open: opens one for reading.
+    """
+
+    names: tuple[str, ...]
+    open: Open
+
+
+@contextmanager
+def open_tree(path: Path) -> Iterator[FileTree]:
+    """Open a folder or a .zip file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if path.is_dir():
+        found = sorted(file.relative_to(path).as_posix() for file in path.rglob("*"))
+        files = tuple(name for name in found if (path / name).is_file())
+        yield FileTree(files, lambda name: (path / name).open("rb"))
+        return
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise InputError(
+            f"{str(path)!r} is no .zip file", help="it may be cut short: fetch it again"
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {os_reason(error)}") from error
+    with archive:
+        names = sorted(name for name in archive.namelist() if not name.endswith("/"))
+        yield FileTree(tuple(names), archive.open)

@@ -1,0 +1,104 @@
+"""Samples with their classes, to train and to test with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.errors import InputError
+
+Values = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+_HELD_BACK = 0.1
+_SAMPLES_MIN = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Samples and the class of each.
+
+    Attributes:
+        values: ``[N, …]``, images ``[N, H, W, C]``: uint8 pixels, or float32 as a network has them.
+        labels: ``[N]``, positions in the list of classes.
+    """
+
+    values: Values
+    labels: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, positions: npt.NDArray[np.int64]) -> "Samples":
+        """Return the samples at these positions, in their order."""
+        return Samples(self.values[positions], self.labels[positions])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataSet:
+    """What a network is trained and tested with.
+
+    Attributes:
+        name: for people.
+        training: samples to learn from.
+        test: samples that nothing was learnt from.
+        classes: names, in the order of a network's outputs.
+    """
+
+    name: str
+    training: Samples
+    test: Samples
+    classes: tuple[str, ...]
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether samples are pixels, of 0 to 255."""
+        return self.training.values.dtype == np.uint8
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return tuple(self.training.values.shape[1:])
+
+    def shortened(self, count: int) -> "DataSet":
+        """Return at most so many samples for training and for testing, evenly spread."""
+        return replace(self, training=_spread(self.training, count), test=_spread(self.test, count))
+
+
+def _spread(samples: Samples, count: int) -> Samples:
+    taken = min(len(samples), count)
+    return samples.take(np.arange(taken, dtype=np.int64) * len(samples) // taken)
+
+
+def hold_back(samples: Samples, seed: int) -> tuple[Samples, Samples]:
+    """Return most of the samples, and the tenth that is kept for testing, drawn by the seed.
+
+    Raises:
+        InputError: there are too few to do that.
+    """
+    if len(samples) < _SAMPLES_MIN:
+        raise InputError(
+            f"there are {len(samples)} samples, at least {_SAMPLES_MIN} are needed",
+            help="one part is for training, the other for testing",
+        )
+    order = np.random.default_rng(seed).permutation(len(samples)).astype(np.int64)
+    kept = max(1, round(_HELD_BACK * len(samples)))
+    return samples.take(np.sort(order[kept:])), samples.take(np.sort(order[:kept]))
+
+
+def expect_outputs(data: DataSet, outputs: int) -> None:
+    """Check that a network has an output for each class.
+
+    Raises:
+        InputError: it has more or fewer.
+    """
+    if len(data.classes) != outputs:
+        raise InputError(
+            f"{data.name} has {len(data.classes)} classes ({_listed(data.classes)}), the network "
+            f"has {outputs} outputs",
+            help="give the data that the network is for, one folder for each class",
+        )
+
+
+def _listed(classes: Sequence[str]) -> str:
+    shown = ", ".join(classes[:10])
+    return shown if len(classes) <= 10 else f"{shown}, …"

@@ -1,0 +1,205 @@
+"""Where labelled data come from: a folder or archive of images, a .npz file, or a set's name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.design.data.files import FileTree, Open, open_tree
+from penstock.design.data.sets import DataSet, Samples, Values, hold_back
+from penstock.design.data.spoken_digits import load_spoken_digits
+from penstock.errors import InputError
+from penstock.frontends.inputs import IMAGE_SUFFIXES, load_pixels
+from penstock.options import shared_folder
+from penstock.progress import Progress, silent
+
+Shape = tuple[int, ...]
+_IMAGE_RANK = 3
+_PARTS = ("train", "test")
+
+
+class _Known(NamedTuple):
+    """A set with a name: how its file is called, and what reads it."""
+
+    pattern: str
+    load: Callable[[Path, Shape, int, Progress], DataSet]
+
+
+def load_data_set(
+    source: str, shape: Sequence[int], seed: int = 0, progress: Progress = silent
+) -> DataSet:
+    """Return labelled data for a network.
+
+    Args:
+        source: ``cifar10``, ``mnist`` or ``spoken-digits``, whose files are looked for in the
+            folder ``data`` of `PENSTOCK_SHARED` or ``../shared``; or a folder or .zip file with
+            ``train/CLASS/*.jpg`` and ``test/CLASS/*.jpg``, or ``CLASS/*.jpg``; or a .npz file with
+            ``x_train``, ``y_train``, ``x_test`` and ``y_test``, or ``x`` and ``y``.
+        shape: of a sample as the network takes it; images ``[H, W, C]``.
+        seed: of the tenth that is held back for testing where the source does not say which.
+        progress: told what is going on.
+
+    Raises:
+        InputError: there is nothing, it cannot be read, or it does not fit.
+    """
+    wanted = tuple(shape)
+    if source in _KNOWN:
+        known = _KNOWN[source]
+        found = known.load(_find(source, known.pattern), wanted, seed, progress)
+        return _checked(DataSet(source, found.training, found.test, found.classes), wanted)
+    path = Path(source)
+    if path.suffix.lower() == ".npz":
+        return _checked(_from_arrays(path, wanted, seed, progress), wanted)
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        return _checked(_from_tree(path, wanted, seed, progress), wanted)
+    raise InputError(
+        f"{source!r} is no folder, no .zip or .npz file, and no set's name",
+        help=f"the sets with a name are {', '.join(_KNOWN)}",
+    )
+
+
+def _find(name: str, pattern: str) -> Path:
+    """Return the file of a set with a name."""
+    folder = shared_folder() / "data"
+    found = sorted(folder.glob(pattern)) if folder.is_dir() else []
+    if not found:
+        raise InputError(
+            f"there is no {pattern} in {str(folder)!r}, the place of {name}",
+            help=f"set PENSTOCK_SHARED to a folder with data/{pattern}, or give the data's own path",
+        )
+    return found[0]
+
+
+def _checked(data: DataSet, shape: Shape) -> DataSet:
+    for samples in (data.training, data.test):
+        values = samples.values
+        if values.shape[1:] != shape:
+            raise InputError(
+                f"{data.name}: samples are {list(values.shape[1:])}, the network takes "
+                f"{list(shape)}",
+                help="save samples as the network takes them, images as [N, H, W, C]",
+            )
+        if values.dtype != np.uint8 and not np.isfinite(values).all():
+            raise InputError(
+                f"{data.name}: some values are infinite or no number", help="look at the samples"
+            )
+    return data
+
+
+def _from_tree(path: Path, shape: Shape, seed: int, progress: Progress) -> DataSet:
+    if len(shape) != _IMAGE_RANK or shape[2] not in (1, 3):
+        raise InputError(
+            f"images fit a network with an input of [H, W, 1 or 3]; this one takes {list(shape)}",
+            help="give the data as a .npz file",
+        )
+    with open_tree(path) as tree:
+        by_class = {part: _by_class(tree, part) for part in _PARTS}
+        if all(by_class.values()):
+            classes = tuple(sorted({name for part in by_class.values() for name in part}))
+            training, test = (
+                _read_images(tree.open, by_class[part], classes, shape, progress) for part in _PARTS
+            )
+        else:
+            whole = _by_class(tree, "")
+            classes = tuple(sorted(whole))
+            _expect_classes(path, classes)
+            samples = _read_images(tree.open, whole, classes, shape, progress)
+            training, test = hold_back(samples, seed)
+    return DataSet(path.name, training, test, classes)
+
+
+def _expect_classes(path: Path, classes: Sequence[str]) -> None:
+    if len(classes) < 2:
+        raise InputError(
+            f"{str(path)!r} holds images of {len(classes)} classes, at least 2 are needed",
+            help="give train/CLASS/*.jpg and test/CLASS/*.jpg, or CLASS/*.jpg; allowed are "
+            + ", ".join(sorted(IMAGE_SUFFIXES)),
+        )
+
+
+def _by_class(tree: FileTree, part: str) -> Mapping[str, Sequence[str]]:
+    """Return the names of images, sorted, by the folder in ``part`` that they lie in."""
+    start = f"{part}/" if part else ""
+    found: dict[str, list[str]] = {}
+    for name in tree.names:
+        inner = name.removeprefix(start).split("/")
+        is_image = Path(name).suffix.lower() in IMAGE_SUFFIXES
+        if name.startswith(start) and is_image and len(inner) > 1:
+            found.setdefault(inner[0], []).append(name)
+    return found
+
+
+def _read_images(
+    open_file: Open,
+    names: Mapping[str, Sequence[str]],
+    classes: Sequence[str],
+    shape: Shape,
+    progress: Progress,
+) -> Samples:
+    count = sum(map(len, names.values()))
+    values = np.empty((count, *shape), np.uint8)
+    labels: list[int] = []
+    for label, name in enumerate(classes):
+        for image in names.get(name, ()):
+            with open_file(image) as file:
+                values[len(labels)] = load_pixels(Path(image), *shape, file=file)
+            labels.append(label)
+            progress("reading images", len(labels) / count)
+    return Samples(values, np.array(labels, np.int64))
+
+
+def _from_arrays(path: Path, shape: Shape, seed: int, _progress: Progress) -> DataSet:
+    names = ("x_train", "y_train", "x_test", "y_test")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            has_parts = all(name in archive.files for name in names)
+            arrays = [np.asarray(archive[name]) for name in (names if has_parts else ("x", "y"))]
+    except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged archives
+        raise InputError(
+            f"{str(path)!r} is no .npz file with the arrays {', '.join(names)}, or x and y",
+            help="write it with numpy.savez(path, x=samples, y=labels)",
+        ) from error
+    samples = [
+        _from_pair(path, values, labels, shape)
+        for values, labels in zip(arrays[::2], arrays[1::2], strict=True)
+    ]
+    training, test = samples if has_parts else hold_back(samples[0], seed)
+    count = 1 + max(int(part.labels.max()) for part in samples)
+    return DataSet(path.name, training, test, tuple(str(n) for n in range(count)))
+
+
+def _from_pair(
+    path: Path, values: npt.NDArray[np.generic], labels: npt.NDArray[np.generic], shape: Shape
+) -> Samples:
+    if values.shape[1:] == shape[:-1] and shape[-1:] == (1,):
+        values = values[..., np.newaxis]
+    if labels.shape != values.shape[:1] or not len(labels):
+        raise InputError(
+            f"{path.name}: {list(values.shape)} samples have {list(labels.shape)} labels",
+            help="save as many labels as samples, at least one",
+        )
+    if labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise InputError(
+            f"{path.name}: labels are {labels.dtype.name}, positions of classes are wanted",
+            help="save integers from 0",
+        )
+    if values.dtype != np.uint8 and values.dtype.kind != "f":
+        raise InputError(
+            f"{path.name}: samples are {values.dtype.name}",
+            help="save pixels as uint8, other samples as float32",
+        )
+    kept: Values = values.astype(np.float32)
+    if values.dtype == np.uint8:
+        kept = values.astype(np.uint8)
+    return Samples(kept, labels.astype(np.int64))
+
+
+_KNOWN: Mapping[str, _Known] = {
+    "cifar10": _Known("cifar10*.zip", _from_tree),
+    "mnist": _Known("mnist*.npz", _from_arrays),
+    "spoken-digits": _Known("free_spoken_digit*.zip", load_spoken_digits),
+}
+DATA_SETS = tuple(_KNOWN)
+"""Names that `load_data_set` knows."""

@@ -1,0 +1,1 @@
+"""Training of networks: repeatable from a seed, resumable, on one machine or several."""

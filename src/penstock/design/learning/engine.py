@@ -1,0 +1,247 @@
+"""The training loop."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from penstock.design.data.sets import Samples
+from penstock.design.learning.batches import augment, shuffled_batches, to_network_input
+from penstock.design.learning.checkpoints import Checkpoint, State, digest
+from penstock.design.learning.machines import ALONE, Machines
+from penstock.design.learning.options import Optimizer, TrainingOptions
+from penstock.design.learning.tasks import Distillation, Task
+from penstock.errors import InputError
+from penstock.frontends.samples import PIXELS_AS_THEY_ARE, PixelScaling
+from penstock.progress import Progress, silent
+
+AfterStep = Callable[[int, int, int], None]
+"""Takes the step within its epoch, the step within training, and how many there are in all."""
+_MOMENTUM = 0.9
+_REPORTED_STEPS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """One pass over the training samples, varied, while the weights still changed.
+
+    Attributes:
+        epoch: from 1.
+        loss: mean over all steps.
+        seconds: that it took.
+    """
+
+    epoch: int
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """One training of a network.
+
+    Attributes:
+        label: for people, and start of the checkpoint's name.
+        data: samples to learn from.
+        task: what the network is for.
+        options: how.
+        scaling: of pixels.
+        distillation: a teacher; None learns from labels alone.
+        how: whatever decides the result besides what is said here and the weights at first; its
+            text tells checkpoints apart.
+        folder: of checkpoints; None keeps none.
+        machines: that train together.
+        progress: told what is going on, and how long it will take.
+        report: called after each epoch.
+    """
+
+    label: str
+    data: Samples
+    task: Task
+    options: TrainingOptions
+    scaling: PixelScaling = PIXELS_AS_THEY_ARE
+    distillation: Distillation | None = None
+    how: object = None
+    folder: Path | None = None
+    machines: Machines = ALONE
+    progress: Progress = silent
+    report: Callable[[EpochResult], None] = lambda _result: None
+
+
+def train(
+    network: nn.Module, training: Training, after_step: AfterStep | None = None
+) -> list[EpochResult]:
+    """Train a network in place, from its checkpoint if it has one; return what each epoch gave.
+
+    Args:
+        network: all of whose parameters learn, unless they need no gradient.
+        training: how, and with what.
+        after_step: called after each step, to change weights.
+
+    Raises:
+        InputError: there are fewer samples than in a batch, or training diverges.
+    """
+    options, data = training.options, training.data
+    steps = len(data) // options.batch_size
+    if not steps:
+        raise InputError(
+            f"there are {len(data)} training samples, a batch has {options.batch_size}",
+            help="give more data, or a smaller batch",
+        )
+    run = _Run(network, training, steps, after_step)
+    run.resume()
+    network.train()
+    for epoch in range(run.epochs_done + 1, options.epochs + 1):
+        run.epoch(epoch)
+    network.eval()
+    return run.history
+
+
+class _Run:
+    """A training that is going on."""
+
+    def __init__(
+        self, network: nn.Module, training: Training, steps: int, after_step: AfterStep | None
+    ) -> None:
+        self.network, self.training, self.steps = network, training, steps
+        self.after_step = after_step
+        self.history: list[EpochResult] = []
+        self.generator = torch.Generator().manual_seed(training.options.seed)
+        self.checkpoint = _checkpoint(network, training)
+        network.to(memory_format=torch.channels_last)
+        self.optimizer = _optimizer(network, training.options)
+        self.shared = training.machines.shared(network)
+
+    @property
+    def epochs_done(self) -> int:
+        return len(self.history)
+
+    def resume(self) -> None:
+        """Take up where the checkpoint is."""
+        state = None if self.checkpoint is None else self.checkpoint.load()
+        if state is not None:
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.generator.set_state(state["generator"])
+            self.history = [EpochResult(**result) for result in state["history"]]
+        self.training.machines.wait()
+
+    def epoch(self, number: int) -> None:
+        """Go over the samples once."""
+        started = time.monotonic()
+        losses = []
+        for step, (inputs, labels) in enumerate(self._batches()):
+            done = (number - 1) * self.steps + step
+            losses.append(self._step(inputs, labels, done))
+            if self.after_step is not None:
+                self.after_step(step, done + 1, self.training.options.epochs * self.steps)
+            self._tell(number, step + 1, time.monotonic() - started)
+        loss = float(np.mean(losses))
+        if not math.isfinite(loss):
+            raise InputError(
+                f"training diverged in epoch {number}: the loss is {loss}",
+                help="use a lower learning rate",
+            )
+        self.history.append(EpochResult(number, loss, time.monotonic() - started))
+        if self.training.machines.is_first:
+            if self.checkpoint is not None:
+                self.checkpoint.save(self._state())
+            self.training.report(self.history[-1])
+        self.training.machines.wait()
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield what the network reads; all machines draw the same, and take their part."""
+        training = self.training
+        size = training.options.batch_size
+        for values, labels in shuffled_batches(training.data, size, self.generator):
+            varied = augment(values, training.options.augmentation, self.generator)
+            inputs = to_network_input(training.machines.part(varied), training.scaling)
+            arranged = inputs.contiguous(memory_format=_memory_format(inputs))
+            yield arranged, training.machines.part(labels)
+
+    def _step(self, inputs: Tensor, labels: Tensor, done: int) -> float:
+        options = self.training.options
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(options, done / (options.epochs * self.steps))
+        outputs = self.shared(inputs)
+        loss = self.training.task.loss(outputs, inputs, labels, options.label_smoothing)
+        if self.training.distillation is not None:
+            loss = self.training.distillation.add_to(loss, outputs, inputs)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return float(loss.item())
+
+    def _tell(self, epoch: int, step: int, seconds: float) -> None:
+        if step % _REPORTED_STEPS and step != self.steps:
+            return
+        epochs = self.training.options.epochs
+        done = (epoch - 1) * self.steps + step
+        left = seconds / step * (epochs * self.steps - done)
+        self.training.progress(
+            f"{self.training.label}: epoch {epoch} of {epochs}, {format_duration(left)} left",
+            done / (epochs * self.steps),
+        )
+
+    def _state(self) -> State:
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "history": [asdict(result) for result in self.history],
+        }
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration for people."""
+    minutes = seconds / 60
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 60 else f"{minutes / 60:.1f} h"
+
+
+def learning_rate(options: TrainingOptions, done: float) -> float:
+    """Return the rate when a share of all steps is done: it rises evenly, and falls as a cosine."""
+    if done < options.warm_up:
+        return options.learning_rate * max(done, 0.04 * options.warm_up) / options.warm_up
+    falling = (done - options.warm_up) / (1 - options.warm_up)
+    return options.learning_rate * 0.5 * (1 + math.cos(math.pi * falling))
+
+
+def _memory_format(inputs: Tensor) -> torch.memory_format:
+    return torch.channels_last if inputs.ndim == 4 else torch.contiguous_format
+
+
+def _checkpoint(network: nn.Module, training: Training) -> Checkpoint | None:
+    if training.folder is None:
+        return None
+    taught = training.distillation
+    teaching = taught and (taught.share, taught.temperature, digest(taught.teacher))
+    return Checkpoint.of(
+        training.folder,
+        training.label.replace(" ", "-"),
+        network,
+        training.data,
+        training.options,
+        training.scaling,
+        training.task,
+        teaching,
+        training.machines.count,
+        training.how,
+    )
+
+
+def _optimizer(network: nn.Module, options: TrainingOptions) -> torch.optim.Optimizer:
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": options.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if options.optimizer is Optimizer.ADAM:
+        return torch.optim.AdamW(groups, lr=options.learning_rate)
+    return torch.optim.SGD(groups, lr=options.learning_rate, momentum=_MOMENTUM, nesterov=True)

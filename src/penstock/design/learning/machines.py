@@ -1,0 +1,66 @@
+"""Several machines that train one network: `torchrun` starts the command on each."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed, nn
+
+from penstock.options import process_place
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """Who trains.
+
+    Attributes:
+        rank: of this process; the one of 0 writes files and reports.
+        count: of processes.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes files and reports."""
+        return self.rank == 0
+
+    def part(self, batch: Tensor) -> Tensor:
+        """Return this process's part of a batch."""
+        return batch[self.rank :: self.count]
+
+    def shared(self, network: nn.Module) -> nn.Module:
+        """Return the network such that gradients are averaged over all processes."""
+        if self.count == 1:
+            return network
+        return nn.parallel.DistributedDataParallel(network)
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        if self.count > 1:
+            distributed.barrier()
+
+
+ALONE = Machines()
+
+
+@contextmanager
+def join_machines() -> Iterator[Machines]:
+    """Join those that `torchrun` has started, which says so in the environment; or be alone."""
+    _, count = process_place()
+    if count == 1:
+        yield ALONE
+        return
+    distributed.init_process_group("gloo")
+    try:
+        yield Machines(distributed.get_rank(), count)
+    finally:
+        distributed.destroy_process_group()
+
+
+def set_threads(count: int | None) -> None:
+    """Compute with so many threads: another number gives other last bits of sums."""
+    if count is not None:
+        torch.set_num_threads(count)

@@ -1,0 +1,106 @@
+"""What networks are for: what their training makes small, and how good they are."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+RealArray = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.int64]
+
+
+class Task(Protocol):
+    """What a network is for."""
+
+    @property
+    def measure(self) -> str:
+        """What `score` is of."""
+        ...
+
+    def loss(self, outputs: Tensor, inputs: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+        """Return what training makes small."""
+        ...
+
+    def score(self, outputs: RealArray, inputs: RealArray, labels: Labels) -> float:
+        """Return how good outputs are, from 0 to 1; all arrays are ``[N, …]``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The largest output is to be the sample's class."""
+
+    measure = "accuracy"
+
+    def loss(self, outputs: Tensor, _inputs: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+        """Return the cross entropy; outputs are unnormalized."""
+        return nn.functional.cross_entropy(outputs, labels, label_smoothing=smoothing)
+
+    def score(self, outputs: RealArray, _inputs: RealArray, labels: Labels) -> float:
+        """Return the fraction of samples whose largest output is that of their class."""
+        return float(np.mean(outputs.argmax(axis=1) == labels))
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstruction:
+    """Outputs are to be the inputs, of normal samples alone: what comes out badly is unusual.
+
+    Attributes:
+        normal: class of the samples that are normal, the only ones to train with.
+    """
+
+    normal: int
+    measure = "area under the ROC curve"
+
+    def loss(self, outputs: Tensor, inputs: Tensor, _labels: Tensor, _smoothing: float) -> Tensor:
+        """Return the mean squared difference."""
+        return nn.functional.mse_loss(outputs, inputs.reshape(outputs.shape))
+
+    def score(self, outputs: RealArray, inputs: RealArray, labels: Labels) -> float:
+        """Return how likely an unusual sample comes out worse than a normal one."""
+        count = len(labels)
+        difference = outputs.reshape(count, -1) - inputs.reshape(count, -1)
+        errors = np.square(difference, dtype=np.float64).mean(axis=1)
+        return area_under_curve(errors, labels != self.normal)
+
+
+def area_under_curve(values: RealArray, is_positive: npt.NDArray[np.bool_]) -> float:
+    """Return how likely a positive sample has the larger value; equal values count one half.
+
+    Source: Hanley and McNeil 1982 (the Wilcoxon statistic).
+    """
+    _, rank, counts = np.unique(values, return_inverse=True, return_counts=True)
+    mean_rank = np.cumsum(counts) - (counts - 1) / 2
+    positives, negatives = int(is_positive.sum()), int((~is_positive).sum())
+    surplus = mean_rank[rank][is_positive].sum() - positives * (positives + 1) / 2
+    return float(surplus / (positives * negatives))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distillation:
+    """A network learns from another one: Hinton et al. 2015.
+
+    ``L = (1 - share) L_true + share temperature² KL(teacher || network)``, with both divided by
+    the temperature.
+
+    Attributes:
+        teacher: any module that takes what the network takes and gives unnormalized scores.
+        share: of the teacher in the loss, from 0 to 1.
+        temperature: what scores are divided by.
+    """
+
+    teacher: nn.Module
+    share: float = 0.7
+    temperature: float = 4.0
+
+    def add_to(self, loss: Tensor, outputs: Tensor, inputs: Tensor) -> Tensor:
+        """Return the loss with the teacher's part."""
+        with torch.inference_mode():
+            taught = self.teacher(inputs) / self.temperature
+        target = nn.functional.log_softmax(taught.clone(), dim=1)
+        own = nn.functional.log_softmax(outputs / self.temperature, dim=1)
+        divergence = nn.functional.kl_div(own, target, reduction="batchmean", log_target=True)
+        return (1 - self.share) * loss + self.share * self.temperature**2 * divergence

@@ -1,0 +1,1 @@
+"""Networks of our own: what they are, how they were trained, and the files."""

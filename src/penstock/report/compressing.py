@@ -1,0 +1,63 @@
+"""What ``penstock compress`` made."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from penstock.design.compression.results import StageResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompressResult:
+    """A network as compressed.
+
+    Attributes:
+        model: file name of the network that it was.
+        data: what it learned from.
+        test_samples: that scores are of.
+        measure: what scores are.
+        board: whose latency is estimated; empty where none is.
+        latency: seconds that an inference may take; None is any time.
+        recipe: text of everything that was asked for.
+        stages: the network as it was given, and as each stage left it; the last one is deployed.
+        file_bytes: of the .tflite file.
+    """
+
+    model: str
+    data: str
+    test_samples: int
+    measure: str
+    board: str
+    latency: float | None
+    recipe: str
+    stages: tuple[StageResult, ...]
+    file_bytes: int
+
+    @property
+    def keeps_latency(self) -> bool | None:
+        """Whether the result is expected to be as fast as asked for; None: nothing was asked."""
+        if self.latency is None:
+            return None
+        expected = self.stages[-1].cost.latency
+        return expected is not None and expected <= self.latency
+
+    def to_json(self, file: str) -> dict[str, Any]:
+        """Return the ``penstock.compress/1`` form of a network that was written to ``file``."""
+        return {
+            "schema": "penstock.compress/1",
+            **asdict(self),
+            "keeps_latency": self.keeps_latency,
+            "file": file,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compressed:
+    """An int8 network made from a float one.
+
+    Attributes:
+        result: figures, as written to JSON.
+        content: the .tflite file; the same recipe and data give the same bytes.
+    """
+
+    result: CompressResult
+    content: bytes
