@@ -67,7 +67,7 @@ def _find(name: str, pattern: str) -> Path:
     if not found:
         raise InputError(
             f"there is no {pattern} in {str(folder)!r}, the place of {name}",
-            help=f"set PENSTOCK_SHARED to a folder with data/{pattern}, or give the data's own path",
+            help=f"set PENSTOCK_SHARED to a folder with data/{pattern}, or give the data's path",
         )
     return found[0]
 
