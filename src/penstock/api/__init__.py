@@ -2,11 +2,12 @@
 
 from penstock.api.benchmarking import bench_models, bench_ops
 from penstock.api.compiling import compile  # noqa: A004 - the verb that the field uses
-from penstock.api.compressing import Notices, compress, is_first_process
+from penstock.api.compressing import Notices, compress, is_first_process, sensitivity
 from penstock.api.designing import build, quantize
 from penstock.api.evaluating import accuracy
 from penstock.api.inspecting import board, boards, inspect
 from penstock.api.running import compare, run, simulate
+from penstock.api.zoo import ZooTraining, train_zoo, zoo, zoo_network
 from penstock.bench.kernel_costs import KernelCost
 from penstock.bench.models import ModelBenchmark, ModelTiming
 from penstock.bench.operators import OperatorBenchmark
@@ -28,11 +29,12 @@ from penstock.quantize.histograms import RangeRule
 from penstock.report.accuracy import AccuracyResult
 from penstock.report.building import BuildResult, BuiltNetwork
 from penstock.report.comparison import Comparison, VariantResult
-from penstock.report.compressing import Compressed, CompressResult
+from penstock.report.compressing import Compressed, CompressResult, SensitivityResult
 from penstock.report.estimation import EstimateResult
 from penstock.report.inspection import Inspection, describe_tensor
 from penstock.report.program import ProgramResult
 from penstock.report.quantizing import Quantized, QuantizeResult
+from penstock.report.zoo import ZooResult
 from penstock.simulate.program_options import DEFAULT_PROGRAM_OPTIONS, ProgramOptions
 
 __all__ = [
@@ -64,11 +66,14 @@ __all__ = [
     "RangeRule",
     "Recipe",
     "RunOutcome",
+    "SensitivityResult",
     "StageResult",
     "Tensor",
     "Throughput",
     "Variant",
     "VariantResult",
+    "ZooResult",
+    "ZooTraining",
     "accuracy",
     "bench_models",
     "bench_ops",
@@ -87,5 +92,9 @@ __all__ = [
     "load_recipe",
     "quantize",
     "run",
+    "sensitivity",
     "simulate",
+    "train_zoo",
+    "zoo",
+    "zoo_network",
 ]

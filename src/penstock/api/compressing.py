@@ -14,7 +14,7 @@ from penstock.frontends.tflite import identifier, write_model
 from penstock.ir.graph import Graph
 from penstock.options import process_place
 from penstock.progress import Progress, silent
-from penstock.report.compressing import Compressed, CompressResult
+from penstock.report.compressing import Compressed, CompressResult, SensitivityResult
 
 if TYPE_CHECKING:
     from penstock.design.compression.setting import Setting
@@ -71,7 +71,7 @@ def compress(
     source = Path(model)
     board = load_board(recipe.board) if recipe.board else None
     told.progress("reading the network", None)
-    trained = _load(source)
+    trained = load_float(source)
     teacher = _teacher(source, recipe.distill, trained)
     data = _load_data(trained, recipe, told.progress)
     set_threads(recipe.threads)
@@ -94,36 +94,50 @@ def compress(
     return Compressed(result, content)
 
 
-def _load(model: Path) -> Graph:
+def sensitivity(
+    model: str | Path, recipe: Recipe, notices: Notices | None = None
+) -> SensitivityResult:
+    """Find out how much each layer minds filters of 4 bits.
+
+    Args:
+        model: as for `compress`.
+        recipe: whose data and scaling of pixels are taken.
+        notices: who is told of what.
+
+    Raises:
+        PenstockError: as `compress` does.
+    """
+    with needs_extra("running a network", "design"):
+        from penstock.design.compression.run import folded
+        from penstock.design.compression.sensitivity import measure_sensitivity
+        from penstock.design.learning.machines import ALONE
+    told = notices or Notices()
+    source = Path(model)
+    trained = load_float(source)
+    data = _load_data(trained, recipe, told.progress)
+    setting = _setting(recipe, data, None, None, ALONE, told)
+    return SensitivityResult(source.name, tuple(measure_sensitivity(folded(trained), setting)))
+
+
+def load_float(model: Path) -> Graph:
+    """Return a float network as a graph; raises what `quantize` raises."""
     from penstock.frontends.torch import load_program, translate_program
 
     return translate_program(load_program(model), identifier(model.stem)).graph
 
 
 def _teacher(model: Path, step: DistillStep | None, trained: Graph) -> Graph | None:
-    """Return who teaches: another network with the same inputs and outputs, or the given one."""
+    """Return who teaches: another network of the same use, or the given one."""
     if step is None:
         return None
     if not step.teacher:
         return trained
+    from penstock.design.compression.teachers import expect_same_use
+
     path = Path(step.teacher)
-    teacher = _load(path)
-    for what in ("inputs", "outputs"):
-        shapes = [
-            [graph.tensors[name].shape for name in getattr(graph, what)]
-            for graph in (teacher, trained)
-        ]
-        if shapes[0] != shapes[1]:
-            raise InputError(
-                f"the teacher {path.name} has {what} {_listed(shapes[0])}, {model.name} has "
-                f"{_listed(shapes[1])}",
-                help="take a teacher for the same samples and classes",
-            )
+    teacher = load_float(path)
+    expect_same_use(path.name, teacher, model.name, trained)
     return teacher
-
-
-def _listed(shapes: list[tuple[int, ...]]) -> str:
-    return ", ".join(str(list(shape)) for shape in shapes)
 
 
 def _load_data(trained: Graph, recipe: Recipe, progress: Progress) -> "DataSet":
@@ -150,14 +164,14 @@ def _setting(
     told: Notices,
 ) -> "Setting":
     from penstock.design.compression.setting import Setting
+    from penstock.design.compression.teachers import Teacher
     from penstock.design.learning.tasks import Classification
-    from penstock.design.trainable import TrainableGraph
 
     return Setting(
         data=data,
         task=Classification(),
         scaling=recipe.scaling,
-        teacher=None if teacher is None else TrainableGraph(teacher),
+        teacher=None if teacher is None else Teacher(teacher),
         distill=recipe.distill,
         folder=None if work is None else Path(work),
         machines=machines,

@@ -16,6 +16,7 @@ from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     input_file,
     parse_duration,
+    parse_size,
     program_file,
     refuse_overwriting,
 )
@@ -28,6 +29,7 @@ from penstock.design.compression.recipe import (
     QuantizeStep,
     Recipe,
     SparsifyStep,
+    TrainStep,
     load_recipe,
 )
 from penstock.design.learning.options import Augmentation
@@ -81,6 +83,12 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
     default=WeightFormat.INT8.value,
     show_default=True,
     help="What weights are stored as.",
+)
+@click.option(
+    "--size",
+    callback=parse_size,
+    metavar="BYTES",
+    help="With mixed: how much the weights may take; 64K and 1M are understood.",
 )
 @click.option("--board", default="", metavar="NAME", help="Estimate the latency on this board.")
 @click.option(
@@ -140,7 +148,7 @@ def compress_command(
     recipe = _from_options(wishes) if recipe_path is None else _from_file(recipe_path)
     kept = work or output.with_name(f"{output.name}.work")
     with progress_bar() as progress:
-        notices = api.Notices(progress, _show_stage, _show_epoch)
+        notices = api.Notices(progress, _show_stage, show_epoch)
         made = api.compress(model, recipe, work=kept, notices=notices)
     if not api.is_first_process():
         return
@@ -190,11 +198,8 @@ def _from_options(wishes: dict[str, Any]) -> Recipe:
         latency=wishes["latency"],
         threads=wishes["threads"],
         seed=wishes["seed"],
-        distill=distill
-        and DistillStep(
-            teacher="" if distill == "self" else distill,
-            training=None if has_others else long,
-        ),
+        train=TrainStep(training=long) if distill and not has_others else None,
+        distill=distill and DistillStep(teacher="" if distill == "self" else distill),
         prune=wishes["prune"]
         and PruneStep(
             macs=1 - wishes["prune"], criterion=Criterion(wishes["criterion"]), training=long
@@ -204,7 +209,9 @@ def _from_options(wishes: dict[str, Any]) -> Recipe:
             zeros=wishes["sparsify"], pattern=Pattern(wishes["pattern"]), training=long
         ),
         quantize=QuantizeStep(
-            weights=WeightFormat(wishes["quantize"]), training=None if epochs == 0 else short
+            weights=WeightFormat(wishes["quantize"]),
+            size=wishes["size"],
+            training=None if epochs == 0 else short,
         ),
     )
 
@@ -219,7 +226,8 @@ def _show_stage(result: api.StageResult) -> None:
         )
 
 
-def _show_epoch(stage: str, epoch: int, loss: float, seconds: float) -> None:
+def show_epoch(stage: str, epoch: int, loss: float, seconds: float) -> None:
+    """Print what a pass over the training samples gave."""
     stderr.print(f"  {stage}: epoch {epoch}, loss {loss:.4f}, {seconds:.0f} s", style="dim")
 
 

@@ -18,8 +18,10 @@ from penstock.cli.console import stderr
 from penstock.cli.inspect import inspect_command
 from penstock.cli.quantize import quantize_command
 from penstock.cli.run import run
+from penstock.cli.sensitivity import sensitivity_command
 from penstock.cli.simulate import simulate_command
 from penstock.cli.usage import explain_usage
+from penstock.cli.zoo import zoo_group
 from penstock.errors import (
     InputError,
     PenstockError,
@@ -59,6 +61,7 @@ penstock simulate FIRMWARE.elf --board NAME        run and count anybody's firmw
 penstock build mbv3 -o mbv3.tflite                 make a published network to try
 penstock quantize NET.pt2 --data DIR -o Q.tflite   make a trained PyTorch network int8
 penstock compress NET.pt2 --data DIR -o Q.tflite   the same, smaller: prune, distil, train int8
+penstock zoo                                       networks of our own, trained and ready
 penstock accuracy Q.tflite --data DIR              how often it is right, over labelled data
 """
 
@@ -86,6 +89,8 @@ cli.add_command(bench)
 cli.add_command(build_command)
 cli.add_command(quantize_command)
 cli.add_command(compress_command)
+cli.add_command(sensitivity_command)
+cli.add_command(zoo_group)
 cli.add_command(accuracy_command)
 
 

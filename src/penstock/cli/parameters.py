@@ -234,6 +234,7 @@ def parse_seed(_context: click.Context, parameter: click.Parameter, value: str) 
     return int(value)
 
 
+_SIZE = re.compile(r"([0-9]+)([KM]?)")
 _RESERVE = re.compile(r"([^=]+)=([0-9]+)([KM]?)")
 _MULTIPLES = {"": 1, "K": 1024, "M": 1024 * 1024}
 
@@ -328,6 +329,24 @@ def parse_duration(
             f"{option_name(parameter)} {value!r} is no time", help="for example 100ms, 0.1s or 80us"
         )
     return float(match[1]) * _SECONDS[match[2]]
+
+
+def parse_size(
+    _context: click.Context, parameter: click.Parameter, value: str | None
+) -> int | None:
+    """Take a number of bytes, with K or M.
+
+    Raises:
+        InputError: it is something else, or nothing.
+    """
+    if value is None:
+        return None
+    match = _SIZE.fullmatch(value.strip())
+    if match is None or not int(match[1]):
+        raise InputError(
+            f"{option_name(parameter)} {value!r} is no size", help="for example 500000, 512K or 1M"
+        )
+    return int(match[1]) * _MULTIPLES[match[2]]
 
 
 def option_name(parameter: click.Parameter | None) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from penstock.design.compression.results import StageResult
+from penstock.design.compression.results import LayerSensitivity, StageResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,23 @@ class CompressResult:
             "keeps_latency": self.keeps_latency,
             "file": file,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class SensitivityResult:
+    """What 4 bits do to each layer of a network.
+
+    Attributes:
+        model: file name.
+        layers: in the order of execution.
+    """
+
+    model: str
+    layers: tuple[LayerSensitivity, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the ``penstock.sensitivity/1`` form."""
+        return {"schema": "penstock.sensitivity/1", **asdict(self)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

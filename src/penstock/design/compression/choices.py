@@ -28,8 +28,5 @@ class WeightFormat(Enum):
     INT8 = "int8"
     INT4 = "int4"
     """But for depthwise filters and those of the first layer: few, and each of them matters."""
-
-    @property
-    def bits(self) -> int:
-        """Of one weight."""
-        return 8 if self is WeightFormat.INT8 else 4
+    MIXED = "mixed"
+    """int4 where it is minded least, in as many layers as a size or a latency demands."""

@@ -11,6 +11,7 @@ from penstock.design.compression.choices import Criterion, Pattern, WeightFormat
 from penstock.design.learning.options import TrainingOptions
 from penstock.errors import InputError, os_reason
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE, PixelScaling
+from penstock.quantize.histograms import RangeRule
 
 FINE_TUNING = TrainingOptions(epochs=10, learning_rate=0.05, warm_up=0.1)
 """A trained network is gone on with."""
@@ -49,6 +50,17 @@ class SparsifyStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainStep:
+    """The network is trained on before anything else.
+
+    Attributes:
+        training: how.
+    """
+
+    training: TrainingOptions = FINE_TUNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DistillStep:
     """A network learns from another one, in all trainings.
 
@@ -56,13 +68,11 @@ class DistillStep:
         teacher: a model file; empty is the network as it was given.
         share: of the teacher in the loss.
         temperature: what scores are divided by.
-        training: before anything else; None where the other steps' trainings will do.
     """
 
     teacher: str = ""
     share: float = 0.7
     temperature: float = 4.0
-    training: TrainingOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +82,16 @@ class QuantizeStep:
     Attributes:
         weights: what they are stored as; activations are int8.
         training: with rounding; None quantizes what there is.
+        size: bytes that constants may take where weights are mixed; None is any size.
         samples: for the ranges of activations.
+        ranges: which part of what was seen of an activation int8 covers.
     """
 
     weights: WeightFormat = WeightFormat.INT8
     training: TrainingOptions | None = ROUNDING
+    size: int | None = None
     samples: int = 500
+    ranges: RangeRule = RangeRule.BEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +105,7 @@ class Recipe:
         latency: seconds that an inference may take at most; None is any time.
         threads: to compute with; None takes all. Another number gives other last bits.
         seed: of what is drawn: what is held back for testing, where the data do not say.
+        train: None goes on with the network as it was given.
         distill: None learns from labels alone.
         prune: None leaves filters.
         sparsify: None leaves weights.
@@ -103,6 +118,7 @@ class Recipe:
     latency: float | None = None
     threads: int | None = None
     seed: int = 1
+    train: TrainStep | None = None
     distill: DistillStep | None = None
     prune: PruneStep | None = None
     sparsify: SparsifyStep | None = None
@@ -116,6 +132,10 @@ class Recipe:
         if self.prune is not None and self.prune.macs is None and self.latency is None:
             raise InputError(
                 "pruning has no aim", help="give macs = 0.5 in [prune], or a board and a latency"
+            )
+        if self.quantize.weights is WeightFormat.MIXED and not (self.quantize.size or self.latency):
+            raise InputError(
+                "mixed weights have no aim", help="give a size in bytes, or a board and a latency"
             )
         for what, share in self._shares():
             if not 0 < share < 1:
@@ -176,6 +196,7 @@ def parse_recipe(document: Mapping[str, Any], name: str) -> Recipe:
 
 
 _STEPS: Mapping[str, tuple[type[Any], TrainingOptions | None]] = {
+    "train": (TrainStep, FINE_TUNING),
     "distill": (DistillStep, None),
     "prune": (PruneStep, FINE_TUNING),
     "sparsify": (SparsifyStep, FINE_TUNING),
@@ -206,20 +227,15 @@ class _Reader:
         default: TrainingOptions | None,
         common: Mapping[str, Any],
     ) -> Any:
-        """Return a step; ``epochs = 0`` trains nothing."""
+        """Return a step; in one that may do without training, ``epochs = 0`` trains nothing."""
+        if default is None:
+            return kind(**self.values(key, kind, table))
         own = {name: value for name, value in table.items() if name in _TRAINING_KEYS}
         rest = {name: value for name, value in table.items() if name not in _TRAINING_KEYS}
         values = self.values(key, kind, rest)
-        wanted = {**common, **own} if default is not None else own
-        if wanted.get("epochs") == 0:
-            training = None
-        elif own or default is not None:
-            base = default or FINE_TUNING
-            training = replace(base, **self.values(key, TrainingOptions, {**common, **own}))
-        else:
-            training = None
-        if training is None and kind in (PruneStep, SparsifyStep):
-            raise InputError(f"{self._name}: [{key}] trains for 0 epochs", help="give at least one")
+        if own.get("epochs") == 0 and kind is QuantizeStep:
+            return kind(**values, training=None)
+        training = replace(default, **self.values(key, TrainingOptions, {**common, **own}))
         return kind(**values, training=training)
 
     def values(self, table: str, kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,7 +277,7 @@ class _Reader:
         return tuple(float(number) for number in values)
 
 
-_NOT_IN_FILES = {"training", "scaling", "distill", "prune", "sparsify", "quantize"}
+_NOT_IN_FILES = {"training", "scaling", "train", "distill", "prune", "sparsify", "quantize"}
 _EXTRA = ("mean", "deviation", "training")
 _PLAIN: Mapping[Any, tuple[type, ...]] = {
     str: (str,),

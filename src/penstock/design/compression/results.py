@@ -18,6 +18,23 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerSensitivity:
+    """What rounding one layer's filters to 4 bits does.
+
+    Attributes:
+        name: of its output.
+        kind: of the operator.
+        weights: of its filters.
+        divergence: of the network's class probabilities, mean over samples, in nats.
+    """
+
+    name: str
+    kind: str
+    weights: int
+    divergence: float
+
+
+@dataclass(frozen=True, slots=True)
 class StageResult:
     """A network as a stage leaves it.
 

@@ -1,8 +1,9 @@
 """A recipe is carried out: stage by stage, each measured behind."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +23,7 @@ from penstock.quantize.observers import ValueRange
 from penstock.quantize.post_training import WeightOptions, quantize_graph
 
 Notice = Callable[[StageResult], None]
+EVERYWHERE_INT8: Mapping[str, int] = MappingProxyType({})
 
 
 class Deployment(Protocol):
@@ -61,11 +63,11 @@ class Compression:
         """Return the int8 network that a trained one becomes."""
         recipe, setting = self.recipe, self.setting
         self._started = time.monotonic()
-        graph = FuseActivations().apply(fold_scaling(trained))
+        graph = folded(trained)
         self._note("as given", graph)
-        if recipe.distill is not None and recipe.distill.training is not None:
-            graph = fine_tune(graph, "distill", recipe.distill.training, setting)
-            self._note("distill", graph)
+        if recipe.train is not None:
+            graph = fine_tune(graph, recipe.train.training, setting)
+            self._note("train" if recipe.distill is None else "train with the teacher", graph)
         step = self._pruning(graph)
         if step is not None:
             graph, share = prune(graph, step, self._fits(graph, step), setting)
@@ -73,7 +75,7 @@ class Compression:
         if recipe.sparsify is not None:
             graph = sparsify(graph, recipe.sparsify, setting)
             self._note(f"sparsify {100 * recipe.sparsify.zeros:.0f} % of weights", graph)
-        quantized = quantize(graph, recipe.quantize, setting)
+        quantized = quantize(graph, recipe.quantize, setting, self._fits_mixed(graph))
         self._note_deployed(recipe.quantize, quantized)
         return quantized
 
@@ -95,6 +97,17 @@ class Compression:
                 return True
             taken = self.deployment.cost(_quantized_anyhow(candidate)).latency
             return taken is not None and taken <= latency
+
+        return fits
+
+    def _fits_mixed(self, graph: Graph) -> Callable[[Mapping[str, int]], bool]:
+        size, latency = self.recipe.quantize.size, self.recipe.latency
+
+        def fits(maxima: Mapping[str, int]) -> bool:
+            cost = self.deployment.cost(_quantized_anyhow(graph, maxima))
+            if size is not None and cost.weight_bytes > size:
+                return False
+            return latency is None or (cost.latency is not None and cost.latency <= latency)
 
         return fits
 
@@ -120,10 +133,15 @@ class Compression:
         self.notice(self.results[-1])
 
 
-def _quantized_anyhow(graph: Graph) -> Graph:
+def folded(trained: Graph) -> Graph:
+    """Return a network with normalization and activations in its weighted operators."""
+    return FuseActivations().apply(fold_scaling(trained))
+
+
+def _quantized_anyhow(graph: Graph, maxima: Mapping[str, int] = EVERYWHERE_INT8) -> Graph:
     """Return a network in int8 whose scales mean nothing: what it takes does not depend on them."""
     ranges = {name: ValueRange(-1.0, 1.0) for name, t in graph.tensors.items() if not t.is_constant}
-    return quantize_graph(graph, ranges, WeightOptions(dense_per_channel=True))
+    return quantize_graph(graph, ranges, WeightOptions(dense_per_channel=True, maxima=maxima))
 
 
 def _result(stage: str, found: float, graph: Graph, cost: Cost) -> StageResult:

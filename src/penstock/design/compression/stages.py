@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from penstock.design.compression.choices import WeightFormat
 from penstock.design.compression.magnitude import WeightPruning
 from penstock.design.compression.recipe import PruneStep, QuantizeStep, SparsifyStep
+from penstock.design.compression.sensitivity import choose_maxima, measure_sensitivity
 from penstock.design.compression.setting import Setting
 from penstock.design.compression.structured import gradients_of, prune_channels
 from penstock.design.learning.options import TrainingOptions
@@ -20,7 +22,7 @@ from penstock.ir import operators as ops
 from penstock.ir.graph import Graph
 from penstock.ir.verify import verify
 from penstock.quantize.affine import FILTER_MAXIMUM, INT4_FILTER_MAXIMUM
-from penstock.quantize.histograms import HistogramObserver, RangeRule
+from penstock.quantize.histograms import HistogramObserver
 from penstock.quantize.observers import ChannelMeanObserver, ValueRange
 from penstock.quantize.post_training import WeightOptions, quantize_graph
 from penstock.quantize.sharing import choose_parameters
@@ -29,10 +31,10 @@ _STATISTICS_SAMPLES = 1000
 _GRADIENT_SAMPLES = 1000
 
 
-def fine_tune(graph: Graph, label: str, options: TrainingOptions, setting: Setting) -> Graph:
+def fine_tune(graph: Graph, options: TrainingOptions, setting: Setting) -> Graph:
     """Return a network that was trained on."""
     network = _normalized(graph, setting)
-    setting.train(network, label, options)
+    setting.train(network, "train", options)
     return network.to_graph()
 
 
@@ -56,13 +58,28 @@ def sparsify(graph: Graph, step: SparsifyStep, setting: Setting) -> Graph:
     return network.to_graph()
 
 
-def quantize(graph: Graph, step: QuantizeStep, setting: Setting) -> Graph:
+def quantize(
+    graph: Graph,
+    step: QuantizeStep,
+    setting: Setting,
+    fits: Callable[[Mapping[str, int]], bool] = lambda _maxima: True,
+) -> Graph:
     """Return the int8 network; with training, weights and biases get used to the rounding.
 
     The network learns from itself as it was, unless there is another teacher.
+
+    Args:
+        graph: float32, normalization in its weights.
+        step: how.
+        setting: data and the like.
+        fits: where weights are mixed, whether filters with these largest steps, by output of their
+            operator, are small and fast enough.
     """
-    maxima = filter_maxima(graph, step)
-    ranges, means = calibrate(graph, step.samples, setting)
+    if step.weights is WeightFormat.MIXED:
+        maxima = choose_maxima(measure_sensitivity(graph, setting), fits)
+    else:
+        maxima = filter_maxima(graph, step.weights)
+    ranges, means = calibrate(graph, step, setting)
     if step.training is None:
         weights = WeightOptions(dense_per_channel=True, means=means, maxima=maxima)
         return _verified(quantize_graph(graph, ranges, weights))
@@ -79,11 +96,11 @@ def _verified(graph: Graph) -> Graph:
     return graph
 
 
-def filter_maxima(graph: Graph, step: QuantizeStep) -> Mapping[str, int]:
+def filter_maxima(graph: Graph, weights: WeightFormat) -> Mapping[str, int]:
     """Return how many steps the largest weight of each weighted operator becomes."""
     network = TrainableGraph(graph)
     maxima = {operator.output: FILTER_MAXIMUM for operator in network.weighted}
-    if step.weights.bits == 4:
+    if weights is WeightFormat.INT4:
         for operator in network.weighted[1:]:
             if not isinstance(operator, ops.DepthwiseConv2D):
                 maxima[operator.output] = INT4_FILTER_MAXIMUM
@@ -91,7 +108,7 @@ def filter_maxima(graph: Graph, step: QuantizeStep) -> Mapping[str, int]:
 
 
 def calibrate(
-    graph: Graph, samples: int, setting: Setting
+    graph: Graph, step: QuantizeStep, setting: Setting
 ) -> tuple[Mapping[str, ValueRange], Mapping[str, Any]]:
     """Return the ranges of all tensors over training samples, and the means of channels."""
     values, means = HistogramObserver(), ChannelMeanObserver()
@@ -108,9 +125,9 @@ def calibrate(
 
     network = TrainableGraph(graph).eval()
     with torch.inference_mode():
-        for batch in setting.some_inputs(samples):
+        for batch in setting.some_inputs(step.samples):
             network.run(batch, observe)
-    ranges = dict(values.ranges(RangeRule.ALL))
+    ranges = dict(values.ranges(step.ranges))
     if setting.data.has_pixels:
         ranges[graph.inputs[0]] = ValueRange(*setting.scaling.real_range)
     return ranges, means.means

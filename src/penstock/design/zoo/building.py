@@ -1,15 +1,33 @@
 """A network of the zoo is made: trained, and quantized."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
+from torch.export import ExportedProgram
 
 from penstock.design.compression.setting import Setting
+from penstock.design.compression.stages import quantize
 from penstock.design.data import DataSet
 from penstock.design.learning.tasks import Reconstruction, Task
 from penstock.design.zoo.catalogue import ZooNetwork
 from penstock.frontends.torch import export_module, translate_program
 from penstock.ir.graph import Graph
+from penstock.passes import FuseActivations
+from penstock.quantize.fold_scaling import fold_scaling
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedNetwork:
+    """A network of the zoo, trained.
+
+    Attributes:
+        program: what `torch.export.save` takes.
+        graph: the same as a float32 graph, normalization in its weights.
+    """
+
+    program: ExportedProgram
+    graph: Graph
 
 
 def training_data(data: DataSet, task: Task) -> DataSet:
@@ -20,10 +38,27 @@ def training_data(data: DataSet, task: Task) -> DataSet:
     return replace(data, training=data.training.take(normal))
 
 
-def train_float(network: ZooNetwork, name: str, setting: Setting) -> Graph:
-    """Return the trained network as a float32 graph."""
+def train_float(network: ZooNetwork, name: str, setting: Setting) -> TrainedNetwork:
+    """Train a network from nothing.
+
+    Args:
+        network: which one.
+        name: of the graph, a C identifier.
+        setting: data to learn from, and what else there is to know.
+    """
     module = network.build()
     setting.train(module, "train", network.training)
     height, width, channels = network.shape
-    example = torch.zeros(1, channels, height, width)
-    return translate_program(export_module(module, (example,)), name).graph
+    return as_trained(module, torch.zeros(1, channels, height, width), name)
+
+
+def as_trained(module: nn.Module, example: torch.Tensor, name: str) -> TrainedNetwork:
+    """Return a module that has been trained, as a program and as a graph."""
+    program = export_module(module.to(memory_format=torch.contiguous_format), (example,))
+    graph = translate_program(program, name).graph
+    return TrainedNetwork(program, FuseActivations().apply(fold_scaling(graph)))
+
+
+def quantize_trained(network: ZooNetwork, trained: TrainedNetwork, setting: Setting) -> Graph:
+    """Return the int8 network."""
+    return quantize(trained.graph, network.quantize, setting)

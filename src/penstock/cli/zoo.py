@@ -1,0 +1,133 @@
+"""``penstock zoo``: networks of our own, their files and their training."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from penstock import api
+from penstock.cli.compress import show_epoch
+from penstock.cli.console import progress_bar, stdout, write_file, write_json
+from penstock.cli.options import json_option, model_output_option
+from penstock.cli.parameters import (
+    STANDARD_OUTPUT,
+    program_file,
+    refuse_overwriting,
+    result_file,
+)
+from penstock.units import format_bytes, format_count
+
+
+@click.group("zoo", invoke_without_command=True)
+@click.pass_context
+def zoo_group(context: click.Context) -> None:
+    """Show the networks that come with Penstock; take one, or train it again.
+
+    All are int8, trained by Penstock itself, and under its own licence (MIT).
+    """
+    if context.invoked_subcommand is None:
+        _show_networks()
+
+
+@zoo_group.command("get")
+@click.argument("name")
+@model_output_option
+def get_command(name: str, output: Path) -> None:
+    """Write the .tflite file of a network."""
+    network = api.zoo_network(name)
+    write_file(output, network.content())
+    stdout.print(f"[bold]{escape(name)}[/]: {escape(str(output))}", soft_wrap=True)
+
+
+@zoo_group.command("train")
+@click.argument("name")
+@model_output_option
+@click.option(
+    "--float",
+    "float_path",
+    callback=result_file,
+    metavar="FILE.pt2",
+    help="Write the network in real numbers, too: what `penstock compress` takes.",
+)
+@click.option("--epochs", type=click.IntRange(1), metavar="NUMBER", help="Default: the recipe's.")
+@click.option("--seed", type=click.IntRange(0), metavar="NUMBER", help="Default: the recipe's.")
+@click.option(
+    "--distill",
+    "teacher",
+    callback=lambda c, p, v: v and program_file(c, p, v),
+    metavar="TEACHER.pt2",
+    help="Learn from this network besides.",
+)
+@click.option("--threads", type=click.IntRange(1), metavar="NUMBER", help="Default: all.")
+@click.option(
+    "--work",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep checkpoints here: the same command goes on after an interruption.",
+)
+@json_option
+def train_command(
+    name: str, output: Path, float_path: Path | None, json_path: Path | None, **wishes: Any
+) -> None:
+    """Train a network from nothing, quantize it, and measure its C over the whole test set.
+
+    The same seed and number of threads give the same file on the same kind of computer.
+    """
+    refuse_overwriting(
+        {"the teacher": wishes["teacher"]},
+        {"--output": output, "--float": float_path, "--json": json_path},
+    )
+    teacher = wishes.pop("teacher")
+    options = api.ZooTraining(teacher=str(teacher or ""), **wishes)
+    with progress_bar() as progress:
+        made = api.train_zoo(name, options, api.Notices(progress, epoch=show_epoch))
+    if not api.is_first_process():
+        return
+    write_file(output, made.content)
+    if float_path is not None:
+        write_file(float_path, made.program)
+    write_json(made.result.to_json(str(output)), json_path)
+    if json_path != STANDARD_OUTPUT:
+        _show_trained(made.result, output)
+
+
+def _show_trained(result: api.ZooResult, output: Path) -> None:
+    totals = result.totals
+    stdout.print(
+        f"[bold]{escape(result.name)}[/] trained in {result.seconds / 60:.1f} min: "
+        f"{escape(str(output))}, {format_bytes(result.file_bytes)}",
+        soft_wrap=True,
+    )
+    stdout.print(f"  {format_count(totals.macs)} MACs, {totals.parameters / 1e6:.3f} M parameters")
+    stdout.print(
+        f"  {result.measure} over {result.test_samples} test samples of {escape(result.data)}: "
+        f"{100 * result.float_score:.2f} % in real numbers, {100 * result.score:.2f} % of the C",
+        soft_wrap=True,
+    )
+
+
+def _show_networks() -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "data"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("file", "float", "int8, in C"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("of")
+    table.add_column("about")
+    for network in api.zoo():
+        table.add_row(
+            network.name,
+            network.data,
+            format_bytes(len(network.content())),
+            f"{100 * network.float_score:.2f} %",
+            f"{100 * network.score:.2f} %",
+            network.measure,
+            network.about,
+        )
+    stdout.print(table)
+    stdout.print(
+        "  zoo get NAME -o FILE writes one of them; zoo train NAME -o FILE trains it anew",
+        style="dim",
+    )

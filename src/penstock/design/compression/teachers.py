@@ -1,0 +1,62 @@
+"""Networks that others learn from."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from penstock.design.trainable import TrainableGraph
+from penstock.errors import InputError
+from penstock.ir.graph import Graph
+
+_IMAGE_RANK = 4
+
+
+class Teacher(nn.Module):
+    """A network that gives scores for the inputs of another one.
+
+    Images of another size are resized (bilinear), as they would have been when they were read.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.network = TrainableGraph(graph)
+        shape = graph.tensors[graph.inputs[0]].shape
+        self.size = shape[1:3] if len(shape) == _IMAGE_RANK else None
+
+    def forward(self, value: Tensor) -> Tensor:
+        """Return scores ``[N, classes]``."""
+        if self.size is not None and tuple(value.shape[2:]) != self.size:
+            value = nn.functional.interpolate(
+                value, self.size, mode="bilinear", align_corners=False, antialias=True
+            )
+        scores: Tensor = self.network(value)
+        return scores
+
+
+def expect_same_use(teacher_name: str, teacher: Graph, name: str, student: Graph) -> None:
+    """Check that a teacher knows the classes of a student, and takes its samples.
+
+    Raises:
+        InputError: inputs differ by more than the size of images, or outputs differ.
+    """
+    for what in ("inputs", "outputs"):
+        found, wanted = (_shapes(graph, getattr(graph, what)) for graph in (teacher, student))
+        if [_without_size(shape) for shape in found] != [_without_size(shape) for shape in wanted]:
+            raise InputError(
+                f"the teacher {teacher_name} has {what} {_listed(found)}, {name} has "
+                f"{_listed(wanted)}",
+                help="take a teacher for the same samples and classes; images may have another "
+                "height and width",
+            )
+
+
+def _shapes(graph: Graph, names: Sequence[str]) -> list[tuple[int, ...]]:
+    return [graph.tensors[name].shape for name in names]
+
+
+def _without_size(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (shape[0], shape[3]) if len(shape) == _IMAGE_RANK else shape
+
+
+def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
+    return ", ".join(str(list(shape)) for shape in shapes)

@@ -1,0 +1,54 @@
+"""What ``penstock zoo train`` made."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from penstock.report.inspection import GraphTotals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZooResult:
+    """A network of the zoo, as trained.
+
+    Attributes:
+        name: of the network.
+        data: that it was trained and tested with.
+        test_samples: that scores are of.
+        measure: what scores are.
+        float_score: of the network in real numbers, from 0 to 1.
+        score: of its C.
+        totals: of the int8 network.
+        seconds: that it took.
+        recipe: text of everything that decided it.
+        file_bytes: of the .tflite file.
+    """
+
+    name: str
+    data: str
+    test_samples: int
+    measure: str
+    float_score: float
+    score: float
+    totals: GraphTotals
+    seconds: float
+    recipe: str
+    file_bytes: int
+
+    def to_json(self, file: str) -> dict[str, Any]:
+        """Return the ``penstock.zoo/1`` form of a network that was written to ``file``."""
+        return {"schema": "penstock.zoo/1", **asdict(self), "file": file}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedZooNetwork:
+    """A network of the zoo, trained and quantized.
+
+    Attributes:
+        result: figures.
+        content: the .tflite file.
+        program: the .pt2 file of the network in real numbers.
+    """
+
+    result: ZooResult
+    content: bytes
+    program: bytes
