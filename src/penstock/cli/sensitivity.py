@@ -51,7 +51,7 @@ def _show(found: api.SensitivityResult) -> None:
         )
     stdout.print(table)
     stdout.print(
-        "  how far the class probabilities move, on the mean over training samples, when that layer "
+        "  how far class probabilities move, on the mean over training samples, when that layer "
         "alone has filters of 4 bits",
         style="dim",
         soft_wrap=True,

@@ -70,8 +70,8 @@ class Compression:
             self._note("train" if recipe.distill is None else "train with the teacher", graph)
         step = self._pruning(graph)
         if step is not None:
-            graph, share = prune(graph, step, self._fits(graph, step), setting)
-            self._note(f"prune {100 * share:.0f} % of channels", graph)
+            graph = prune(graph, step, self._fits(graph, step), setting)
+            self._note("prune channels", graph)
         if recipe.sparsify is not None:
             graph = sparsify(graph, recipe.sparsify, setting)
             self._note(f"sparsify {100 * recipe.sparsify.zeros:.0f} % of weights", graph)

@@ -38,16 +38,14 @@ def fine_tune(graph: Graph, options: TrainingOptions, setting: Setting) -> Graph
     return network.to_graph()
 
 
-def prune(
-    graph: Graph, step: PruneStep, fits: Callable[[Graph], bool], setting: Setting
-) -> tuple[Graph, float]:
-    """Return a network with fewer channels, trained on, and the share of channels asked to go."""
+def prune(graph: Graph, step: PruneStep, fits: Callable[[Graph], bool], setting: Setting) -> Graph:
+    """Return a network with fewer channels, trained on."""
     setting.progress("choosing channels", None)
     network = _normalized(graph, setting)
     accumulate = gradients_of(_loss(setting), _some_batches(setting))
-    pruned, share = prune_channels(network, fits, step.criterion, accumulate)
+    pruned = prune_channels(network, fits, step.criterion, accumulate)
     setting.train(pruned, "prune", step.training)
-    return pruned.to_graph(), share
+    return pruned.to_graph()
 
 
 def sparsify(graph: Graph, step: SparsifyStep, setting: Setting) -> Graph:

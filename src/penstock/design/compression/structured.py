@@ -29,8 +29,8 @@ def prune_channels(
     fits: Callable[[Graph], bool],
     criterion: Criterion,
     accumulate: Callable[[nn.Module], None],
-) -> tuple[TrainableGraph, float]:
-    """Return a network with so few channels that it fits, and the share of channels pruned.
+) -> TrainableGraph:
+    """Return a network with so few channels that it fits.
 
     The smallest share that will do is taken, the same of every group of channels or, for what
     matters less, more. Channels stay multiples of `CHANNEL_MULTIPLE`.
@@ -58,7 +58,7 @@ def prune_channels(
             high, best = middle, candidate
         else:
             low = middle
-    return best, high
+    return best
 
 
 def _pruned(

@@ -115,7 +115,6 @@ class _Run:
         self.checkpoint = _checkpoint(network, training)
         network.to(memory_format=torch.channels_last)
         self.optimizer = _optimizer(network, training.options)
-        self.shared = training.machines.shared(network)
 
     @property
     def epochs_done(self) -> int:
@@ -147,6 +146,7 @@ class _Run:
                 f"training diverged in epoch {number}: the loss is {loss}",
                 help="use a lower learning rate",
             )
+        self.training.machines.average_statistics(self.network)
         self.history.append(EpochResult(number, loss, time.monotonic() - started))
         if self.training.machines.is_first:
             if self.checkpoint is not None:
@@ -168,12 +168,13 @@ class _Run:
         options = self.training.options
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(options, done / (options.epochs * self.steps))
-        outputs = self.shared(inputs)
+        outputs = self.network(inputs)
         loss = self.training.task.loss(outputs, inputs, labels, options.label_smoothing)
         if self.training.distillation is not None:
             loss = self.training.distillation.add_to(loss, outputs, inputs)
         self.optimizer.zero_grad()
         loss.backward()
+        self.training.machines.average_gradients(self.network)
         self.optimizer.step()
         return float(loss.item())
 

@@ -1,6 +1,6 @@
 """Several machines that train one network: `torchrun` starts the command on each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -31,11 +31,26 @@ class Machines:
         """Return this process's part of a batch."""
         return batch[self.rank :: self.count]
 
-    def shared(self, network: nn.Module) -> nn.Module:
-        """Return the network such that gradients are averaged over all processes."""
-        if self.count == 1:
-            return network
-        return nn.parallel.DistributedDataParallel(network)
+    def average_gradients(self, network: nn.Module) -> None:
+        """Give all processes the mean of their gradients."""
+        self._average([p.grad for p in network.parameters() if p.grad is not None])
+
+    def average_statistics(self, network: nn.Module) -> None:
+        """Give all processes the mean of what normalization has seen."""
+        self._average([value for value in network.buffers() if value.is_floating_point()])
+
+    def _average(self, tensors: Sequence[Tensor]) -> None:
+        """Replace tensors by their means over all processes, in one message."""
+        if self.count == 1 or not tensors:
+            return
+        whole = torch.cat([tensor.flatten() for tensor in tensors])
+        distributed.all_reduce(whole)
+        whole /= self.count
+        with torch.no_grad():
+            for tensor, mean in zip(
+                tensors, whole.split([t.numel() for t in tensors]), strict=True
+            ):
+                tensor.copy_(mean.view(tensor.shape))
 
     def wait(self) -> None:
         """Wait until all processes are here."""
