@@ -48,6 +48,7 @@ def compress(
     model: str | Path,
     recipe: Recipe,
     *,
+    data: "DataSet | None" = None,
     work: str | Path | None = None,
     notices: Notices | None = None,
 ) -> Compressed:
@@ -56,6 +57,8 @@ def compress(
     Args:
         model: what `quantize` takes: a classifier with one input.
         recipe: what to do to it.
+        data: to learn from and to test with, in place of the recipe's: `from_datasets` of
+            `penstock.design.data` takes those of PyTorch.
         work: folder of checkpoints, from which an interrupted compression goes on; None keeps none.
         notices: who is told of what.
 
@@ -73,7 +76,7 @@ def compress(
     told.progress("reading the network", None)
     trained = load_float(source)
     teacher = _teacher(source, recipe.distill, trained)
-    data = _load_data(trained, recipe, told.progress)
+    data = _fitting_data(trained, recipe, data, told.progress)
     set_threads(recipe.threads)
     with join_machines() as machines:
         setting = _setting(recipe, data, teacher, work, machines, told)
@@ -114,7 +117,7 @@ def sensitivity(
     told = notices or Notices()
     source = Path(model)
     trained = load_float(source)
-    data = _load_data(trained, recipe, told.progress)
+    data = _fitting_data(trained, recipe, None, told.progress)
     setting = _setting(recipe, data, None, None, ALONE, told)
     return SensitivityResult(source.name, tuple(measure_sensitivity(folded(trained), setting)))
 
@@ -140,7 +143,9 @@ def _teacher(model: Path, step: DistillStep | None, trained: Graph) -> Graph | N
     return teacher
 
 
-def _load_data(trained: Graph, recipe: Recipe, progress: Progress) -> "DataSet":
+def _fitting_data(
+    trained: Graph, recipe: Recipe, given: "DataSet | None", progress: Progress
+) -> "DataSet":
     from penstock.design.data import load_data_set
     from penstock.design.data.sets import expect_outputs
 
@@ -150,7 +155,7 @@ def _load_data(trained: Graph, recipe: Recipe, progress: Progress) -> "DataSet":
             help="compress a classifier with one input and one output",
         )
     shape = trained.tensors[trained.inputs[0]].shape
-    data = load_data_set(recipe.data, shape[1:], recipe.seed, progress)
+    data = given or load_data_set(recipe.data, shape[1:], recipe.seed, progress)
     expect_outputs(data, trained.tensors[trained.outputs[0]].element_count)
     return data
 

@@ -68,11 +68,16 @@ class DistillStep:
         teacher: a model file; empty is the network as it was given.
         share: of the teacher in the loss.
         temperature: what scores are divided by.
+        features: names of tensors, ``[network's, teacher's]`` each, that are to look at the same
+            places.
+        feature_weight: of what they differ.
     """
 
     teacher: str = ""
     share: float = 0.7
     temperature: float = 4.0
+    features: tuple[tuple[str, str], ...] = ()
+    feature_weight: float = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +258,8 @@ class _Reader:
         return result
 
     def _value(self, where: str, kind: Any, value: Any) -> Any:
+        if kind == _PAIRS:
+            return self._pairs(where, value)
         if isinstance(kind, type) and issubclass(kind, Enum):
             choices = [choice.value for choice in kind]
             if value not in choices:
@@ -267,6 +274,18 @@ class _Reader:
             )
         return value
 
+    def _pairs(self, where: str, value: Any) -> tuple[tuple[str, str], ...]:
+        is_right = isinstance(value, list) and all(
+            isinstance(pair, list) and len(pair) == 2 and all(isinstance(n, str) for n in pair)
+            for pair in value
+        )
+        if not is_right:
+            raise InputError(
+                f"{self._name}: {where} is {value!r}",
+                help='give pairs of names, such as [["blocks.3.project", "blocks.7.project"]]',
+            )
+        return tuple((own, other) for own, other in value)
+
     def numbers(self, key: str, value: Any) -> tuple[float, ...]:
         """Return one number or several."""
         values = value if isinstance(value, list) else [value]
@@ -279,6 +298,7 @@ class _Reader:
 
 _NOT_IN_FILES = {"training", "scaling", "train", "distill", "prune", "sparsify", "quantize"}
 _EXTRA = ("mean", "deviation", "training")
+_PAIRS = tuple[tuple[str, str], ...]
 _PLAIN: Mapping[Any, tuple[type, ...]] = {
     str: (str,),
     int: (int,),

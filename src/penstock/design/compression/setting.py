@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from penstock.design.compression.recipe import DistillStep
 from penstock.design.data import DataSet
 from penstock.design.learning.batches import network_inputs
+from penstock.design.learning.distillation import Distillation
 from penstock.design.learning.engine import AfterStep, EpochResult, Training, train
 from penstock.design.learning.machines import ALONE, Machines
 from penstock.design.learning.options import TrainingOptions
-from penstock.design.learning.tasks import Distillation, Task
+from penstock.design.learning.tasks import Task
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE, PixelScaling
 from penstock.progress import Progress, silent
 
@@ -86,7 +87,9 @@ class Setting:
         if teacher is None:
             return None
         step = self.distill or DistillStep()
-        return Distillation(teacher.eval(), step.share, step.temperature)
+        return Distillation(
+            teacher.eval(), step.share, step.temperature, step.features, step.feature_weight
+        )
 
     def some_inputs(self, count: int) -> Iterator[Tensor]:
         """Yield training samples, evenly spread, in small batches as a network reads them."""

@@ -25,12 +25,19 @@ class Teacher(nn.Module):
 
     def forward(self, value: Tensor) -> Tensor:
         """Return scores ``[N, classes]``."""
+        scores: Tensor = self.network(self._resized(value))
+        return scores
+
+    def watch(self, value: Tensor, names: Sequence[str]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return scores, and the values of tensors by name."""
+        return self.network.watch(self._resized(value), names)
+
+    def _resized(self, value: Tensor) -> Tensor:
         if self.size is not None and tuple(value.shape[2:]) != self.size:
             value = nn.functional.interpolate(
                 value, self.size, mode="bilinear", align_corners=False, antialias=True
             )
-        scores: Tensor = self.network(value)
-        return scores
+        return value
 
 
 def expect_same_use(teacher_name: str, teacher: Graph, name: str, student: Graph) -> None:

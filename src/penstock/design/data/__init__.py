@@ -2,5 +2,6 @@
 
 from penstock.design.data.sets import DataSet, Samples
 from penstock.design.data.sources import load_data_set
+from penstock.design.data.torch_sets import from_datasets
 
-__all__ = ["DataSet", "Samples", "load_data_set"]
+__all__ = ["DataSet", "Samples", "from_datasets", "load_data_set"]

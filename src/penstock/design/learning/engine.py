@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from penstock.design.data.sets import Samples
 from penstock.design.learning.batches import augment, shuffled_batches, to_network_input
 from penstock.design.learning.checkpoints import Checkpoint, State, digest
+from penstock.design.learning.distillation import Distillation
 from penstock.design.learning.machines import ALONE, Machines
 from penstock.design.learning.options import Optimizer, TrainingOptions
-from penstock.design.learning.tasks import Distillation, Task
+from penstock.design.learning.tasks import Task
 from penstock.errors import InputError
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE, PixelScaling
 from penstock.progress import Progress, silent
@@ -168,15 +169,22 @@ class _Run:
         options = self.training.options
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(options, done / (options.epochs * self.steps))
-        outputs = self.network(inputs)
-        loss = self.training.task.loss(outputs, inputs, labels, options.label_smoothing)
-        if self.training.distillation is not None:
-            loss = self.training.distillation.add_to(loss, outputs, inputs)
+        loss = self._loss(inputs, labels)
         self.optimizer.zero_grad()
         loss.backward()
         self.training.machines.average_gradients(self.network)
         self.optimizer.step()
         return float(loss.item())
+
+    def _loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        taught = self.training.distillation
+        smoothing = self.training.options.label_smoothing
+        task = self.training.task
+        if taught is None:
+            return task.loss(self.network(inputs), inputs, labels, smoothing)
+        outputs, seen = taught.forward(self.network, inputs)
+        loss = task.loss(outputs, inputs, labels, smoothing)
+        return taught.add_to(loss, outputs, seen, inputs)
 
     def _tell(self, epoch: int, step: int, seconds: float) -> None:
         if step % _REPORTED_STEPS and step != self.steps:
@@ -222,7 +230,9 @@ def _checkpoint(network: nn.Module, training: Training) -> Checkpoint | None:
     if training.folder is None:
         return None
     taught = training.distillation
-    teaching = taught and (taught.share, taught.temperature, digest(taught.teacher))
+    teaching: object = taught and (taught.share, taught.temperature, digest(taught.teacher))
+    if taught is not None and taught.features:
+        teaching = (teaching, taught.features, taught.feature_weight)
     return Checkpoint.of(
         training.folder,
         training.label.replace(" ", "-"),

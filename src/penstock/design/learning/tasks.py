@@ -5,7 +5,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor, nn
 
 RealArray = npt.NDArray[np.floating]
@@ -77,30 +76,3 @@ def area_under_curve(values: RealArray, is_positive: npt.NDArray[np.bool_]) -> f
     positives, negatives = int(is_positive.sum()), int((~is_positive).sum())
     surplus = mean_rank[rank][is_positive].sum() - positives * (positives + 1) / 2
     return float(surplus / (positives * negatives))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Distillation:
-    """A network learns from another one: Hinton et al. 2015.
-
-    ``L = (1 - share) L_true + share temperature² KL(teacher || network)``, with both divided by
-    the temperature.
-
-    Attributes:
-        teacher: any module that takes what the network takes and gives unnormalized scores.
-        share: of the teacher in the loss, from 0 to 1.
-        temperature: what scores are divided by.
-    """
-
-    teacher: nn.Module
-    share: float = 0.7
-    temperature: float = 4.0
-
-    def add_to(self, loss: Tensor, outputs: Tensor, inputs: Tensor) -> Tensor:
-        """Return the loss with the teacher's part."""
-        with torch.inference_mode():
-            taught = self.teacher(inputs) / self.temperature
-        target = nn.functional.log_softmax(taught.clone(), dim=1)
-        own = nn.functional.log_softmax(outputs / self.temperature, dim=1)
-        divergence = nn.functional.kl_div(own, target, reduction="batchmean", log_target=True)
-        return (1 - self.share) * loss + self.share * self.temperature**2 * divergence

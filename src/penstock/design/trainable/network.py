@@ -81,6 +81,22 @@ class TrainableGraph(nn.Module):
         """Return the output for samples ``[N, …]``."""
         return self.run(value)
 
+    def watch(self, value: Tensor, names: Sequence[str]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the output, and the values of tensors by name.
+
+        Raises:
+            InputError: there is no such tensor.
+        """
+        seen: dict[str, Tensor] = {}
+        output = self.run(value, lambda name, found: seen.update({name: found}))
+        for name in names:
+            if name not in seen:
+                raise InputError(
+                    f"the network computes no tensor {name!r}",
+                    help="`penstock inspect --graph` lists them",
+                )
+        return output, {name: seen[name] for name in names}
+
     def run(self, value: Tensor, observe: Observe | None = None) -> Tensor:
         """Return the output; each value of a tensor is shown to an observer."""
         values: dict[str, Tensor] = {}
