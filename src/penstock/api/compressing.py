@@ -10,18 +10,17 @@ from penstock.boards import load_board
 from penstock.design.compression.recipe import DistillStep, Recipe
 from penstock.design.compression.results import StageResult
 from penstock.errors import InputError
-from penstock.frontends.tflite import identifier, write_model
+from penstock.frontends.tflite import write_model
 from penstock.ir.graph import Graph
 from penstock.options import process_place
 from penstock.progress import Progress, silent
 from penstock.report.compressing import Compressed, CompressResult, SensitivityResult
 
 if TYPE_CHECKING:
+    from penstock.design.compression.networks import Module
     from penstock.design.compression.setting import Setting
     from penstock.design.data import DataSet
     from penstock.design.learning.machines import Machines
-
-CLASSIFICATION = "classification"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,20 +44,22 @@ def is_first_process() -> bool:
 
 
 def compress(
-    model: str | Path,
+    model: "str | Path | Module",
     recipe: Recipe,
     *,
     data: "DataSet | None" = None,
+    teacher: "Module | None" = None,
     work: str | Path | None = None,
     notices: Notices | None = None,
 ) -> Compressed:
     """Make a small int8 network of a trained float one.
 
     Args:
-        model: what `quantize` takes: a classifier with one input.
+        model: what `quantize` takes, or a module in memory: a classifier with one input.
         recipe: what to do to it.
         data: to learn from and to test with, in place of the recipe's: `from_datasets` of
             `penstock.design.data` takes those of PyTorch.
+        teacher: a module in memory, in place of the recipe's; `[distill]` says how it teaches.
         work: folder of checkpoints, from which an interrupted compression goes on; None keeps none.
         notices: who is told of what.
 
@@ -68,23 +69,23 @@ def compress(
     """
     with needs_extra("compressing a network", "design"):
         from penstock.api.deploying import BoardDeployment
+        from penstock.design.compression.networks import load_network
         from penstock.design.compression.run import Compression
         from penstock.design.learning.machines import join_machines, set_threads
     told = notices or Notices()
-    source = Path(model)
     board = load_board(recipe.board) if recipe.board else None
     told.progress("reading the network", None)
-    trained = load_float(source)
-    teacher = _teacher(source, recipe.distill, trained)
+    name, trained = load_network(model, data)
+    teaching = teacher or _teacher(name, recipe.distill, trained)
     data = _fitting_data(trained, recipe, data, told.progress)
     set_threads(recipe.threads)
     with join_machines() as machines:
-        setting = _setting(recipe, data, teacher, work, machines, told)
+        setting = _setting(recipe, data, teaching, work, machines, told)
         deployment = BoardDeployment(board, data.test, recipe.scaling, setting.task, told.progress)
         compression = Compression(recipe, data, setting, deployment, told.stage)
         content = write_model(compression.run(trained), description="penstock compress")
     result = CompressResult(
-        model=source.name,
+        model=name,
         data=data.name,
         test_samples=len(data.test),
         measure=setting.task.measure,
@@ -111,6 +112,7 @@ def sensitivity(
         PenstockError: as `compress` does.
     """
     with needs_extra("running a network", "design"):
+        from penstock.design.compression.networks import load_float
         from penstock.design.compression.run import folded
         from penstock.design.compression.sensitivity import measure_sensitivity
         from penstock.design.learning.machines import ALONE
@@ -122,25 +124,19 @@ def sensitivity(
     return SensitivityResult(source.name, tuple(measure_sensitivity(folded(trained), setting)))
 
 
-def load_float(model: Path) -> Graph:
-    """Return a float network as a graph; raises what `quantize` raises."""
-    from penstock.frontends.torch import load_program, translate_program
-
-    return translate_program(load_program(model), identifier(model.stem)).graph
-
-
-def _teacher(model: Path, step: DistillStep | None, trained: Graph) -> Graph | None:
+def _teacher(name: str, step: DistillStep | None, trained: Graph) -> "Module | None":
     """Return who teaches: another network of the same use, or the given one."""
     if step is None:
         return None
-    if not step.teacher:
-        return trained
-    from penstock.design.compression.teachers import expect_same_use
+    from penstock.design.compression.networks import load_float
+    from penstock.design.compression.teachers import Teacher, expect_same_use
 
+    if not step.teacher:
+        return Teacher(trained)
     path = Path(step.teacher)
     teacher = load_float(path)
-    expect_same_use(path.name, teacher, model.name, trained)
-    return teacher
+    expect_same_use(path.name, teacher, name, trained)
+    return Teacher(teacher)
 
 
 def _fitting_data(
@@ -163,20 +159,19 @@ def _fitting_data(
 def _setting(
     recipe: Recipe,
     data: "DataSet",
-    teacher: Graph | None,
+    teacher: "Module | None",
     work: str | Path | None,
     machines: "Machines",
     told: Notices,
 ) -> "Setting":
     from penstock.design.compression.setting import Setting
-    from penstock.design.compression.teachers import Teacher
     from penstock.design.learning.tasks import Classification
 
     return Setting(
         data=data,
         task=Classification(),
         scaling=recipe.scaling,
-        teacher=None if teacher is None else Teacher(teacher),
+        teacher=teacher,
         distill=recipe.distill,
         folder=None if work is None else Path(work),
         machines=machines,

@@ -1,12 +1,11 @@
 """Networks of our own: the files that come with Penstock, and their training."""
 
-import io
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from penstock.api.compressing import Notices, load_float
+from penstock.api.compressing import Notices
 from penstock.api.extras import needs_extra
 from penstock.design.zoo.carried import CarriedNetwork, carried_networks, find_carried
 from penstock.errors import InputError
@@ -65,8 +64,6 @@ def train_zoo(
         PenstockError: unknown name, no data, or a missing package.
     """
     with needs_extra("training a network", "design"):
-        import torch
-
         from penstock.api.deploying import BoardDeployment
         from penstock.design.data import load_data_set
         from penstock.design.learning.evaluation import score
@@ -87,8 +84,6 @@ def train_zoo(
             None, data.test, PIXELS_AS_THEY_ARE, network.task, told.progress
         )
         content = write_model(graph, description=f"penstock zoo: {name}, MIT licence")
-        program = io.BytesIO()
-        torch.export.save(trained.program, program)
         result = ZooResult(
             name=name,
             data=data.name,
@@ -101,7 +96,7 @@ def train_zoo(
             recipe=f"{network.training} {network.quantize}",
             file_bytes=len(content),
         )
-    return TrainedZooNetwork(result, content, program.getvalue())
+    return TrainedZooNetwork(result, content, trained.saved())
 
 
 def _recipe(name: str, asked: ZooTraining) -> "ZooNetwork":
@@ -124,6 +119,7 @@ def _setting(
     machines: "Machines",
     told: Notices,
 ) -> "Setting":
+    from penstock.design.compression.networks import load_float
     from penstock.design.compression.setting import Setting
     from penstock.design.compression.teachers import Teacher
     from penstock.design.zoo.building import training_data

@@ -1,5 +1,6 @@
 """A network of the zoo is made: trained, and quantized."""
 
+import io
 from dataclasses import dataclass, replace
 
 import torch
@@ -28,6 +29,12 @@ class TrainedNetwork:
 
     program: ExportedProgram
     graph: Graph
+
+    def saved(self) -> bytes:
+        """Return the .pt2 file."""
+        file = io.BytesIO()
+        torch.export.save(self.program, file)
+        return file.getvalue()
 
 
 def training_data(data: DataSet, task: Task) -> DataSet:
