@@ -30,6 +30,7 @@ class Weights:
         bias: whether there is one.
         wide_bias: whether an int16 layer has an int64 bias.
         activation: behind a convolution; RELU limits outputs to less than their type's range.
+        density: the share of the filters that are not zero.
     """
 
     gain: float = 0.002
@@ -38,6 +39,7 @@ class Weights:
     bias: bool = True
     wide_bias: bool = True
     activation: Activation = Activation.RELU
+    density: float = 1.0
 
 
 PLAIN = Weights()
@@ -114,6 +116,8 @@ class NetworkBuilder:
         """Add random int8 filters with scales that make the layer's factors near ``gain``."""
         low = -127 if weights.zero_point == 0 else -128
         data = self._random.integers(low, 127, shape, dtype=np.int8, endpoint=True)
+        if weights.density < 1.0:
+            data[self._random.random(shape) >= weights.density] = 0
         count = shape[axis] if weights.per_channel else 1
         spread = np.exp2(self._random.uniform(-1, 1, count)) if count > 1 else np.ones(1)
         scales = tuple(float(np.float32(gain * factor)) for factor in spread)
