@@ -1,7 +1,7 @@
 """The stages in a row: from a model file to a project that machines can be made of."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +31,7 @@ from penstock.kernels.kernel_set import (
     FAST_KERNELS,
     LARGE_FILTERS,
     LARGE_WINOGRAD_KERNELS,
+    SMALL_FILTERS,
     WINOGRAD_KERNELS,
     WeightChoice,
 )
@@ -198,17 +199,17 @@ def _programs(
     fastest = partial(fastest_program, graph, core, wishes.kernels, weights=wishes.weights)
     program = fastest()
     yield "", program
-    smallest = (
-        fastest
-        if wishes.weights is WeightChoice.DENSE
-        else partial(smallest_program, graph, core, wishes.kernels)
-    )
-    for left_out, select in (
+    ways: list[tuple[str, Callable[[], KernelGraph]]] = [
         (LARGE_WINOGRAD_KERNELS, partial(fastest, tiles=(2,))),
         (WINOGRAD_KERNELS, partial(fastest, tiles=())),
-        (LARGE_FILTERS, smallest),
-        (FAST_KERNELS, partial(select_kernels, graph)),
-    ):
+    ]
+    if wishes.weights is not WeightChoice.DENSE and possible_encodings(graph):
+        ways += [
+            (LARGE_FILTERS, partial(smallest_program, graph, core, wishes.kernels)),
+            (SMALL_FILTERS, partial(fastest, weights=WeightChoice.DENSE, tiles=())),
+        ]
+    ways.append((FAST_KERNELS, partial(select_kernels, graph)))
+    for left_out, select in ways:
         smaller = select()
         if _kernel_names(smaller) != _kernel_names(program):
             program = smaller

@@ -165,7 +165,7 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "conv_2d_sparse_dsp",
             "conv_2d_sparse_dsp_s8 dot_sparse_single multiply_sparse_single",
             "CONV_2D",
-            f"{_DSP_CONVOLUTION}; {_SPARSE}; one group",
+            f"{_DSP_CONVOLUTION}; {_SPARSE}; one group; at most 32 KiB of scratch memory",
         ),
         _entry(
             "conv_2d_s16",

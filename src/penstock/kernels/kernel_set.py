@@ -40,8 +40,9 @@ WINOGRAD_TILES = (4, 2)
 LARGE_WINOGRAD_KERNELS = "Winograd convolutions of 4x4 outputs"
 WINOGRAD_KERNELS = "Winograd convolutions"
 LARGE_FILTERS = "filters as int8 that can take fewer bytes"
+SMALL_FILTERS = "filters in fewer bytes than int8 takes"
 FAST_KERNELS = "fast kernels"
-"""The last four: what a plan may have to leave out, for people."""
+"""The last five: what a plan may have to leave out, for people."""
 
 
 ENCODED_NAMES = {Encoding.SPARSE: "_sparse_"}

@@ -31,7 +31,7 @@ class EncodedFilters:
     def describe(self) -> str:
         """Return a clause for people."""
         return (
-            f"filters {_WORDS[self.encoding]} in {self.steps} steps, "
+            f"filters {_WORDS[self.encoding]} in {self.steps} step{'s' * (self.steps != 1)}, "
             f"{format_bytes(self.stored_bytes)} where int8 takes {format_bytes(self.int8_bytes)}"
         )
 

@@ -29,6 +29,8 @@ from penstock.kernels.sparse_filters import SparseFilters, encode_sparse
 PIXELS = 8
 """That the kernel for the DSP extension computes together."""
 _ROW_BYTES = 2 * PIXELS
+_SCRATCH_MAX_BYTES = 32 * 1024
+"""Larger windows of many channels stay dense."""
 
 
 def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> KernelCall | None:
@@ -43,6 +45,8 @@ def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> 
     if scaling is not None:
         constants: tuple[Argument, ...] = (site.constant("scaling", scaling),)
         name, scratch_bytes = "ps_conv_2d_sparse_dsp_s8", _scratch_bytes(fields)
+        if scratch_bytes > _SCRATCH_MAX_BYTES:
+            return None
         params = replace(params, fields=tuple({**fields, "scratch_pixels": PIXELS}.items()))
     else:
         factors = requantization_multipliers(site.graph, operator)
