@@ -33,7 +33,10 @@ class Looks:
     densities: tuple[float, ...]
 
 
-LOOKS = {Encoding.SPARSE: Looks(-128, 127, DENSITIES)}
+LOOKS = {
+    Encoding.SPARSE: Looks(-128, 127, DENSITIES),
+    Encoding.INT4: Looks(-8, 7, (0.0, 0.5, 1.0, 1.0, 1.0)),
+}
 
 
 def filters(random: Random, shape: tuple[int, ...], looks: Looks) -> Array:

@@ -218,6 +218,7 @@ _SPARSE = {
     for name, graph in _LAYERS.items()
     for dsp in ("", "_dsp")
 }
+_INT4 = {f"{name}_int4{dsp}_s8": graph for name, graph in _LAYERS.items() for dsp in ("", "_dsp")}
 _MVE = {
     f"{name}_mve_s8": _DSP[f"{name}_dsp_s8"]
     for name in ("conv_2d", "depthwise_conv_2d", "fully_connected")
@@ -233,6 +234,7 @@ ONE_OF_EACH: dict[str, Graph] = {
         **_DSP,
         **_MVE,
         **_SPARSE,
+        **_INT4,
     }.items()
 }
 """By the kernel's C name, a graph of one operator that calls it."""

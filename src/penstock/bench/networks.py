@@ -31,6 +31,7 @@ class Weights:
         wide_bias: whether an int16 layer has an int64 bias.
         activation: behind a convolution; RELU limits outputs to less than their type's range.
         density: the share of the filters that are not zero.
+        bits: of the filters: 8, or 4.
     """
 
     gain: float = 0.002
@@ -40,6 +41,7 @@ class Weights:
     wide_bias: bool = True
     activation: Activation = Activation.RELU
     density: float = 1.0
+    bits: int = 8
 
 
 PLAIN = Weights()
@@ -114,8 +116,9 @@ class NetworkBuilder:
 
     def filters(self, shape: Shape, axis: int, gain: float, weights: Weights) -> str:
         """Add random int8 filters with scales that make the layer's factors near ``gain``."""
-        low = -127 if weights.zero_point == 0 else -128
-        data = self._random.integers(low, 127, shape, dtype=np.int8, endpoint=True)
+        high = (1 << (weights.bits - 1)) - 1
+        low = -high if weights.zero_point == 0 else -high - 1
+        data = self._random.integers(low, high, shape, dtype=np.int8, endpoint=True)
         if weights.density < 1.0:
             data[self._random.random(shape) >= weights.density] = 0
         count = shape[axis] if weights.per_channel else 1

@@ -173,8 +173,8 @@ _PLAN_OPTIONS = (
         default=WeightChoice.AUTO.value,
         show_default=True,
         callback=lambda _context, _parameter, value: WeightChoice(value),
-        help="Store filters without their zeros where that is faster, never, or wherever it takes "
-        "fewer bytes.",
+        help="Store filters in four bits, or without their zeros, where that is faster, never, or "
+        "wherever it takes fewer bytes than int8.",
     ),
 )
 

@@ -24,6 +24,7 @@ class Encoding(Enum):
     """How filters may be stored in fewer bytes than int8 takes."""
 
     SPARSE = "sparse"  # without their zeros
+    INT4 = "int4"  # in four bits
 
 
 class KernelSet(Enum):
@@ -45,7 +46,7 @@ FAST_KERNELS = "fast kernels"
 """The last five: what a plan may have to leave out, for people."""
 
 
-ENCODED_NAMES = {Encoding.SPARSE: "_sparse_"}
+ENCODED_NAMES = {Encoding.SPARSE: "_sparse_", Encoding.INT4: "_int4_"}
 """What is in the C names of kernels whose filters are stored so."""
 
 

@@ -33,6 +33,8 @@ _SPATIAL = ("ps_conv_2d_", "ps_depthwise_conv_2d_", "ps_average_pool_2d_", "ps_m
 _BY_FILTER = ("ps_conv_2d_", "ps_fully_connected_")
 _IN_BLOCKS = (
     "ps_conv_2d_dsp_s8",
+    "ps_conv_2d_int4_dsp_s8",
+    "ps_fully_connected_int4_dsp_s8",
     "ps_conv_2d_winograd_2x2_dsp_s8",
     "ps_conv_2d_winograd_4x4_dsp_s8",
     "ps_fully_connected_dsp_s8",

@@ -9,7 +9,10 @@ from penstock.kernels.kernel_graph import KernelGraph
 from penstock.kernels.kernel_set import Encoding, kernel_encoding
 from penstock.units import format_bytes
 
-_WORDS: Mapping[Encoding, str] = {Encoding.SPARSE: "without zeros"}
+_WORDS: Mapping[Encoding, str] = {
+    Encoding.SPARSE: "without zeros",
+    Encoding.INT4: "of four bits",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from penstock.ir.operators import (
     TransposeConv2D,
 )
 from penstock.kernels.kernel_graph import Argument, FieldValue, KernelCall
-from penstock.kernels.selection import dsp, fully_connected, mve, sparse, winograd
+from penstock.kernels.selection import dsp, fully_connected, int4, mve, sparse, winograd
 from penstock.kernels.selection.layer_constants import (
     bias_argument,
     constant_data,
@@ -31,7 +31,13 @@ from penstock.kernels.selection.views import dense_strides
 Weighted = Convolution | FullyConnected
 
 _FAST = {
-    "conv_2d": (sparse.lower_conv_2d, mve.lower_conv_2d, winograd.lower_conv_2d, dsp.lower_conv_2d),
+    "conv_2d": (
+        sparse.lower_conv_2d,
+        int4.lower_conv_2d,
+        mve.lower_conv_2d,
+        winograd.lower_conv_2d,
+        dsp.lower_conv_2d,
+    ),
     "depthwise_conv_2d": (
         mve.lower_depthwise_conv_2d,
         mve.lower_conv_2d,
@@ -82,6 +88,7 @@ def lower_fully_connected(site: Site, operator: FullyConnected) -> list[KernelCa
     )
     for lower_fast in (
         sparse.lower_fully_connected,
+        int4.lower_fully_connected,
         mve.lower_fully_connected,
         fully_connected.lower_fully_connected,
     ):

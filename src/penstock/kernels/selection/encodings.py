@@ -6,6 +6,7 @@ import numpy as np
 
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
+from penstock.ir.nibbles import fits_nibbles
 from penstock.ir.operators import Conv2D, FullyConnected
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_set import Encoding
@@ -13,6 +14,7 @@ from penstock.kernels.sparse_filters import least_sparse_bytes
 
 _ENCODABLE: Mapping[Encoding, Callable[[Array], bool]] = {
     Encoding.SPARSE: lambda data: least_sparse_bytes(data) < data.size,
+    Encoding.INT4: fits_nibbles,
 }
 
 
