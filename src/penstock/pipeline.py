@@ -1,7 +1,7 @@
 """The stages in a row: from a model file to a project that machines can be made of."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
-from penstock.boards.cores import is_timed
 from penstock.codegen.project_files import (
     MANIFEST,
     MODEL_COPY,
@@ -30,15 +29,20 @@ from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import KernelGraph
 from penstock.kernels.kernel_set import (
     FAST_KERNELS,
+    LARGE_FILTERS,
     LARGE_WINOGRAD_KERNELS,
+    SMALL_FILTERS,
     WINOGRAD_KERNELS,
+    WeightChoice,
 )
 from penstock.kernels.selection import select_kernels
+from penstock.kernels.selection.encodings import possible_encodings
 from penstock.kernels.selection.winograd import LARGE
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_on_board, validate_plan
+from penstock.planning.estimate.coefficients import has_coefficients
 from penstock.planning.estimate.plans import estimate_plan
-from penstock.planning.kernel_choice import fastest_program
+from penstock.planning.kernel_choice import constant_bytes, fastest_program, smallest_program
 from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, reserve_memory
 from penstock.progress import Progress, silent
 from penstock.report.summary import HOST
@@ -143,12 +147,24 @@ def plan_graph(
         except CapacityError as error:
             refused = error
         else:
-            if placed and is_timed(placed.core.name) and LARGE.kernel in _kernel_names(program):
-                smaller = fastest_program(graph, placed.core.name, wishes.kernels, (2,))
-                plan = _faster(plan, smaller, placed, wishes, progress)
+            if placed and has_coefficients(placed.core.name):
+                for smaller in _smaller_programs(graph, program, placed.core.name, wishes):
+                    plan = _faster(plan, smaller, placed, wishes, progress)
             return replace(plan, left_out=lacks), placed
     assert refused is not None
     raise refused
+
+
+def _smaller_programs(
+    graph: Graph, program: KernelGraph, core: str, wishes: PlanOptions
+) -> Iterator[KernelGraph]:
+    """Yield programs with smaller constants than one that fits."""
+    if LARGE.kernel in _kernel_names(program):
+        yield fastest_program(graph, core, wishes.kernels, (2,), wishes.weights)
+    if wishes.weights is WeightChoice.AUTO and possible_encodings(graph):
+        smallest = smallest_program(graph, core, wishes.kernels)
+        if constant_bytes(smallest) < constant_bytes(program):
+            yield smallest
 
 
 def _faster(
@@ -175,18 +191,25 @@ def _programs(
 ) -> Iterator[tuple[str, KernelGraph]]:
     """Yield a graph in kernels from fast to small, and what each has not that those before have.
 
-    Winograd convolutions have larger constants, the larger their patches are; all of the fast
-    kernels need scratch memory.
+    Winograd convolutions have larger constants, the larger their patches are; filters may have
+    encodings that are slower and smaller; all of the fast kernels need scratch memory.
     Lowering takes time: nothing is lowered before it is asked for.
     """
     core = None if board is None else board.core.name
-    program = fastest_program(graph, core, wishes.kernels)
+    fastest = partial(fastest_program, graph, core, wishes.kernels, weights=wishes.weights)
+    program = fastest()
     yield "", program
-    for left_out, select in (
-        (LARGE_WINOGRAD_KERNELS, partial(fastest_program, graph, core, wishes.kernels, (2,))),
-        (WINOGRAD_KERNELS, partial(fastest_program, graph, core, wishes.kernels, ())),
-        (FAST_KERNELS, partial(select_kernels, graph)),
-    ):
+    ways: list[tuple[str, Callable[[], KernelGraph]]] = [
+        (LARGE_WINOGRAD_KERNELS, partial(fastest, tiles=(2,))),
+        (WINOGRAD_KERNELS, partial(fastest, tiles=())),
+    ]
+    if wishes.weights is not WeightChoice.DENSE and possible_encodings(graph):
+        ways += [
+            (LARGE_FILTERS, partial(smallest_program, graph, core, wishes.kernels)),
+            (SMALL_FILTERS, partial(fastest, weights=WeightChoice.DENSE, tiles=())),
+        ]
+    ways.append((FAST_KERNELS, partial(select_kernels, graph)))
+    for left_out, select in ways:
         smaller = select()
         if _kernel_names(smaller) != _kernel_names(program):
             program = smaller
@@ -202,7 +225,7 @@ def choose_kernels(graph: Graph, board: Board, wishes: PlanOptions) -> KernelGra
     try:
         return plan_graph(graph, board, wishes)[0].program
     except CapacityError:
-        return fastest_program(graph, board.core.name, wishes.kernels)
+        return fastest_program(graph, board.core.name, wishes.kernels, weights=wishes.weights)
 
 
 def load_named(model: Path, named: str = "") -> Graph:

@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from penstock import api
 from penstock.cli.entry import run_command_line
+from penstock.frontends.tflite import load_model
+from penstock.ir import operators as ops
 
 BUILD = ("build", "mbv3", "--width", "0.25", "--resolution", "32", "--classes", "10", "--seed", "3")
 OPTIONS = api.NetworkOptions(name="mbv3", width=0.25, resolution=32, classes=10, seed=3)
@@ -39,6 +42,8 @@ def test_what_is_built_is_written_and_summed_up(
         "resolution": 32,
         "classes": 10,
         "seed": 3,
+        "zeros": 0.0,
+        "bits": 8,
         "operators": 59,
         "macs": inspected.file.macs,
         "parameters": inspected.file.parameters,
@@ -48,6 +53,23 @@ def test_what_is_built_is_written_and_summed_up(
         "file": str(model),
         "file_bytes": model.stat().st_size,
     }
+
+
+def test_filters_may_be_zeros_and_of_four_bits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "net.tflite"
+    assert penstock(*BUILD, "--zeros", "0.75", "--bits", "4", "-o", model) == 0
+    assert "with random weights of 4 bits, 75% of them 0: " in capsys.readouterr().out
+    graph = load_model(model)
+    for operator in graph.operators:
+        if isinstance(operator, ops.Conv2D | ops.FullyConnected):
+            data = graph.tensors[operator.filters].data
+            assert data is not None
+            assert data.min() >= -8
+            assert data.max() <= 7
+            if data.size == len(data) * data.shape[-1] > 1000:
+                assert 0.7 < np.mean(data == 0) < 0.85
 
 
 def test_the_generated_c_gives_the_bytes_of_the_interpreter(

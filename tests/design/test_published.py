@@ -148,6 +148,9 @@ def test_scores_depend_on_the_image_and_are_not_clipped(small: Graph) -> None:
         ({"classes": 0}, "the number of classes is 0; allowed is 1 to 65536"),
         ({"classes": 1 << 17}, "the number of classes is 131072; allowed"),
         ({"seed": -1}, "the seed is -1; allowed is 0 to"),
+        ({"zeros": 1.0}, "the share of zeros is 1; allowed is 0 or more, below 1"),
+        ({"zeros": float("nan")}, "the share of zeros is nan; allowed"),
+        ({"bits": 2}, "filters cannot have 2 bits, only 8 or 4"),
     ],
 )
 def test_what_cannot_be_built_is_refused(options: dict[str, object], message: str) -> None:

@@ -13,7 +13,7 @@ from penstock.ir.interpreter import initial_state, trace
 from penstock.ir.operators import LogSoftmax
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
-from penstock.kernels.kernel_set import KernelSet
+from penstock.kernels.kernel_set import Encoding, KernelSet
 from penstock.kernels.selection import select_kernels
 from penstock.kernels.selection.winograd import LARGE, SMALL
 from tests.kernels.driver import GUARD_BYTES, Program
@@ -44,18 +44,20 @@ def check_graph(
     seed: int,
     guard_bytes: int = GUARD_BYTES,
     kernels: KernelSet = KernelSet.REFERENCE,
+    encoding: Encoding | None = None,
 ) -> None:
     """Compare every tensor of several runs; then each call that may compute in place.
 
     Convolutions by Winograd are compared with both sizes of tiles.
     """
-    selected = select_kernels(graph, kernels)
-    _check_program(selected, seed, guard_bytes)
+    selected = select_kernels(graph, kernels, encodings=encoding)
+    check_program(selected, seed, guard_bytes)
     if any(call.kernel.name == LARGE.kernel for call in selected.calls):
-        _check_program(select_kernels(graph, kernels, winograd=(SMALL.tile,)), seed, guard_bytes)
+        check_program(select_kernels(graph, kernels, winograd=(SMALL.tile,)), seed, guard_bytes)
 
 
-def _check_program(selected: KernelGraph, seed: int, guard_bytes: int) -> None:
+def check_program(selected: KernelGraph, seed: int, guard_bytes: int = GUARD_BYTES) -> None:
+    """Compare every tensor of several runs; then each call that may compute in place."""
     graph, program = selected.graph, Program(selected, guard_bytes)
     state = initial_state(graph)
     absolute = CANCELLED if any(isinstance(o, LogSoftmax) for o in graph.operators) else 0.0

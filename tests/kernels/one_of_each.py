@@ -196,6 +196,29 @@ _DSP: dict[str, Graph] = {
         for name, kind in (("average_pool_2d", ops.AveragePool2D), ("max_pool_2d", ops.MaxPool2D))
     },
 }
+
+
+def _thinned(graph: Graph) -> Graph:
+    """Return a graph of which all filters but each seventh are zero."""
+    filters = graph.tensors["w"]
+    assert filters.data is not None
+    kept = np.arange(filters.data.size).reshape(filters.shape) % 7 == 0
+    changed = filters.with_data(np.where(kept, filters.data, 0).astype(np.int8))
+    return graph.with_changes(tensors={"w": changed})
+
+
+_LAYERS = {
+    "conv_2d": _NARROW["conv_2d"](DType.INT8),
+    "fully_connected": _weighted(
+        ops.FullyConnected, (4, 24), (1, 4), DType.INT8, output_scale=0.7, source=(1, 24)
+    ),
+}
+_SPARSE = {
+    f"{name}_sparse{dsp}_s8": _thinned(graph)
+    for name, graph in _LAYERS.items()
+    for dsp in ("", "_dsp")
+}
+_INT4 = {f"{name}_int4{dsp}_s8": graph for name, graph in _LAYERS.items() for dsp in ("", "_dsp")}
 _MVE = {
     f"{name}_mve_s8": _DSP[f"{name}_dsp_s8"]
     for name in ("conv_2d", "depthwise_conv_2d", "fully_connected")
@@ -210,6 +233,8 @@ ONE_OF_EACH: dict[str, Graph] = {
         **_OTHERS,
         **_DSP,
         **_MVE,
+        **_SPARSE,
+        **_INT4,
     }.items()
 }
 """By the kernel's C name, a graph of one operator that calls it."""

@@ -16,7 +16,7 @@ from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
 from penstock.ir.verify import verify
 from penstock.kernels.catalogue import CATALOGUE
-from penstock.kernels.kernel_set import KernelSet
+from penstock.kernels.kernel_set import KernelSet, kernel_encoding
 from penstock.kernels.selection import select_kernels
 from tests.kernels.cases import CASES, FAST_CASES
 from tests.kernels.comparison import check_case, check_graph
@@ -41,7 +41,8 @@ def test_fast_kernel_computes_what_the_interpreter_does(name: str, kernels: Kern
 @pytest.mark.parametrize("kernel", ONE_OF_EACH)
 def test_each_kernel_computes_what_the_interpreter_does(kernel: str) -> None:
     verify(ONE_OF_EACH[kernel])
-    check_graph(ONE_OF_EACH[kernel], seed=1, kernels=kernels_of(kernel))
+    graph, kernels = ONE_OF_EACH[kernel], kernels_of(kernel)
+    check_graph(graph, seed=1, kernels=kernels, encoding=kernel_encoding(kernel))
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.37])

@@ -26,7 +26,7 @@ from penstock.kernels.kernel_graph import (
     StructArgument,
     TensorArgument,
 )
-from penstock.kernels.kernel_set import WINOGRAD_TILES, KernelSet
+from penstock.kernels.kernel_set import WINOGRAD_TILES, Encoding, KernelSet, kernel_encoding
 from penstock.kernels.selection import select_kernels
 from penstock.kernels.selection.views import RANK_MAX, dense_strides, merge_dimensions
 from tests.kernels.cases import CASES
@@ -269,10 +269,11 @@ def _check_arguments(
     headers: str,
     kernels: KernelSet = KernelSet.REFERENCE,
     tiles: tuple[int, ...] = WINOGRAD_TILES,
+    encoding: Encoding | None = None,
 ) -> set[str]:
     """Compare each call with the C declaration; return the kernels that were called."""
     prototypes = _prototypes(headers)
-    calls = select_kernels(graph, kernels, winograd=tiles).calls
+    calls = select_kernels(graph, kernels, winograd=tiles, encodings=encoding).calls
     for call in calls:
         declared = prototypes[call.kernel.name]
         assert len(declared) == len(call.arguments), call.kernel.name
@@ -297,7 +298,9 @@ def test_every_kernel_has_a_graph_that_calls_it() -> None:
 def test_arguments_of_each_kernel_match_its_declaration(kernel: str, headers: str) -> None:
     """Structures have the type and the members, in order, that the header declares."""
     graph, tiles = ONE_OF_EACH[kernel], tiles_of(kernel)
-    assert _check_arguments(graph, headers, kernels_of(kernel), tiles) == {kernel}
+    encoding = kernel_encoding(kernel)
+    found = _check_arguments(graph, headers, kernels_of(kernel), tiles, encoding)
+    assert found == {kernel}
 
 
 @pytest.mark.parametrize("name", CASES)

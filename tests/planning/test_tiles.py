@@ -19,7 +19,13 @@ from penstock.kernels.kernel_graph import (
     StructArgument,
     TensorArgument,
 )
-from penstock.kernels.kernel_set import WINOGRAD_TILES, KernelSet, is_dsp_kernel, is_mve_kernel
+from penstock.kernels.kernel_set import (
+    WINOGRAD_TILES,
+    Encoding,
+    KernelSet,
+    is_dsp_kernel,
+    is_mve_kernel,
+)
 from penstock.kernels.selection import select_kernels
 from penstock.planning.tiles import (
     Tile,
@@ -31,6 +37,7 @@ from penstock.planning.tiles import (
 )
 from tests.kernels.cases import CASES
 from tests.kernels.driver import Memory, Program, call_function, pack_struct
+from tests.kernels.encoded_cases import LOOKS, SEEDS, layer
 from tests.litert import random_inputs
 
 Parts = Callable[[KernelGraph, KernelCall, range], Tile]
@@ -159,6 +166,24 @@ def test_tiles_may_be_parts_of_rows_and_of_filters(name: str, data: st.DataObjec
         for filters in split(data.draw, filter_count(call), filters_multiple(call)):
             run_tile(program, call, tile_part(selected, call, rows, filters))
     np.testing.assert_array_equal(output, expected)
+
+
+@settings(max_examples=80, deadline=None)
+@given(SEEDS, st.sampled_from(list(Encoding)), st.booleans(), st.data())
+def test_tiles_of_encoded_filters_compute_what_the_whole_call_does(
+    seed: int, encoding: Encoding, has_dsp: bool, data: st.DataObject
+) -> None:
+    kernels = KernelSet.DSP_SINGLE if has_dsp else KernelSet.REFERENCE
+    selected = select_kernels(layer(seed, LOOKS[encoding]), kernels, encodings=encoding)
+    program = Program(selected)
+    program.run(random_inputs(selected.graph, 1))
+    (call,) = selected.calls
+    for part, count, multiple in (
+        (tile_rows, row_count(call), 1),
+        (tile_filters, filter_count(call), filters_multiple(call)),
+    ):
+        if count > 1:
+            check(program, selected, call, part, split(data.draw, count, multiple))
 
 
 @pytest.mark.parametrize("name", WHOLE)

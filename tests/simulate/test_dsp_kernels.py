@@ -30,14 +30,18 @@ from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
 from penstock.kernels.kernel_set import (
     WINOGRAD_TILES,
+    Encoding,
     KernelSet,
     is_dsp_kernel,
     is_mve_kernel,
+    kernel_encoding,
     kernel_set,
 )
 from penstock.kernels.selection import select_kernels
 from penstock.planning import plan_execution
 from tests.kernels.cases import FAST_CASES
+from tests.kernels.encoded_cases import LOOKS
+from tests.kernels.encoded_cases import layer as encoded_layer
 
 BOARDS = {
     "cortex-m4": "nucleo-l4r5zi",
@@ -170,16 +174,28 @@ def is_fast(kernel: str) -> bool:
     return is_dsp_kernel(kernel) or is_mve_kernel(kernel)
 
 
-def check(graph: Graph, board_name: str, least: float = 0.7) -> None:
-    """Compare outputs with the interpreter's; ``least``: share of layers with a fast kernel."""
+def check(
+    graph: Graph, board_name: str, least: float = 0.7, encoding: Encoding | None = None
+) -> None:
+    """Compare outputs with the interpreter's.
+
+    Args:
+        graph: layers side by side.
+        board_name: where.
+        least: share of layers with a fast kernel, of the encoding if there is one.
+        encoding: of the filters that can have it.
+    """
     board = load_board(board_name)
     if board.emulator is not None and shutil.which("qemu-system-arm") is None:
         pytest.skip("qemu-system-arm is not installed")
     # Every other operator has small tiles where it is a convolution by Winograd.
     tiles = {n: WINOGRAD_TILES[n % 2 :] for n in range(len(graph.operators))}
-    program = select_kernels(graph, kernel_set(board.core.name), winograd=tiles)
+    kernels = kernel_set(board.core.name)
+    program = select_kernels(graph, kernels, winograd=tiles, encodings=encoding)
     names = [call.kernel.name for call in program.calls]
-    assert sum(map(is_fast, names)) > least * len(names)
+    fast = [name for name in names if is_fast(name)]
+    wanted = [name for name in fast if encoding in (None, kernel_encoding(name))]
+    assert len(wanted) > least * len(names)
     found = run_network(graph, plan_execution(program, board), board)
     inputs = random_inputs(graph, INPUT_SEED).arrays
     expected = trace(graph, dict(zip(graph.inputs, inputs, strict=True)))
@@ -246,6 +262,17 @@ def test_extreme_layers_compute_what_the_interpreter_does(core: str) -> None:
     assert len(graphs) > 120
     for start in range(0, len(graphs), 80):
         check(merge(f"extreme{start}", graphs[start : start + 80]), BOARDS[core])
+
+
+@pytest.mark.board
+@pytest.mark.parametrize("core", list(BOARDS)[:3])
+@pytest.mark.parametrize("encoding", Encoding)
+def test_encoded_layers_compute_what_the_interpreter_does(encoding: Encoding, core: str) -> None:
+    """Any geometry, shares of zeros, rows without anything else, and the largest filters."""
+    for start in range(0, 120, 40):
+        layers = [encoded_layer(seed, LOOKS[encoding]) for seed in range(start, start + 40)]
+        graph = merge(f"{encoding.value}{start}", layers)
+        check(graph, BOARDS[core], least=0.6, encoding=encoding)
 
 
 def layer(

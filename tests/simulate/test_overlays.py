@@ -17,6 +17,7 @@ from penstock.errors import SimulationError
 from penstock.frontends.tflite import load_model
 from penstock.ir.graph import Graph
 from penstock.ir.interpreter import run
+from penstock.kernels.kernel_set import Encoding, kernel_set
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan
@@ -29,6 +30,7 @@ from penstock.simulate.verification import arrays_agree, as_array, verify_steps
 from penstock.toolchain import find_target_compiler
 from tests.litert import random_inputs
 from tests.planning.overlays.networks import mobile_blocks, moves
+from tests.planning.overlays.test_encoded import encodable, wide_layers
 
 pytestmark = pytest.mark.board
 
@@ -40,6 +42,7 @@ PAGE_BYTES = 4096
 """The emulator maps no less."""
 ROOM_BYTES = 16 * 1024
 """Of a board whose internal memory has shrunk, what is left for tensors and slots."""
+ENCODED = {encoding.value: encoding for encoding in Encoding}
 _TILE_BYTES, _WAITS_AT, _LATE_WAITS_AT = 6, 4, 5
 """Of ``ps_overlay_tile``."""
 
@@ -93,15 +96,23 @@ def shrunken(board: Board) -> Board:
 def built(model: str, name: str) -> Case:
     """Compile a model for a board: the example, or another for a board that is too small for it.
 
-    Tensors are in far memory then; fused, they are never whole.
+    Tensors are in far memory then; fused, they are never whole. Models that are called as an
+    encoding have such filters, and fast kernels.
     """
     board = load_board(name)
     if model == "example":
         graph = replace(run_passes(load_model(EXAMPLE)), name=model)
+    elif model in ENCODED:
+        graph = replace(encodable(wide_layers(), ENCODED[model], 1), name=model)
+        board = shrunken(board)
     else:
         made = moves() if model == "moves" else mobile_blocks(extent=48)
         board, graph = shrunken(board), replace(made, name=model)
-    plan = plan_overlaid(select_kernels(graph), board, PlanOptions(fusion=model == "fused"))
+    program = select_kernels(graph)
+    if model in ENCODED:
+        kernels = kernel_set(board.core.name)
+        program = select_kernels(graph, kernels, encodings=ENCODED[model])
+    plan = plan_overlaid(program, board, PlanOptions(fusion=model == "fused"))
     manifest = ProjectManifest(model, f"{model}.tflite", board.name)
     lowered = pipeline.lower_plan(graph, plan, board, manifest, b"")
     folder = Path(mkdtemp(prefix="penstock_overlays_"))
@@ -117,6 +128,18 @@ CASES = [
     *((model, board) for model in ("chain", "moves") for board in WITH_RAM),
     *(("fused", board) for board in BOARDS),
 ]
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_encoded_filters_come_tile_by_tile(encoding: str, board: str) -> None:
+    case = built(encoding, board)
+    assert case.plan.overlays is not None
+    assert any(tile.filters is not None for tile in case.plan.overlays.tiles)
+    with case.open() as virtual:
+        virtual.init()
+        for seed in (1, 2):
+            case.run(virtual, seed)
 
 
 @pytest.mark.parametrize(("model", "board"), CASES)

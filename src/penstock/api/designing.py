@@ -6,7 +6,7 @@ from penstock.api.extras import needs_extra
 from penstock.design.calibration import DEFAULT_CALIBRATION, CalibrationOptions
 from penstock.design.outline import outline
 from penstock.design.published import NetworkOptions
-from penstock.design.random_weights import fill_with_random_weights
+from penstock.design.random_weights import INT8_BITS, FilterLooks, fill_with_random_weights
 from penstock.frontends.tflite import identifier, read_model, write_model
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
@@ -27,8 +27,10 @@ def build(options: NetworkOptions, progress: Progress = silent) -> BuiltNetwork:
     Raises:
         PenstockError: the network would be larger than a model file may be.
     """
-    graph = fill_with_random_weights(outline(options), options.seed, progress)
-    content = write_model(graph, description=f"penstock build: {options}")
+    looks = FilterLooks(options.zeros, options.bits, options.seed)
+    graph = fill_with_random_weights(outline(options), options.seed, progress, looks)
+    is_int4 = options.bits < INT8_BITS
+    content = write_model(graph, description=f"penstock build: {options}", int4_filters=is_int4)
     # What is written is what is summed up.
     written = read_model(content, identifier(options.name))
     plan = plan_execution(select_kernels(run_passes(written)), None)

@@ -13,7 +13,7 @@ from penstock.codegen.project_files import ProjectManifest
 from penstock.errors import CapacityError
 from penstock.frontends.inputs import random_inputs
 from penstock.ir.graph import Graph
-from penstock.kernels.kernel_set import KernelSet, kernel_set
+from penstock.kernels.kernel_set import KernelSet, kernel_encoding, kernel_set
 from penstock.kernels.selection import select_kernels
 from penstock.machines import OpenMachine, execute, open_board
 from penstock.pipeline import lower_plan, write_temporarily
@@ -65,7 +65,8 @@ class MeasuredNetwork:
 
 def plan_for_measuring(graph: Graph, board: Board, kernels: KernelSet) -> ExecutionPlan:
     """Plan a network with its arena in tightly coupled memory where there is room for it."""
-    program = select_kernels(graph, kernels, winograd=winograd_tiles(graph.name))
+    tiles, encoding = winograd_tiles(graph.name), kernel_encoding(graph.name)
+    program = select_kernels(graph, kernels, winograd=tiles, encodings=encoding)
     tightly_coupled = [r.name for r in board.regions if r.kind is MemoryKind.TCM_DATA]
     for name in tightly_coupled:
         try:

@@ -30,6 +30,8 @@ class Weights:
         bias: whether there is one.
         wide_bias: whether an int16 layer has an int64 bias.
         activation: behind a convolution; RELU limits outputs to less than their type's range.
+        density: the share of the filters that are not zero.
+        bits: of the filters: 8, or 4.
     """
 
     gain: float = 0.002
@@ -38,6 +40,8 @@ class Weights:
     bias: bool = True
     wide_bias: bool = True
     activation: Activation = Activation.RELU
+    density: float = 1.0
+    bits: int = 8
 
 
 PLAIN = Weights()
@@ -112,8 +116,11 @@ class NetworkBuilder:
 
     def filters(self, shape: Shape, axis: int, gain: float, weights: Weights) -> str:
         """Add random int8 filters with scales that make the layer's factors near ``gain``."""
-        low = -127 if weights.zero_point == 0 else -128
-        data = self._random.integers(low, 127, shape, dtype=np.int8, endpoint=True)
+        high = (1 << (weights.bits - 1)) - 1
+        low = -high if weights.zero_point == 0 else -high - 1
+        data = self._random.integers(low, high, shape, dtype=np.int8, endpoint=True)
+        if weights.density < 1.0:
+            data[self._random.random(shape) >= weights.density] = 0
         count = shape[axis] if weights.per_channel else 1
         spread = np.exp2(self._random.uniform(-1, 1, count)) if count > 1 else np.ones(1)
         scales = tuple(float(np.float32(gain * factor)) for factor in spread)

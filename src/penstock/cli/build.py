@@ -13,6 +13,7 @@ from penstock.cli.parameters import (
     refuse_overwriting,
 )
 from penstock.cli.tables import arena_bound
+from penstock.design.published import FILTER_BITS
 from penstock.units import format_bytes, format_count
 
 
@@ -42,6 +43,22 @@ from penstock.units import format_bytes, format_count
     metavar="NUMBER",
     help="How many scores the network gives.",
 )
+@click.option(
+    "--zeros",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="SHARE",
+    help="How many of the filters of 1×1 convolutions and of the last layer are 0.",
+)
+@click.option(
+    "--bits",
+    type=int,
+    default=8,
+    show_default=True,
+    metavar="NUMBER",
+    help="Of all filters: 8 or 4.",
+)
 @seed_option("Which random weights.")
 @model_output_option
 @json_option
@@ -50,6 +67,8 @@ def build_command(
     width: float,
     resolution: int,
     classes: int,
+    zeros: float,
+    bits: int,
     seed: int,
     output: Path,
     json_path: Path | None,
@@ -60,13 +79,19 @@ def build_command(
     NETWORK is one of
       mbv3  MobileNetV3-Large with 3×3 filters and ReLU6 throughout, without squeeze-and-excitation
 
-    How long a network takes does not depend on its weights. Its scales are chosen so that every
-    layer uses its range, and it ends in scores, without a softmax. The same options give the same
-    file.
+    How long a network takes depends on its weights only where these are zeros, or of four bits. Its
+    scales are chosen so that every layer uses its range, and it ends in scores, without a softmax.
+    The same options give the same file.
     """  # noqa: D301 - click wants the character, not the words for it
     refuse_overwriting({}, {"--output": output, "--json": json_path})
     options = api.NetworkOptions(
-        name=network, width=width, resolution=resolution, classes=classes, seed=seed
+        name=network,
+        width=width,
+        resolution=resolution,
+        classes=classes,
+        seed=seed,
+        zeros=zeros,
+        bits=bits,
     )
     with progress_bar() as progress:
         built = api.build(options, progress)
@@ -81,7 +106,7 @@ def _show(result: api.BuildResult, output: Path) -> None:
     stdout.print(
         f"[bold]{escape(options.name)}[/], width {options.width:g}, for "
         f"{options.resolution}×{options.resolution} images and {options.classes} classes, with "
-        f"random weights: {escape(str(output))}",
+        f"random weights{_looks(options)}: {escape(str(output))}",
         soft_wrap=True,
     )
     stdout.print(
@@ -94,3 +119,9 @@ def _show(result: api.BuildResult, output: Path) -> None:
         f"({arena_bound(result.arena_bytes, result.arena_bytes_lower_bound)}); "
         f"file {format_bytes(result.file_bytes)}"
     )
+
+
+def _looks(options: api.NetworkOptions) -> str:
+    """Return what is said of filters that are not all int8 other than 0."""
+    bits = "" if options.bits == FILTER_BITS[0] else f" of {options.bits} bits"
+    return bits + (f", {options.zeros:.0%} of them 0" if options.zeros else "")

@@ -120,6 +120,11 @@ def _show_estimate(estimate: api.EstimateResult) -> None:
         + ("; DMA brings what kernels work on, tile by tile" if estimate.overlays else ""),
         soft_wrap=True,
     )
+    for filters in estimate.filters:
+        stdout.print(
+            f"{escape(filters.describe())}; all weights {format_bytes(estimate.weights_bytes)}",
+            soft_wrap=True,
+        )
     stdout.print(
         f"Nothing was run: {escape(_error_stated(estimate))}; `penstock run --board` simulates.",
         soft_wrap=True,

@@ -17,7 +17,7 @@ from penstock.cli.parameters import (
     virtual_board,
 )
 from penstock.frontends.samples import PixelScaling
-from penstock.kernels.kernel_set import KernelChoice
+from penstock.kernels.kernel_set import KernelChoice, WeightChoice
 from penstock.planning.options import Effort, PlanOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -166,6 +166,15 @@ _PLAN_OPTIONS = (
         show_default=True,
         callback=lambda _context, _parameter, value: KernelChoice(value),
         help="The fastest kernels that the core has instructions for, or those in plain C.",
+    ),
+    click.option(
+        "--weights",
+        type=click.Choice([choice.value for choice in WeightChoice]),
+        default=WeightChoice.AUTO.value,
+        show_default=True,
+        callback=lambda _context, _parameter, value: WeightChoice(value),
+        help="Store filters in four bits, or without their zeros, where that is faster, never, or "
+        "wherever it takes fewer bytes than int8.",
     ),
 )
 

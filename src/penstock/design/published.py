@@ -10,6 +10,7 @@ WIDTH_MAX = 4.0
 RESOLUTIONS = (32, 512)
 CLASSES_MAX = 1 << 16
 SEED_MAX = (1 << 64) - 1
+FILTER_BITS = (8, 4)
 _CHANNEL_MULTIPLE = 4
 
 
@@ -82,6 +83,8 @@ class NetworkOptions:
         resolution: rows and columns of the RGB image.
         classes: scores of the output.
         seed: of the weights.
+        zeros: share of the filters of 1x1 convolutions and of the fully connected layer that are 0.
+        bits: of all filters: 8, or 4.
     """
 
     name: str
@@ -89,6 +92,8 @@ class NetworkOptions:
     resolution: int = 160
     classes: int = 1000
     seed: int = 0
+    zeros: float = 0.0
+    bits: int = 8
 
     def __post_init__(self) -> None:
         if self.name not in NETWORKS:
@@ -104,6 +109,17 @@ class NetworkOptions:
         _expect_between("resolution", self.resolution, *RESOLUTIONS)
         _expect_between("number of classes", self.classes, 1, CLASSES_MAX)
         _expect_between("seed", self.seed, 0, SEED_MAX)
+        if not 0 <= self.zeros < 1:
+            raise InputError(
+                f"the share of zeros is {self.zeros:g}; allowed is 0 or more, below 1",
+                help="0.75 keeps every fourth filter value",
+            )
+        if self.bits not in FILTER_BITS:
+            raise InputError(
+                f"filters cannot have {self.bits} bits, only "
+                + " or ".join(str(bits) for bits in FILTER_BITS),
+                help="8 gives int8 filters, 4 such within [-8, 7]",
+            )
 
 
 def _expect_between(what: str, value: int, low: int, high: int) -> None:

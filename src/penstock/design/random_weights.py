@@ -13,8 +13,9 @@ same seed gives the same bytes on every computer.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from penstock.ir.interpreter.convolution import (
     fully_connected_sums,
 )
 from penstock.ir.interpreter.execution import evaluate
+from penstock.ir.nibbles import NIBBLE_RANGE
 from penstock.ir.operators import (
     Activation,
     Add,
@@ -52,6 +54,7 @@ from penstock.quantize.observers import ValueRange
 Values = dict[str, Array]
 IntArray = npt.NDArray[np.int64]
 RealArray = npt.NDArray[np.float64]
+DrawFilters = Callable[[Weighted, Sequence[int]], Array]
 
 IMAGES = 4
 """Random images for the statistics: where the last layers have one position, each has few."""
@@ -65,17 +68,51 @@ _MARGIN = 1.25
 
 _PIXELS = ValueRange(0.0, 1.0)
 _RECTIFIED = ValueRange(*Activation.RELU6.real_range)
+INT8_BITS = 8
 _DEVIATION_SHARE_MIN = 0.25
 """Smallest deviation of a channel relative to the layer's: that of few samples may be 0."""
 
 
-def fill_with_random_weights(graph: Graph, seed: int, progress: Progress = silent) -> Graph:
-    """Return the int8 graph with weights, biases and scales; they depend on graph and seed only.
+@dataclass(frozen=True, slots=True)
+class FilterLooks:
+    """What random filters look like.
+
+    Attributes:
+        zeros: share of the filters of 1x1 convolutions and fully connected layers that are 0.
+        bits: of all filters.
+        seed: of which ones are 0.
+    """
+
+    zeros: float = 0.0
+    bits: int = 8
+    seed: int = 0
+
+    def shape(self, operator: Weighted, drawn: Array) -> Array:
+        """Return filters as they shall be, made from int8 ones."""
+        shaped = drawn
+        if self.bits < INT8_BITS:
+            shifted = drawn.astype(np.int8) >> (INT8_BITS - self.bits)
+            shaped = np.clip(shifted, *NIBBLE_RANGE).astype(np.int8)
+        is_wide = isinstance(operator, DepthwiseConv2D) or drawn.shape[1:-1] not in ((1, 1), ())
+        if not self.zeros or is_wide:
+            return shaped
+        generator = np.random.default_rng([self.seed, drawn.size])
+        return np.where(generator.random(drawn.shape) < self.zeros, 0, shaped).astype(np.int8)
+
+
+DENSE_INT8 = FilterLooks()
+
+
+def fill_with_random_weights(
+    graph: Graph, seed: int, progress: Progress = silent, looks: FilterLooks = DENSE_INT8
+) -> Graph:
+    """Return the int8 graph with weights, biases and scales; the same arguments, the same graph.
 
     Args:
         graph: of one image, its inputs and computed tensors int8 without scales.
         seed: of weights and images.
         progress: told what is going on.
+        looks: of the filters.
 
     Raises:
         UnsupportedError: an operator is none of convolutions, fully connected, add and mean.
@@ -90,12 +127,19 @@ def fill_with_random_weights(graph: Graph, seed: int, progress: Progress = silen
     readers = graph.consumers()
     for position, operator in enumerate(graph.operators):
         progress("drawing weights and choosing scales", position / len(graph.operators))
-        filled = filled.with_changes(tensors=_choose(filled, operator, images, generator))
+        chosen = _choose(filled, operator, images, partial(_draw_filters, generator, looks))
+        filled = filled.with_changes(tensors=chosen)
         for values in images:
             values.update(evaluate(filled, operator, _read(filled, operator, values)))
             for name in [name for name in values if max(readers[name], default=0) == position]:
                 del values[name]
     return filled
+
+
+def _draw_filters(
+    generator: np.random.Generator, looks: FilterLooks, operator: Weighted, shape: Sequence[int]
+) -> Array:
+    return looks.shape(operator, _draw(generator, shape, -FILTER_MAXIMUM))
 
 
 def _draw(generator: np.random.Generator, shape: Sequence[int], low: int) -> Array:
@@ -115,12 +159,12 @@ def _read(graph: Graph, operator: Operator, values: Mapping[str, Array]) -> Valu
 
 
 def _choose(
-    graph: Graph, operator: Operator, images: Sequence[Values], generator: np.random.Generator
+    graph: Graph, operator: Operator, images: Sequence[Values], draw: DrawFilters
 ) -> dict[str, Tensor]:
     """Return an operator's output with its scale, and its weights."""
     match operator:
         case Conv2D() | DepthwiseConv2D() | FullyConnected():
-            tensors, seen = _weigh(graph, operator, images, generator)
+            tensors, seen = _weigh(graph, operator, images, draw)
         case Add():
             tensors, seen = {}, _range_of_sums(graph, operator, images)
         case Mean():
@@ -143,11 +187,11 @@ class _Statistics:
 
 
 def _weigh(
-    graph: Graph, operator: Weighted, images: Sequence[Values], generator: np.random.Generator
+    graph: Graph, operator: Weighted, images: Sequence[Values], draw: DrawFilters
 ) -> tuple[dict[str, Tensor], ValueRange]:
     """Return filters and bias that normalize a layer, and the range of its real output."""
     filters, input_scale = graph.tensors[operator.filters], graph.tensors[operator.input].scale
-    drawn = filters.with_data(_draw(generator, filters.shape, -FILTER_MAXIMUM))
+    drawn = filters.with_data(draw(operator, filters.shape))
     found = _observe(graph.with_changes(tensors={filters.name: drawn}), operator, images)
     is_rectified = operator.activation is Activation.RELU6
     mean, deviation = _RECTIFIED_TARGET if is_rectified else _LINEAR_TARGET

@@ -15,15 +15,22 @@ _DSP_SOURCES = frozenset(
         "add_dsp_s8",
         "average_pool_2d_dsp_s8",
         "conv_2d_dsp_s8",
+        "conv_2d_int4_dsp_s8",
+        "conv_2d_sparse_dsp_s8",
         "conv_2d_winograd_4x4_dsp_s8",
         "conv_2d_winograd_2x2_dsp_s8",
         "depthwise_3x3_single",
         "depthwise_conv_2d_dsp_s8",
         "dot_4x1_single",
+        "dot_int4_4x1_single",
+        "dot_sparse_single",
         "fully_connected_dsp_s8",
+        "fully_connected_int4_dsp_s8",
+        "fully_connected_sparse_dsp_s8",
         "max_pool_2d_dsp_s8",
         "multiply_4x1_single",
         "multiply_4x2_single",
+        "multiply_sparse_single",
         "sums_4x2_single",
         "widen_pixels",
         "winograd_2x2",
@@ -108,6 +115,9 @@ _INT16_CONVOLUTION = (
     "int16 activations, constant int8 filters, int32 bias, int64 bias below 2^46, or none; "
     "zero points 0; without an int32 bias, multipliers below 2^7"
 )
+_SPARSE = "filters with a zero point of 0 that take fewer bytes without their zeros"
+_INT4 = "filters within [-8, 7] with a zero point of 0"
+_WIDENED = "multiply_4x2_single widen_pixels"
 _BROADCASTING = "broadcasting of at most 6 dimensions after merging adjacent ones"
 
 CATALOGUE: dict[str, CatalogueEntry] = dict(
@@ -122,7 +132,7 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
         _entry(
             "conv_2d_dsp_s8",
             "conv_2d_dsp",
-            "conv_2d_dsp_s8 multiply_4x1_single multiply_4x2_single widen_pixels",
+            f"conv_2d_dsp_s8 {_WIDENED} multiply_4x1_single",
             "CONV_2D",
             _DSP_CONVOLUTION,
         ),
@@ -147,6 +157,34 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "CONV_2D",
             f"{_DSP_CONVOLUTION.replace('2^30', '2^29')}, 256 times the magnitudes of a filter "
             f"below 2^25 in sum; {_WINOGRAD_SHAPES}",
+        ),
+        _entry(
+            "conv_2d_int4_s8",
+            "conv_2d_int4",
+            "conv_2d_int4_s8 conv_2d_s8 convolve_patch_s8 dot_product_s8 patch",
+            "CONV_2D",
+            f"{_INT8_CONVOLUTION}; {_INT4}; one group",
+        ),
+        _entry(
+            "conv_2d_int4_dsp_s8",
+            "conv_2d_int4_dsp",
+            f"conv_2d_int4_dsp_s8 {_WIDENED} dot_int4_4x1_single",
+            "CONV_2D",
+            f"{_DSP_CONVOLUTION}; {_INT4}, at most 4096 of them for a channel; one group",
+        ),
+        _entry(
+            "conv_2d_sparse_s8",
+            "conv_2d_sparse",
+            "conv_2d_sparse_s8",
+            "CONV_2D",
+            f"{_INT8_CONVOLUTION}; {_SPARSE}; one group",
+        ),
+        _entry(
+            "conv_2d_sparse_dsp_s8",
+            "conv_2d_sparse_dsp",
+            "conv_2d_sparse_dsp_s8 dot_sparse_single multiply_sparse_single",
+            "CONV_2D",
+            f"{_DSP_CONVOLUTION}; {_SPARSE}; one group; at most 32 KiB of scratch memory",
         ),
         _entry(
             "conv_2d_s16",
@@ -219,6 +257,36 @@ CATALOGUE: dict[str, CatalogueEntry] = dict(
             "FULLY_CONNECTED",
             f"{_DSP_CONVOLUTION}; zero points of filters 0, magnitudes of each second filter below "
             "2^16 in sum; multipliers of 31 bits that make of each sum what doubles make of it",
+        ),
+        _entry(
+            "fully_connected_int4_s8",
+            "fully_connected_int4",
+            "fully_connected_int4_s8 fully_connected_s8 dot_product_s8 real_scaling_s32",
+            "FULLY_CONNECTED",
+            f"{_INT8_CONVOLUTION}; {_INT4}",
+        ),
+        _entry(
+            "fully_connected_int4_dsp_s8",
+            "fully_connected_int4_dsp",
+            "fully_connected_int4_dsp_s8 dot_int4_4x1_single",
+            "FULLY_CONNECTED",
+            f"{_DSP_CONVOLUTION}; {_INT4}, at most 4096 for a channel; multipliers of 31 bits "
+            "that make of each sum what doubles make of it",
+        ),
+        _entry(
+            "fully_connected_sparse_s8",
+            "fully_connected_sparse",
+            "fully_connected_sparse_s8 real_scaling_s32",
+            "FULLY_CONNECTED",
+            f"{_INT8_CONVOLUTION}; {_SPARSE}",
+        ),
+        _entry(
+            "fully_connected_sparse_dsp_s8",
+            "fully_connected_sparse_dsp",
+            "fully_connected_sparse_dsp_s8 dot_sparse_single",
+            "FULLY_CONNECTED",
+            f"{_DSP_CONVOLUTION}; {_SPARSE}; multipliers of 31 bits that make of each sum what "
+            "doubles make of it",
         ),
         _entry(
             "fully_connected_s16",

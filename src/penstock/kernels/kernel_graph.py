@@ -84,6 +84,8 @@ class KernelCall:
         scratch_bytes: temporary memory, alive during the call only.
         in_place: pairs (input, output) of tensors that may share one address, because the kernel
             reads each element before it writes the one at the same offset.
+        filter_starts: where in the filters each output channel begins, in bytes, and where the last
+            one ends; empty where all are of one length.
     """
 
     kernel: Kernel
@@ -92,6 +94,7 @@ class KernelCall:
     macs: int = 0
     scratch_bytes: int = 0
     in_place: tuple[tuple[str, str], ...] = ()
+    filter_starts: tuple[int, ...] = ()
 
     @property
     def reads(self) -> tuple[str, ...]:

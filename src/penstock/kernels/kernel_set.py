@@ -12,6 +12,21 @@ class KernelChoice(Enum):
     REFERENCE = "reference"  # plain C, everywhere
 
 
+class WeightChoice(Enum):
+    """What a user may ask for."""
+
+    AUTO = "auto"  # in fewer bytes than int8 where that is faster, or where nothing else fits
+    DENSE = "dense"  # as int8
+    SMALL = "small"  # in as few bytes as there is a kernel for
+
+
+class Encoding(Enum):
+    """How filters may be stored in fewer bytes than int8 takes."""
+
+    SPARSE = "sparse"  # without their zeros
+    INT4 = "int4"  # in four bits
+
+
 class KernelSet(Enum):
     """Kernels beside those in plain C, by what the core must have."""
 
@@ -25,8 +40,19 @@ WINOGRAD_TILES = (4, 2)
 """Sides of the outputs that Winograd convolutions make together."""
 LARGE_WINOGRAD_KERNELS = "Winograd convolutions of 4x4 outputs"
 WINOGRAD_KERNELS = "Winograd convolutions"
+LARGE_FILTERS = "filters as int8 that can take fewer bytes"
+SMALL_FILTERS = "filters in fewer bytes than int8 takes"
 FAST_KERNELS = "fast kernels"
-"""The last three: what a plan may have to leave out, for people."""
+"""The last five: what a plan may have to leave out, for people."""
+
+
+ENCODED_NAMES = {Encoding.SPARSE: "_sparse_", Encoding.INT4: "_int4_"}
+"""What is in the C names of kernels whose filters are stored so."""
+
+
+def kernel_encoding(name: str) -> Encoding | None:
+    """Return how a kernel, by its C name, has its filters; None for int8."""
+    return next((way for way, part in ENCODED_NAMES.items() if part in name), None)
 
 
 def is_dsp_kernel(name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from penstock.boards.banks import join_banks
 from penstock.boards.board import Board
 from penstock.errors import InputError
-from penstock.kernels.kernel_set import KernelChoice
+from penstock.kernels.kernel_set import KernelChoice, WeightChoice
 
 
 class Effort(Enum):
@@ -33,6 +33,7 @@ class PlanOptions:
         reserve: bytes that stay free, by memory region.
         effort: how long to look for the best tiles.
         kernels: which of the C library's.
+        weights: how filters are stored.
     """
 
     weights_in: str | None = None
@@ -44,6 +45,7 @@ class PlanOptions:
     reserve: tuple[tuple[str, int], ...] = ()
     effort: Effort = Effort.FAST
     kernels: KernelChoice = KernelChoice.AUTO
+    weights: WeightChoice = WeightChoice.AUTO
 
     def to_json(self) -> dict[str, Any]:
         """Return the choices by name."""
@@ -53,6 +55,7 @@ class PlanOptions:
             "reserve": dict(self.reserve),
             "effort": self.effort.value,
             "kernels": self.kernels.value,
+            "weights": self.weights.value,
         }
 
 
@@ -71,7 +74,11 @@ def parse_plan_options(document: Mapping[str, Any]) -> PlanOptions:
     kept = values["reserve"]
     if not isinstance(kept, dict) or not all(type(size) is int for size in kept.values()):
         raise ValueError(f"reserve is {kept!r}, not bytes by memory region")
-    chosen = {"effort": Effort(values["effort"]), "kernels": KernelChoice(values["kernels"])}
+    chosen = {
+        "effort": Effort(values["effort"]),
+        "kernels": KernelChoice(values["kernels"]),
+        "weights": WeightChoice(values["weights"]),
+    }
     return PlanOptions(**{**values, "reserve": tuple(kept.items()), **chosen})
 
 

@@ -18,6 +18,7 @@ from penstock.kernels.kernel_graph import (
     TensorArgument,
 )
 from penstock.kernels.selection.dsp import LANES
+from penstock.kernels.sparse_filters import END_BYTES
 
 _RUNS: Mapping[str, Mapping[str, int]] = {
     "pairwise": {"left_strides": 1, "right_strides": 2, "output_strides": 3},
@@ -32,6 +33,8 @@ _SPATIAL = ("ps_conv_2d_", "ps_depthwise_conv_2d_", "ps_average_pool_2d_", "ps_m
 _BY_FILTER = ("ps_conv_2d_", "ps_fully_connected_")
 _IN_BLOCKS = (
     "ps_conv_2d_dsp_s8",
+    "ps_conv_2d_int4_dsp_s8",
+    "ps_fully_connected_int4_dsp_s8",
     "ps_conv_2d_winograd_2x2_dsp_s8",
     "ps_conv_2d_winograd_4x4_dsp_s8",
     "ps_fully_connected_dsp_s8",
@@ -219,6 +222,10 @@ def tile_filters(program: KernelGraph, call: KernelCall, filters: range) -> Tile
     windows = view.whole()
     for position in range(_FILTERS, view.output):
         size = view.sizes[position]
+        if position == _FILTERS and call.filter_starts:
+            begin, end = call.filter_starts[filters.start], call.filter_starts[filters.stop]
+            windows[position] = Window(begin, end - begin + END_BYTES)
+            continue
         if size == view.element_bytes[position] or not size:
             continue  # one value for all channels, or none at all
         is_in_blocks = position == _FILTERS and call.kernel.name in _IN_BLOCKS

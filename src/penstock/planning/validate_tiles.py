@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.errors import GraphError
-from penstock.ir.tensor import Tensor
+from penstock.ir.tensor import Array, Tensor
 from penstock.kernels.kernel_graph import (
     ConstantArgument,
     FieldValue,
@@ -24,6 +24,9 @@ from penstock.planning.overlays.program import Block, TileCall
 
 Offsets = npt.NDArray[np.int64]
 _RUN_ELEMENTS = 64
+_FILTERS = 2
+_READ_BEHIND = 3
+"""Bytes that kernels without zeros may read behind a channel."""
 _BY_FILTER = ("ps_conv_2d_", "ps_fully_connected_")
 _RUN_STRIDES = (
     ("left_strides", "right_strides", "output_strides"),
@@ -152,12 +155,7 @@ def touched(program: KernelGraph, tile: TileCall, position: int) -> Offsets:
     if isinstance(argument, ConstantArgument):
         if tile.filters is None or every.size == element:
             return every
-        count = numbers["output_channels"][0]
-        if (_is_in_fours(call) and position == 2) or "_conv_2d_mve_" in call.kernel.name:
-            # Four filters lie between one another.
-            quads = range(tile.filters.start // 4, (tile.filters.stop + 3) // 4)
-            return _split(every, (count + 3) // 4)[_slice(quads)].reshape(-1)
-        return _split(every, count)[_slice(tile.filters)].reshape(-1)
+        return _channel_bytes(program, call, tile.filters, position)
     if argument.is_written:
         height = numbers.get("output_height", (1,))[0]
         channels = _tensor(program, argument).shape[-1]
@@ -167,6 +165,34 @@ def touched(program: KernelGraph, tile: TileCall, position: int) -> Offsets:
         return every
     rows = _seen_rows(numbers, lines)
     return _split(every, numbers["input_height"][0])[_slice(rows)].reshape(-1)
+
+
+def _channel_bytes(
+    program: KernelGraph, call: KernelCall, filters: range, position: int
+) -> Offsets:
+    """Return which bytes of a constant belong to some output channels."""
+    argument = call.arguments[position]
+    assert isinstance(argument, ConstantArgument)
+    assert argument.constant is not None
+    array = program.constants[argument.constant]
+    every, count = np.arange(array.nbytes), _numbers(call)["output_channels"][0]
+    if position == _FILTERS and "_sparse_" in call.kernel.name:
+        starts = _channel_starts(array, count)
+        return every[starts[filters.start] : starts[filters.stop] + _READ_BEHIND]
+    if (_is_in_fours(call) and position == _FILTERS) or "_conv_2d_mve_" in call.kernel.name:
+        # Four filters lie between one another.
+        quads = range(filters.start // 4, (filters.stop + 3) // 4)
+        return _split(every, (count + 3) // 4)[_slice(quads)].reshape(-1)
+    return _split(every, count)[_slice(filters)].reshape(-1)
+
+
+def _channel_starts(stream: Array, count: int) -> list[int]:
+    """Return where each channel without its zeros begins, and the last one ends."""
+    starts = [0]
+    for _ in range(count):
+        low, high = stream[starts[-1] : starts[-1] + 2].tolist()
+        starts.append(starts[-1] + 2 + 3 * (low + 256 * (high % 16)))
+    return starts
 
 
 def _part_of_run(

@@ -6,6 +6,7 @@ from typing import Any
 
 from penstock.planning.estimate import Estimate
 from penstock.planning.execution_plan import ExecutionPlan
+from penstock.report.filters import EncodedFilters, encoded_filters, filters_to_json
 from penstock.report.results import Truth
 
 
@@ -31,6 +32,8 @@ class EstimateResult:
         compiler: whose machine code was fitted.
         overlays: whether DMA brings weights, and what does not fit the arena, tile by tile.
         dma_wait_cycles: of ``cycles``, waiting for it; None without overlays.
+        weights_bytes: all constants, as they are stored.
+        filters: what of them is stored in fewer bytes than int8 takes.
         operator_cycles: by position among the operators listed; those that run no code are left
             out.
     """
@@ -51,12 +54,15 @@ class EstimateResult:
     compiler: str
     overlays: bool
     dma_wait_cycles: int | None
+    weights_bytes: int
+    filters: tuple[EncodedFilters, ...]
     operator_cycles: Mapping[int, int]
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields with the kind of truth that they are."""
         fields = asdict(self)
         del fields["operator_cycles"]
+        fields["filters"] = filters_to_json(self.filters)
         return {"truth": Truth.ESTIMATE.value, **fields}
 
 
@@ -94,5 +100,7 @@ def summarize_estimate(
         compiler=estimate.compiler,
         overlays=plan.overlays is not None,
         dma_wait_cycles=estimate.dma_wait_cycles,
+        weights_bytes=plan.weights_bytes,
+        filters=encoded_filters(plan.program),
         operator_cycles={position: round(value) for position, value in cycles.items()},
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock.planning.execution_plan import PlanSearch
 from penstock.report.energy import Energy
+from penstock.report.filters import EncodedFilters, filters_to_json
 from penstock.report.overlays import OverlayReport, OverlayTotals, OverlayUse
 from penstock.simulate.timing import CycleCounts, Traffic
 
@@ -158,6 +159,7 @@ class RunResult:
         run_seconds: how long this computer needed for the inference: no time of the board.
         overlays: what they did in all; None on the host.
         kernels: which of the C library's, for people.
+        filters: what is stored in fewer bytes than int8 takes.
     """
 
     model: str
@@ -177,6 +179,7 @@ class RunResult:
     run_seconds: float
     overlays: OverlayTotals | None = None
     kernels: str = ""
+    filters: Sequence[EncodedFilters] = ()
 
     @property
     def cycles_per_mac(self) -> float | None:
@@ -207,6 +210,7 @@ class RunResult:
             "memory_bytes": memory_to_json(self.memory),
             "overlays": None if self.overlays is None else self.overlays.to_json(),
             "kernels": self.kernels,
+            "filters": filters_to_json(self.filters),
             "operators": [_operator_to_json(operator) for operator in self.operators],
             "outputs": [
                 {"name": output.name, "shape": list(output.shape), "dtype": output.dtype}
@@ -267,6 +271,7 @@ class CompileResult:
         overlays: what is planned; None for the host.
         search: how that was searched for; None where nothing was compared.
         kernels: which of the C library's, for people.
+        filters: what is stored in fewer bytes than int8 takes.
     """
 
     model: str
@@ -286,6 +291,7 @@ class CompileResult:
     overlays: OverlayReport | None
     search: PlanSearch | None = None
     kernels: str = ""
+    filters: Sequence[EncodedFilters] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``penstock.compile/1`` form."""
@@ -306,6 +312,7 @@ class CompileResult:
             "files": list(self.files),
             "overlays": None if self.overlays is None else self.overlays.to_json(),
             "kernels": self.kernels,
+            "filters": filters_to_json(self.filters),
             "search": None if self.search is None else _search_to_json(self.search),
         }
 

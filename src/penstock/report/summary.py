@@ -10,6 +10,7 @@ from penstock.kernels.kernel_set import is_dsp_kernel, is_mve_kernel
 from penstock.planning import ExecutionPlan
 from penstock.planning.overlays.program import Block
 from penstock.report.energy import Energy, spent_energy
+from penstock.report.filters import encoded_filters
 from penstock.report.overlays import OverlayReport, report_overlays
 from penstock.report.results import (
     CompileResult,
@@ -112,6 +113,7 @@ def summarize_compile(
         overlays=None if board is None else report_overlays(plan, board, None),
         search=plan.search,
         kernels=describe_kernels(plan),
+        filters=encoded_filters(plan.program),
     )
 
 
@@ -153,11 +155,12 @@ def summarize_run(
         run_seconds=run_seconds,
         overlays=None if overlays is None else overlays.totals,
         kernels=describe_kernels(plan),
+        filters=encoded_filters(plan.program),
     )
 
 
 def describe_kernels(plan: ExecutionPlan) -> str:
-    """Return which kernels a plan takes, and which have no room, for people."""
+    """Return which kernels a plan takes, how filters are stored, and what has no room."""
     names = [call.kernel.name for call in plan.program.calls]
     kinds = {
         "Helium": sum(map(is_mve_kernel, names)),
@@ -168,7 +171,8 @@ def describe_kernels(plan: ExecutionPlan) -> str:
     if taken:
         taken = [f"{taken[0]} of {len(names)} steps", *taken[1:], f"plain C in {plain}"]
     lacks = [f"no {name}: {why}" for name, why in plan.left_out.items()]
-    return "; ".join([", ".join(taken) or "plain C", *lacks])
+    stored = [filters.describe() for filters in encoded_filters(plan.program)]
+    return "; ".join([", ".join(taken) or "plain C", *stored, *lacks])
 
 
 def run_time(

@@ -58,10 +58,15 @@ class FileCall:
 
 
 class CallList:
-    """The calls and tensors of a file while the operators of ``graph`` are written one by one."""
+    """The calls and tensors of a file while the operators of ``graph`` are written one by one.
 
-    def __init__(self, graph: Graph) -> None:
+    Attributes:
+        nibbles: names of the filters that are stored as INT4.
+    """
+
+    def __init__(self, graph: Graph, nibbles: frozenset[str] = frozenset()) -> None:
         self.graph = graph
+        self.nibbles = nibbles
         self.tensors: dict[str, Tensor] = dict(graph.tensors)
         self.calls: list[FileCall] = []
 

@@ -13,7 +13,13 @@ from penstock.frontends.tflite.file_calls import (
 from penstock.frontends.tflite.file_padding import pad_explicitly, padding_scheme, spatial
 from penstock.ir import operators as ops
 from penstock.ir.dtype import DType
+from penstock.ir.graph import Graph
+from penstock.ir.nibbles import fits_nibbles
 from penstock.ir.operators import Activation, Operator
+from penstock.ir.tensor import Tensor
+
+_WithNibbles = ops.Conv2D | ops.DepthwiseConv2D | ops.FullyConnected
+"""Operators whose filters may be INT4."""
 
 
 def _require_current_rounding(
@@ -24,6 +30,36 @@ def _require_current_rounding(
         raise refuse(operator, "it rounds multipliers as legacy uint8 kernels do")
     if quantization is not None and any(quantization.zero_point):
         raise refuse(operator, "int8 filters need the zero point 0")
+
+
+def stored_as_nibbles(graph: Graph) -> frozenset[str]:
+    """Return the constants that can be INT4: nothing but filters of operators that know it."""
+    filters: set[str] = set()
+    others = set(graph.outputs)
+    for operator in graph.operators:
+        own = operator.filters if isinstance(operator, _WithNibbles) else None
+        others.update(name for name in operator.inputs if name not in (own, None))
+        filters.update([own] if own is not None else [])
+    return frozenset(name for name in filters - others if _are_nibbles(graph.tensors[name]))
+
+
+def _are_nibbles(tensor: Tensor) -> bool:
+    points = () if tensor.quantization is None else tensor.quantization.zero_point
+    return (
+        tensor.data is not None
+        and tensor.dtype is DType.INT8
+        and not any(points)
+        and fits_nibbles(tensor.data)
+    )
+
+
+def _version(calls: CallList, operator: _WithNibbles, version: int) -> int:
+    """Return the version of an operator whose filters may be INT4."""
+    if operator.filters not in calls.nibbles:
+        return version
+    if isinstance(operator, ops.DepthwiseConv2D):
+        return version  # the format's tools say 7, which LiteRT's reference kernels do not go by
+    return max(version, 10 if isinstance(operator, ops.FullyConnected) else 7)
 
 
 def _convolution_input(
@@ -59,7 +95,7 @@ def _write_conv_2d(calls: CallList, operator: ops.Conv2D) -> None:
     data, scheme = _convolution_input(calls, operator)
     calls.call(
         "CONV_2D",
-        version_for(calls.tensors[data], int8=3, int16=4),
+        _version(calls, operator, version_for(calls.tensors[data], int8=3, int16=4)),
         (data, operator.filters, *_required_bias(calls, operator)),
         operator.outputs,
         "Conv2DOptions",
@@ -78,9 +114,10 @@ def _write_depthwise_conv_2d(calls: CallList, operator: ops.DepthwiseConv2D) -> 
     channels_in = calls.tensors[data].shape[3]
     channels_out = calls.tensors[operator.output].shape[3]
     dilated = operator.dilation != (1, 1)
+    version = version_for(calls.tensors[data], int8=3, int16=5, other=2 if dilated else 1)
     calls.call(
         "DEPTHWISE_CONV_2D",
-        version_for(calls.tensors[data], int8=3, int16=5, other=2 if dilated else 1),
+        _version(calls, operator, version),
         (data, operator.filters, *_required_bias(calls, operator)),
         operator.outputs,
         "DepthwiseConv2DOptions",
@@ -141,7 +178,7 @@ def _write_fully_connected(calls: CallList, operator: ops.FullyConnected) -> Non
         version = max(version, 5)
     calls.call(
         "FULLY_CONNECTED",
-        version,
+        _version(calls, operator, version),
         (operator.input, operator.filters, operator.bias),
         operator.outputs,
         "FullyConnectedOptions",

@@ -10,6 +10,7 @@ from penstock.errors import ModelFormatError, UnsupportedError
 from penstock.frontends.tflite.names import unique_names
 from penstock.ir.dtype import DType
 from penstock.ir.limits import ELEMENTS_MAX, SCALES_MAX
+from penstock.ir.nibbles import unpack_nibbles
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Array, Tensor
 from penstock.units import format_bytes
@@ -22,6 +23,7 @@ _DTYPES = {
     tflite.TensorType.INT64: DType.INT64,
     tflite.TensorType.FLOAT32: DType.FLOAT32,
     tflite.TensorType.BOOL: DType.BOOL,
+    tflite.TensorType.INT4: DType.INT8,  # constants, which are unpacked
 }
 _TYPE_NAMES = {
     number: name for name, number in vars(tflite.TensorType).items() if not name.startswith("_")
@@ -95,6 +97,11 @@ class TensorReader:
             )
         shape = _shape(entry, where)
         data = self._constant(entry, shape, dtype, where)
+        if data is None and entry.Type() == tflite.TensorType.INT4:
+            raise UnsupportedError(
+                f"{where} is INT4 and no constant; of filters that type is known, of nothing else",
+                help="quantize activations to int8",
+            )
         if data is None:
             _expect_reasonable_size(shape, dtype, where)
         if entry.IsVariable() and data is not None:
@@ -128,13 +135,17 @@ class TensorReader:
         size_bytes = buffer.DataLength()
         if size_bytes == 0:
             return None
-        expected = math.prod(shape) * dtype.size_bytes
+        count, is_packed = math.prod(shape), entry.Type() == tflite.TensorType.INT4
+        expected = (count + 1) // 2 if is_packed else count * dtype.size_bytes
         if size_bytes != expected:
+            name = "i4" if is_packed else dtype.value
             raise ModelFormatError(
-                f"{where} is {dtype.value}{list(shape)}, {expected} bytes, but its buffer has "
+                f"{where} is {name}{list(shape)}, {expected} bytes, but its buffer has "
                 f"{size_bytes} bytes"
             )
-        self._count_constant(size_bytes, where)
+        self._count_constant(count * dtype.size_bytes, where)
+        if is_packed:
+            return unpack_nibbles(buffer.DataAsNumpy(), count).reshape(shape)
         return _aligned(buffer.DataAsNumpy(), dtype).reshape(shape)
 
     def _count_constant(self, size_bytes: int, where: str) -> None:

@@ -12,7 +12,9 @@ import tflite
 
 from penstock.frontends.tflite import file_elementwise, file_movement, file_products
 from penstock.frontends.tflite.file_calls import TENSOR_TYPES, CallList, FileCall, OptionValue
+from penstock.frontends.tflite.file_products import stored_as_nibbles
 from penstock.ir.graph import Graph
+from penstock.ir.nibbles import pack_nibbles
 from penstock.ir.quantization import QuantizationParameters
 from penstock.ir.tensor import Tensor
 
@@ -23,16 +25,24 @@ _ABSENT_TENSOR = -1
 _WRITERS = {**file_products.WRITERS, **file_elementwise.WRITERS, **file_movement.WRITERS}
 
 
-def write_model(graph: Graph, *, description: str = "penstock") -> bytes:
+def write_model(
+    graph: Graph, *, description: str = "penstock", int4_filters: bool = False
+) -> bytes:
     """Return the contents of a .tflite file that computes ``graph``; the same graph, same bytes.
 
     Explicit padding is written as SAME or VALID where that means the same, else as a PAD operator.
+
+    Args:
+        graph: what is written.
+        description: of the model, for people.
+        int4_filters: store filters of convolutions and fully connected layers as INT4, two to a
+            byte, where all of their values are within [-8, 7].
 
     Raises:
         UnsupportedError: an operator rounds in the way of legacy uint8 kernels, or pools with a
             padding that the format has no word for.
     """
-    calls = CallList(graph)
+    calls = CallList(graph, stored_as_nibbles(graph) if int4_filters else frozenset())
     for operator in graph.operators:
         _WRITERS[type(operator)](calls, operator)
     return _ModelBuilder(calls, graph).finish(description)
@@ -44,6 +54,7 @@ class _ModelBuilder:
     def __init__(self, calls: CallList, graph: Graph) -> None:
         self._builder = flatbuffers.Builder(1 << 16)
         self._calls = calls.calls
+        self._nibbles = calls.nibbles
         self._tensors = list(calls.tensors.values())
         self._positions = {tensor.name: i for i, tensor in enumerate(self._tensors)}
         self._codes = sorted({(call.builtin, call.version) for call in self._calls})
@@ -57,7 +68,9 @@ class _ModelBuilder:
             has_data = tensor.data is not None
             tensors.append(self._tensor(tensor, len(buffers) if has_data else 0))
             if tensor.data is not None:
-                buffers.append(self._buffer(np.ascontiguousarray(tensor.data).tobytes()))
+                is_packed = tensor.name in self._nibbles
+                data = pack_nibbles(tensor.data) if is_packed else tensor.data
+                buffers.append(self._buffer(np.ascontiguousarray(data).tobytes()))
         operators = [self._operator(call) for call in self._calls]
         model = self._table(
             "Model",
@@ -88,9 +101,10 @@ class _ModelBuilder:
         )
 
     def _tensor(self, tensor: Tensor, buffer: int) -> int:
+        is_packed = tensor.name in self._nibbles
         fields: dict[str, Any] = {
             "Shape": self._vector(tensor.shape, np.int32),
-            "Type": TENSOR_TYPES[tensor.dtype],
+            "Type": tflite.TensorType.INT4 if is_packed else TENSOR_TYPES[tensor.dtype],
             "Buffer": buffer,
             "Name": self._builder.CreateString(tensor.name),
             "IsVariable": tensor.is_variable,

@@ -3,7 +3,6 @@
 import numpy as np
 
 from penstock.ir.dtype import DType
-from penstock.ir.fixed_point import Multiplier
 from penstock.ir.integer_parameters import (
     Convolution,
     activation_range,
@@ -17,17 +16,28 @@ from penstock.ir.operators import (
     FullyConnected,
     TransposeConv2D,
 )
-from penstock.ir.tensor import Array
-from penstock.kernels.kernel_graph import Argument, ConstantArgument, FieldValue, KernelCall
-from penstock.kernels.selection import dsp, fully_connected, mve, winograd
-from penstock.kernels.selection.real_scaling import split_real
+from penstock.kernels.kernel_graph import Argument, FieldValue, KernelCall
+from penstock.kernels.selection import dsp, fully_connected, int4, mve, sparse, winograd
+from penstock.kernels.selection.layer_constants import (
+    bias_argument,
+    constant_data,
+    filter_argument,
+    multiplier_arguments,
+    real_arguments,
+)
 from penstock.kernels.selection.site import SUFFIXES, Site, struct
 from penstock.kernels.selection.views import dense_strides
 
 Weighted = Convolution | FullyConnected
 
 _FAST = {
-    "conv_2d": (mve.lower_conv_2d, winograd.lower_conv_2d, dsp.lower_conv_2d),
+    "conv_2d": (
+        sparse.lower_conv_2d,
+        int4.lower_conv_2d,
+        mve.lower_conv_2d,
+        winograd.lower_conv_2d,
+        dsp.lower_conv_2d,
+    ),
     "depthwise_conv_2d": (
         mve.lower_depthwise_conv_2d,
         mve.lower_conv_2d,
@@ -76,14 +86,18 @@ def lower_fully_connected(site: Site, operator: FullyConnected) -> list[KernelCa
             **_quantization(site, operator, "factor_step", len(factors)),
         },
     )
-    for lower_fast in (mve.lower_fully_connected, fully_connected.lower_fully_connected):
+    for lower_fast in (
+        sparse.lower_fully_connected,
+        int4.lower_fully_connected,
+        mve.lower_fully_connected,
+        fully_connected.lower_fully_connected,
+    ):
         if (fast := lower_fast(site, operator, params)) is not None:
             return [fast]
-    mantissas, exponents = zip(*(split_real(factor) for factor in factors), strict=True)
     weights = (
-        *_weights(site, operator),
-        site.constant("mantissas", np.array(mantissas, np.int64)),
-        site.constant("exponents", np.array(exponents, np.int16)),
+        filter_argument(site, operator),
+        bias_argument(site, operator),
+        *real_arguments(site, factors),
     )
     return [_call(site, operator, f"ps_fully_connected_{suffix}", params, weights)]
 
@@ -126,7 +140,11 @@ def _lower_spatial(
     for lower_fast in _FAST.get(name, ()):
         if (fast := lower_fast(site, operator, params)) is not None:
             return [fast]
-    weights = (*_weights(site, operator), *_multipliers(site, factors))
+    weights = (
+        filter_argument(site, operator),
+        bias_argument(site, operator),
+        *multiplier_arguments(site, factors),
+    )
     return [_call(site, operator, f"ps_{name}_{suffix}", params, weights)]
 
 
@@ -191,42 +209,11 @@ def _quantization(
     }
 
 
-def _weights(site: Site, operator: Weighted) -> tuple[ConstantArgument, ConstantArgument]:
-    """Return the arguments for filters and bias."""
-    filters = site.constant("filters", _constant_data(site, operator.filters))
-    if operator.bias is None:
-        return filters, ConstantArgument(None)
-    bias = _constant_data(site, operator.bias)
-    is_int16 = site.tensor(operator.input).dtype is DType.INT16
-    return filters, site.constant("bias", bias.astype(np.int64) if is_int16 else bias)
-
-
 def _has_narrow_sums(site: Site, operator: Weighted) -> bool:
     """Return whether an int16 layer sums in 32 bits, as layers with an int32 bias do."""
     if operator.bias is None or site.tensor(operator.input).dtype is not DType.INT16:
         return False
     return site.tensor(operator.bias).dtype is DType.INT32
-
-
-def _multipliers(
-    site: Site, factors: tuple[Multiplier, ...]
-) -> tuple[ConstantArgument, ConstantArgument]:
-    """Return the arguments for multipliers and shifts."""
-    return (
-        site.constant("multipliers", np.array([f.multiplier for f in factors], np.int32)),
-        site.constant("shifts", np.array([f.shift for f in factors], np.int8)),
-    )
-
-
-def _constant_data(site: Site, name: str) -> Array:
-    data = site.tensor(name).data
-    if data is None:
-        raise site.unsupported(
-            name,
-            "weights computed at run time",
-            "export the model with constant weights",
-        )
-    return data
 
 
 def _filter_zero_point(site: Site, operator: Weighted) -> int:
@@ -262,7 +249,7 @@ def _check_int16_shift(site: Site, operator: Convolution, largest_shift: int) ->
 def _check_int16_bias(site: Site, operator: Weighted) -> None:
     if operator.bias is None or site.tensor(operator.bias).dtype is not DType.INT64:
         return
-    bias = _constant_data(site, operator.bias).astype(np.int64)
+    bias = constant_data(site, operator.bias).astype(np.int64)
     if bias.max() >= _INT16_BIAS_LIMIT or bias.min() <= -_INT16_BIAS_LIMIT:
         raise site.unsupported(
             operator.bias, "values of 2^46 and more", "check the scale of the bias"

@@ -1,6 +1,6 @@
 """Lowering to kernels for cores that multiply two pairs of int16 in one instruction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -42,6 +42,25 @@ def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> 
 
     DEPTHWISE_CONV_2D as well, of a single channel: all of its filters see the same.
     """
+    return lower_in_blocks(site, operator, params, "ps_conv_2d_dsp_s8", lambda packed: packed)
+
+
+def lower_in_blocks(
+    site: Site,
+    operator: Convolution,
+    params: StructArgument,
+    kernel: str,
+    store: Callable[[Array], Array],
+) -> KernelCall | None:
+    """Lower a convolution to a kernel that widens filters in blocks of four channels.
+
+    Args:
+        site: where.
+        operator: which.
+        params: parameters of kernels in plain C.
+        kernel: C name.
+        store: makes what the kernel reads of the filters that `pack_filters` returns.
+    """
     fields = dict(params.fields)
     if site.kernels is KernelSet.REFERENCE or fields["groups"] != 1:
         return None
@@ -67,13 +86,13 @@ def lower_conv_2d(site: Site, operator: Convolution, params: StructArgument) -> 
     arguments = (
         replace(params, fields=tuple({**fields, "scratch_pixels": pixels}.items())),
         site.read(operator.input, "input"),
-        site.constant("filters", packed),
+        site.constant("filters", store(packed)),
         site.constant("scaling", scaling),
         ScratchArgument(),
         site.write(operator.output),
     )
     macs = operator_macs(site.graph, operator)
-    return site.call("ps_conv_2d_dsp_s8", arguments, macs=macs, scratch_bytes=scratch)
+    return site.call(kernel, arguments, macs=macs, scratch_bytes=scratch)
 
 
 def lower_depthwise_conv_2d(

@@ -8,7 +8,7 @@ from penstock.ir import operators as ops
 from penstock.ir.graph import Graph
 from penstock.ir.limits import WIDE_CONSTANTS_MAX
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
-from penstock.kernels.kernel_set import WINOGRAD_TILES, KernelSet
+from penstock.kernels.kernel_set import WINOGRAD_TILES, Encoding, KernelSet
 from penstock.kernels.selection import (
     activation,
     convolution,
@@ -60,6 +60,7 @@ def select_kernels(
     kernels: KernelSet = KernelSet.REFERENCE,
     *,
     winograd: tuple[int, ...] | Mapping[int, tuple[int, ...]] = WINOGRAD_TILES,
+    encodings: Mapping[int, Encoding] | Encoding | None = None,
 ) -> KernelGraph:
     """Return the graph as a program of kernel calls.
 
@@ -72,6 +73,8 @@ def select_kernels(
         winograd: sides of the outputs that Winograd convolutions may make together, the larger
             ones first: filters take eight to nine times the room with 4, and 3.6 times with 2;
             empty for none. A mapping says it of each operator by its position, none by default.
+        encodings: how filters are stored where they can be, otherwise as int8; a mapping says it of
+            some operators by their positions.
 
     Raises:
         UnsupportedError: no kernel takes an operator's element types, quantization or shapes, or
@@ -82,7 +85,8 @@ def select_kernels(
     aliases: dict[str, str] = {}
     for position, operator in enumerate(graph.operators):
         tiles = winograd.get(position, ()) if isinstance(winograd, Mapping) else winograd
-        site = Site(graph, position, operator, pool, kernels, tiles)
+        encoding = encodings.get(position) if isinstance(encodings, Mapping) else encodings
+        site = Site(graph, position, operator, pool, kernels, tiles, encoding)
         _check_sizes(site)
         if isinstance(operator, ops.Reshape) and not graph.tensors[operator.input].is_constant:
             _check_reshape(site, operator)

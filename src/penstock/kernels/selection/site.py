@@ -20,7 +20,7 @@ from penstock.kernels.kernel_graph import (
     StructArgument,
     TensorArgument,
 )
-from penstock.kernels.kernel_set import WINOGRAD_TILES, KernelSet
+from penstock.kernels.kernel_set import WINOGRAD_TILES, Encoding, KernelSet
 
 CTYPES = {
     DType.INT8: "int8_t",
@@ -77,6 +77,7 @@ class Site:
         pool: constants of the program so far.
         kernels: what the core has instructions for.
         winograd: sides of the outputs that Winograd convolutions may make together.
+        encoding: how filters shall be stored, where they can; None for int8.
     """
 
     graph: Graph
@@ -85,6 +86,7 @@ class Site:
     pool: ConstantPool
     kernels: KernelSet = KernelSet.REFERENCE
     winograd: tuple[int, ...] = WINOGRAD_TILES
+    encoding: Encoding | None = None
 
     def tensor(self, name: str) -> Tensor:
         """Return a tensor of the graph."""
@@ -113,6 +115,7 @@ class Site:
         macs: int = 0,
         scratch_bytes: int = 0,
         in_place: tuple[tuple[str, str], ...] = (),
+        filter_starts: tuple[int, ...] = (),
     ) -> KernelCall:
         """Return a call that computes this operator, or a part of it.
 
@@ -126,6 +129,7 @@ class Site:
             macs,
             scratch_bytes,
             computed,
+            filter_starts,
         )
 
     def unsupported(self, tensor: str, reason: str, help_text: str) -> UnsupportedError:

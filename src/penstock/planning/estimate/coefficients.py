@@ -73,6 +73,11 @@ class CoreCoefficients:
             ) from None
 
 
+def has_coefficients(core: str) -> bool:
+    """Return whether somebody has fitted the costs on a core."""
+    return (_DATA / f"{core}.toml").is_file()
+
+
 @cache
 def load_coefficients(core: str) -> CoreCoefficients:
     """Return the costs on a core.

@@ -42,8 +42,8 @@ def conv_2d(view: CallView) -> list[Access]:
     return [
         replace(parameters(view, visits), is_inner=False),
         streamed_again(view, FILTERS, fillings, blocks),
-        _gathered(view, visits, held / view.number("output_width")),
-        _reread(
+        gathered(view, visits, held / view.number("output_width")),
+        reread(
             scratch(visits, words * LANES, pairs * words * LANES, visits * words * LANES),
             pairs / visits,
         ),
@@ -53,7 +53,7 @@ def conv_2d(view: CallView) -> list[Access]:
     ]
 
 
-def _gathered(view: CallView, visits: int, rows: float) -> Access:
+def gathered(view: CallView, visits: int, rows: float) -> Access:
     """Return the input of a convolution: what windows see for the first time, and then again.
 
     Args:
@@ -138,7 +138,7 @@ def scratch(visits: int, words: float, reads: int, writes: int) -> Access:
     )
 
 
-def _reread(access: Access, times: float) -> Access:
+def reread(access: Access, times: float) -> Access:
     """Return an access whose bytes are read so often in each visit."""
     (first, *_) = access.sweeps
     again = Sweep(times - 1, first.size_bytes, first.size_bytes, 1 / times)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from penstock.errors import GraphError
 from penstock.kernels.catalogue import CATALOGUE
 from penstock.kernels.kernel_graph import KernelCall, KernelGraph
-from penstock.planning.estimate import dsp, elementary, weighted, winograd
+from penstock.planning.estimate import dsp, elementary, int4, sparse, weighted, winograd
 from penstock.planning.estimate.call_view import CallView, view_call
 from penstock.planning.estimate.weighted import Features
 
@@ -24,6 +24,14 @@ _BY_HEADER: dict[str, Callable[[CallView], Features]] = {
     "conv_2d_winograd_4x4": winograd.conv_2d,
     "depthwise_conv_2d_dsp": dsp.depthwise_conv_2d,
     "fully_connected_dsp": dsp.fully_connected,
+    "conv_2d_int4": int4.conv_2d,
+    "conv_2d_int4_dsp": dsp.conv_2d,
+    "fully_connected_int4": int4.fully_connected,
+    "fully_connected_int4_dsp": int4.fully_connected_dsp,
+    "conv_2d_sparse": sparse.conv_2d,
+    "conv_2d_sparse_dsp": sparse.conv_2d_by_eight,
+    "fully_connected_sparse": sparse.fully_connected,
+    "fully_connected_sparse_dsp": sparse.fully_connected,
     "svdf": weighted.svdf,
     "elementwise": elementary.walking,
     "add_dsp": elementary.adding,

@@ -7,6 +7,8 @@ from penstock.kernels.kernel_graph import KernelCall, KernelGraph
 from penstock.planning.estimate import (
     dsp_accesses,
     elementary_accesses,
+    int4,
+    sparse,
     weighted_accesses,
     winograd,
 )
@@ -23,6 +25,14 @@ _BY_HEADER: dict[str, Callable[[CallView], Sequence[Access]]] = {
     "conv_2d_winograd_4x4": winograd.accesses,
     "depthwise_conv_2d_dsp": dsp_accesses.depthwise_conv_2d,
     "fully_connected_dsp": dsp_accesses.fully_connected,
+    "conv_2d_int4": int4.conv_2d_accesses,
+    "conv_2d_int4_dsp": dsp_accesses.conv_2d,
+    "fully_connected_int4": int4.fully_connected_accesses,
+    "fully_connected_int4_dsp": int4.fully_connected_dsp_accesses,
+    "conv_2d_sparse": sparse.conv_2d_accesses,
+    "conv_2d_sparse_dsp": sparse.conv_2d_by_eight_accesses,
+    "fully_connected_sparse": sparse.fully_connected_accesses,
+    "fully_connected_sparse_dsp": sparse.fully_connected_dsp_accesses,
     "add_dsp": elementary_accesses.adding,
     "svdf": elementary_accesses.svdf,
     "pool_2d": elementary_accesses.pool_2d,

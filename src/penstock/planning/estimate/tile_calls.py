@@ -12,6 +12,7 @@ from penstock.kernels.kernel_graph import (
     StructArgument,
     TensorArgument,
 )
+from penstock.kernels.sparse_filters import END_BYTES
 from penstock.planning.estimate.accesses import Access
 from penstock.planning.estimate.features import call_features
 from penstock.planning.estimate.loop_accesses import call_accesses
@@ -79,11 +80,16 @@ def _own_constants(
     if filters is None or not isinstance(count, int):
         return {}
     arrays = {name: program.constants[name] for name in call.constants}
-    return {
+    own = {
         name: array.reshape(count, -1)[filters.start : filters.stop].reshape(-1)
         for name, array in arrays.items()
         if array.size % count == 0 and array.size > 1
     }
+    if call.filter_starts:
+        stream = call.constants[0]
+        first, last = call.filter_starts[filters.start], call.filter_starts[filters.stop]
+        own[stream] = arrays[stream][first : last + END_BYTES]
+    return own
 
 
 def array_names(program: KernelGraph, tile: TileCall) -> dict[str, Address]:

@@ -61,7 +61,7 @@ def _pixels(view: CallView, patches: Patches) -> Features:
     images = view.number("batches")
     pixels = images * patches.pixels
     outputs = pixels * view.number("output_channels")
-    left, changes = _shift_signs(view)
+    left, changes = count_shifts(view)
     return {
         "call": 1,
         "row": images * view.number("output_height"),
@@ -91,7 +91,7 @@ def _conflicts(steps: int, view: CallView) -> int:
     return steps * abs(4 - size * view.number("filter_channels") % 8) // 4
 
 
-def _shift_signs(view: CallView) -> tuple[int, int]:
+def count_shifts(view: CallView) -> tuple[int, int]:
     """Return how many channels are shifted left, and how often the direction changes."""
     shifts = view.constant(5)
     channels = view.number("output_channels")

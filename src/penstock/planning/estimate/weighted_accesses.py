@@ -112,7 +112,7 @@ def _products(view: CallView, visits: int, blocks: int, inner: Sequence[Access])
     """
     channels = view.number("output_channels")
     outer = (
-        *_per_channel(view, visits, channels, blocks),
+        *per_channel(view, visits, channels, blocks),
         output(view, visits, channels, channels / blocks),
     )
     rounds = visits * blocks
@@ -178,7 +178,7 @@ def _again(size_bytes: float, visits: int, period: int = 1) -> tuple[Sweep, ...]
     )
 
 
-def _per_channel(view: CallView, visits: int, channels: int, blocks: int) -> list[Access]:
+def per_channel(view: CallView, visits: int, channels: int, blocks: int) -> list[Access]:
     """Return bias, multipliers and shifts: a little of each in every block of channels."""
     found = []
     for position in (3, 4, 5):

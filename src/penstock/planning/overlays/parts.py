@@ -140,7 +140,9 @@ def slot_sizes(
             largest = max(band.windows[n].size_bytes for band in bands)
             sizes[argument.is_written] += space.align(largest)
             counts[argument.is_written] += 1
-    pack = pack_bytes(call, tile(part.rows[0], part.filters[0]), part, space)
+    # Parts of filters are of one size, or the first is the largest, unless zeros are left out.
+    kinds = part.filters if call.filter_starts else part.filters[:1]
+    pack = max(pack_bytes(call, tile(part.rows[0], each), part, space) for each in kinds)
     return SlotSizes(sizes[False], sizes[True], pack, counts[False], counts[True])
 
 

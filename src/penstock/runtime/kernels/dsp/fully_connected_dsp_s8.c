@@ -6,39 +6,10 @@
 #include "penstock/fixed_point.h"
 #include "penstock/dot_4x1.h"
 #include "penstock/sum_scaling.h"
+#include "penstock/widen_row.h"
 
 enum { LANES = 4 };
 enum { LONG_FOURS = 20 }; /* so that reading ahead is worth a call */
-
-/* A row of inputs. */
-typedef struct row {
-  int32_t fours;
-  int32_t sum; /* of all values */
-} row;
-
-/* Widens values to pairs, (0, 2) and (1, 3) of each four. */
-static row widen_row(const int8_t *values, int32_t count, uint32_t *pairs) {
-  const uint32_t ones = 0x00010001U;
-  row out = {0, 0};
-  for (; count > 0; count -= 4) {
-    uint32_t word = 0;
-    if (count >= 4) {
-      word = ps_load_word(values);
-    } else {
-      for (int32_t i = 0; i < count; ++i) {
-        word |= (uint32_t)(uint8_t)values[i] << (8 * i);
-      }
-    }
-    pairs[0] = ps_even_bytes(word);
-    pairs[1] = ps_odd_bytes(word);
-    out.sum = ps_multiply_pairs(pairs[0], ones, out.sum);
-    out.sum = ps_multiply_pairs(pairs[1], ones, out.sum);
-    pairs += 2;
-    values += 4;
-    ++out.fours;
-  }
-  return out;
-}
 
 /* Makes an output of a channel: of even ones 128 has been added to the filters, odd ones are 256 times
  * beside these. correction: 128 times the sum of the values. */
@@ -86,7 +57,7 @@ void ps_fully_connected_dsp_s8(const ps_fully_connected_params *params, const in
                                int8_t *output) {
   const int32_t channels = params->output_channels;
   for (int32_t n = 0; n < params->batches; ++n) {
-    const row values = widen_row(input, params->input_channels, scratch);
+    const ps_row values = ps_widen_row(input, params->input_channels, scratch);
     const uint32_t correction = 128 * (uint32_t)values.sum;
     const int8_t *block = filters;
     const int32_t *constants = scaling;
