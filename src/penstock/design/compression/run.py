@@ -11,7 +11,7 @@ import numpy as np
 from penstock.design.compression.recipe import PruneStep, QuantizeStep, Recipe
 from penstock.design.compression.results import Cost, StageResult
 from penstock.design.compression.setting import Setting
-from penstock.design.compression.stages import fine_tune, prune, quantize, sparsify
+from penstock.design.compression.stages import calibrate, fine_tune, prune, quantize, sparsify
 from penstock.design.data import DataSet
 from penstock.design.learning.evaluation import score
 from penstock.design.trainable import TrainableGraph
@@ -23,6 +23,7 @@ from penstock.quantize.observers import ValueRange
 from penstock.quantize.post_training import WeightOptions, quantize_graph
 
 Notice = Callable[[StageResult], None]
+_ROUGH_SAMPLES = 50
 EVERYWHERE_INT8: Mapping[str, int] = MappingProxyType({})
 
 
@@ -58,6 +59,7 @@ class Compression:
     notice: Notice
     results: list[StageResult] = field(default_factory=list)
     _started: float = 0.0
+    _ranges: Mapping[str, ValueRange] = field(default_factory=dict)
 
     def run(self, trained: Graph) -> Graph:
         """Return the int8 network that a trained one becomes."""
@@ -95,7 +97,7 @@ class Compression:
                 return False
             if latency is None:
                 return True
-            taken = self.deployment.cost(_quantized_anyhow(candidate)).latency
+            taken = self.deployment.cost(self._roughly_quantized(candidate)).latency
             return taken is not None and taken <= latency
 
         return fits
@@ -104,7 +106,7 @@ class Compression:
         size, latency = self.recipe.quantize.size, self.recipe.latency
 
         def fits(maxima: Mapping[str, int]) -> bool:
-            cost = self.deployment.cost(_quantized_anyhow(graph, maxima))
+            cost = self.deployment.cost(self._roughly_quantized(graph, maxima))
             if size is not None and cost.weight_bytes > size:
                 return False
             return latency is None or (cost.latency is not None and cost.latency <= latency)
@@ -116,8 +118,17 @@ class Compression:
         found = score(
             TrainableGraph(graph), self.data.test, setting.task, setting.scaling, setting.progress
         )
-        cost = self.deployment.cost(_quantized_anyhow(graph))
+        self._ranges, _ = calibrate(graph, QuantizeStep(samples=_ROUGH_SAMPLES), setting)
+        cost = self.deployment.cost(self._roughly_quantized(graph))
         self._add(_result(stage, found, graph, cost))
+
+    def _roughly_quantized(
+        self, graph: Graph, maxima: Mapping[str, int] = EVERYWHERE_INT8
+    ) -> Graph:
+        """Return a network in int8, to see what it takes; pruning hardly changes ranges."""
+        return quantize_graph(
+            graph, self._ranges, WeightOptions(dense_per_channel=True, maxima=maxima)
+        )
 
     def _note_deployed(self, step: QuantizeStep, graph: Graph) -> None:
         how = "" if step.training is None else ", trained"
@@ -136,12 +147,6 @@ class Compression:
 def folded(trained: Graph) -> Graph:
     """Return a network with normalization and activations in its weighted operators."""
     return FuseActivations().apply(fold_scaling(trained))
-
-
-def _quantized_anyhow(graph: Graph, maxima: Mapping[str, int] = EVERYWHERE_INT8) -> Graph:
-    """Return a network in int8 whose scales mean nothing: what it takes does not depend on them."""
-    ranges = {name: ValueRange(-1.0, 1.0) for name, t in graph.tensors.items() if not t.is_constant}
-    return quantize_graph(graph, ranges, WeightOptions(dense_per_channel=True, maxima=maxima))
 
 
 def _result(stage: str, found: float, graph: Graph, cost: Cost) -> StageResult:
