@@ -20,11 +20,11 @@ def add_normalization(network: TrainableGraph, batches: Iterable[Tensor]) -> Non
         network: with folded weights; changed in place.
         batches: samples ``[N, …]``, some hundred in all.
     """
-    outputs = {
+    outputs = [
         operator.output
         for operator in network.weighted
         if isinstance(operator, ops.Conv2D | ops.DepthwiseConv2D)
-    }
+    ]
     sums = _channel_sums(network, batches)
     for name in outputs:
         count, total, squares = sums[key(name)]
