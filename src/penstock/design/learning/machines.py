@@ -1,13 +1,17 @@
 """Several machines that train one network: `torchrun` starts the command on each."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 
 from penstock.options import process_place
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,23 @@ class Machines:
             return network
         return nn.parallel.DistributedDataParallel(network)
 
+    def from_first(self, value: Value) -> Value:
+        """Return what the first process has: the others may not see its files."""
+        if self.count == 1:
+            return value
+        given = [value]
+        distributed.broadcast_object_list(given, 0)
+        return given[0]
+
+    def align(self, network: nn.Module) -> None:
+        """Give all processes the first one's statistics: each has seen another part of batches."""
+        if self.count == 1:
+            return
+        for part in network.modules():
+            if isinstance(part, nn.modules.batchnorm._NormBase):
+                for statistic in part.buffers():
+                    distributed.broadcast(statistic, 0)
+
     def wait(self) -> None:
         """Wait until all processes are here."""
         if self.count > 1:
@@ -57,6 +78,8 @@ def join_machines() -> Iterator[Machines]:
     try:
         yield Machines(distributed.get_rank(), count)
     finally:
+        # What still holds the group keeps its threads alive, which abort a process that is ending.
+        gc.collect()
         distributed.destroy_process_group()
 
 
