@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -39,12 +40,25 @@ def open_tree(path: Path) -> Iterator[FileTree]:
         return
     try:
         archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise InputError(
-            f"{str(path)!r} is no .zip file", help="it may be cut short: fetch it again"
-        ) from error
     except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {os_reason(error)}") from error
+        raise InputError(
+            f"cannot read {str(path)!r}: {os_reason(error)}", help="check the path"
+        ) from error
+    except Exception as error:  # zipfile raises many unrelated types on damaged archives
+        raise InputError(
+            f"{str(path)!r} is no readable .zip file", help="it may be cut short: fetch it again"
+        ) from error
     with archive:
         names = sorted(name for name in archive.namelist() if not name.endswith("/"))
-        yield FileTree(tuple(names), archive.open)
+        yield FileTree(tuple(names), lambda name: BytesIO(_member(archive, name)))
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return a file of an archive, which is read as a whole: only then its checksum is compared."""
+    try:
+        return archive.read(name)
+    except Exception as error:  # as above
+        raise InputError(
+            f"{name!r} cannot be read from {str(archive.filename)!r}: {error}",
+            help="fetch the archive again, or unpack it and give the folder",
+        ) from error

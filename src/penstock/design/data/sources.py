@@ -18,6 +18,7 @@ from penstock.progress import Progress, silent
 Shape = tuple[int, ...]
 _IMAGE_RANK = 3
 _PARTS = ("train", "test")
+_CLASSES_MAX = 1 << 16
 
 
 class _Known(NamedTuple):
@@ -73,6 +74,12 @@ def _find(name: str, pattern: str) -> Path:
 
 
 def _checked(data: DataSet, shape: Shape) -> DataSet:
+    kinds = [samples.values.dtype.name for samples in (data.training, data.test)]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            f"{data.name}: samples for training are {kinds[0]}, those for testing {kinds[1]}",
+            help="save both alike: uint8 is taken for pixels, which are scaled, other values stay",
+        )
     for samples in (data.training, data.test):
         values = samples.values
         if values.shape[1:] != shape:
@@ -96,6 +103,7 @@ def _from_tree(path: Path, shape: Shape, seed: int, progress: Progress) -> DataS
         )
     with open_tree(path) as tree:
         by_class = {part: _by_class(tree, part) for part in _PARTS}
+        _expect_both(path, by_class)
         if all(by_class.values()):
             classes = tuple(sorted({name for part in by_class.values() for name in part}))
             training, test = (
@@ -108,6 +116,17 @@ def _from_tree(path: Path, shape: Shape, seed: int, progress: Progress) -> DataS
             samples = _read_images(tree.open, whole, classes, shape, progress)
             training, test = hold_back(samples, seed)
     return DataSet(path.name, training, test, classes)
+
+
+def _expect_both(path: Path, by_class: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+    """Refuse one part alone: its name, and those of other folders, would pass for classes."""
+    found = [part for part in _PARTS if by_class[part]]
+    if len(found) == 1:
+        (lacking,) = set(_PARTS) - set(found)
+        raise InputError(
+            f"{str(path)!r} holds images in {found[0]}/CLASS, and none in {lacking}/CLASS",
+            help="give both, or the classes' folders alone: then a tenth is held back for testing",
+        )
 
 
 def _expect_classes(path: Path, classes: Sequence[str]) -> None:
@@ -152,8 +171,11 @@ def _read_images(
 
 def _from_arrays(path: Path, shape: Shape, seed: int, _progress: Progress) -> DataSet:
     names = ("x_train", "y_train", "x_test", "y_test")
+    if not path.is_file():
+        raise InputError(f"there is no file {str(path)!r}", help="check the path")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NumPy leaves files open that are no archives.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             has_parts = all(name in archive.files for name in names)
             arrays = [np.asarray(archive[name]) for name in (names if has_parts else ("x", "y"))]
     except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged archives
@@ -175,25 +197,35 @@ def _from_pair(
 ) -> Samples:
     if values.shape[1:] == shape[:-1] and shape[-1:] == (1,):
         values = values[..., np.newaxis]
-    if labels.shape != values.shape[:1] or not len(labels):
+    if labels.ndim != 1 or labels.shape != values.shape[:1] or not len(labels):
         raise InputError(
             f"{path.name}: {list(values.shape)} samples have {list(labels.shape)} labels",
             help="save as many labels as samples, at least one",
         )
-    if labels.dtype.kind not in "iu" or labels.min() < 0:
+    if labels.dtype.kind not in "iu":
         raise InputError(
             f"{path.name}: labels are {labels.dtype.name}, positions of classes are wanted",
-            help="save integers from 0",
+            help="save integers from 0, in the order of the network's outputs",
+        )
+    if labels.min() < 0 or labels.max() >= _CLASSES_MAX:
+        raise InputError(
+            f"{path.name}: labels are from {labels.min()} to {labels.max()}; allowed is 0 to "
+            f"{_CLASSES_MAX - 1}",
+            help="number the classes from 0, in the order of the network's outputs",
         )
     if values.dtype != np.uint8 and values.dtype.kind != "f":
         raise InputError(
             f"{path.name}: samples are {values.dtype.name}",
             help="save pixels as uint8, other samples as float32",
         )
-    kept: Values = values.astype(np.float32)
+    return Samples(_kept(values), labels.astype(np.int64))
+
+
+def _kept(values: npt.NDArray[np.generic]) -> Values:
     if values.dtype == np.uint8:
-        kept = values.astype(np.uint8)
-    return Samples(kept, labels.astype(np.int64))
+        return values.astype(np.uint8)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        return values.astype(np.float32)
 
 
 _KNOWN: Mapping[str, _Known] = {

@@ -4,6 +4,7 @@ Source of the recordings: Free Spoken Digit Dataset, whose own split is used: re
 each speaker and digit are for testing.
 """
 
+import re
 import wave
 from pathlib import Path
 from typing import IO
@@ -26,6 +27,7 @@ _LOW, _HIGH = 60.0, 3900.0  # Hz
 _FLOOR = 1e-6  # of power: what is quieter is silence
 _TEST_RECORDINGS = 5
 _FULL_SCALE = 32768.0
+_NAME = re.compile(r"([0-9])_[^_]+_([0-9]{1,9})\.wav")
 
 RealArray = npt.NDArray[np.float32]
 
@@ -47,16 +49,33 @@ def load_spoken_digits(
     with open_tree(path) as tree:
         names = [name for name in tree.names if name.endswith(".wav")]
         for position, name in enumerate(names):
-            digit, _speaker, number = Path(name).stem.split("_")
+            digit, number = _digit_and_number(name)
             with tree.open(name) as file:
                 spectrogram = log_mel(_read(file, name))
-            parts[int(number) < _TEST_RECORDINGS].append((spectrogram, int(digit)))
+            parts[number < _TEST_RECORDINGS].append((spectrogram, digit))
             progress("making spectrograms", (position + 1) / len(names))
+    if not all(parts):
+        raise InputError(
+            f"{str(path)!r} holds {len(parts[0])} recordings to learn from and {len(parts[1])} to "
+            f"test with; there must be some of both",
+            help=f"recordings 0 to {_TEST_RECORDINGS - 1} of each speaker are for testing; "
+            "fetch the whole set again",
+        )
     training, test = (
         Samples(np.stack([value for value, _ in part]), np.array([n for _, n in part], np.int64))
         for part in parts
     )
     return DataSet("spoken-digits", training, test, tuple(str(digit) for digit in range(10)))
+
+
+def _digit_and_number(name: str) -> tuple[int, int]:
+    found = _NAME.fullmatch(Path(name).name)
+    if found is None:
+        raise InputError(
+            f"{name!r} is not named as spoken digits are: DIGIT_SPEAKER_NUMBER.wav",
+            help="take other files out of the archive",
+        )
+    return int(found[1]), int(found[2])
 
 
 def _read(file: IO[bytes], name: str) -> RealArray:
@@ -65,13 +84,17 @@ def _read(file: IO[bytes], name: str) -> RealArray:
             form = recording.getframerate(), recording.getnchannels(), recording.getsampwidth()
             frames = recording.readframes(recording.getnframes())
     except (wave.Error, EOFError) as error:
-        raise InputError(f"{name} is no readable recording: {error}") from error
+        raise InputError(
+            f"{name} is no readable recording: {error}", help="fetch the set again"
+        ) from error
     if form != (SAMPLE_RATE, 1, 2):
         raise InputError(
             f"{name} has {form[0]} Hz, {form[1]} channels of {8 * form[2]} bits; "
-            f"{SAMPLE_RATE} Hz, 1 channel of 16 bits are wanted"
+            f"{SAMPLE_RATE} Hz, 1 channel of 16 bits are wanted",
+            help="fetch the set again: its recordings are all like that",
         )
-    return np.frombuffer(frames, "<i2").astype(np.float32) / np.float32(_FULL_SCALE)
+    whole = len(frames) // 2 * 2  # a file cut short may end within a sample
+    return np.frombuffer(frames[:whole], "<i2").astype(np.float32) / np.float32(_FULL_SCALE)
 
 
 def log_mel(sound: RealArray) -> RealArray:

@@ -21,7 +21,8 @@ def shuffled_batches(
     """Yield full batches of values and labels in random order; what does not fill one is left."""
     values, labels = torch.from_numpy(samples.values), torch.from_numpy(samples.labels)
     order = torch.randperm(len(labels), generator=generator)
-    for chosen in order[: len(labels) // batch_size * batch_size].split(batch_size):
+    for start in range(0, len(labels) - batch_size + 1, batch_size):
+        chosen = order[start : start + batch_size]
         yield values[chosen], labels[chosen]
 
 

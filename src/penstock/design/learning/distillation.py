@@ -53,12 +53,14 @@ class Distillation:
         """Return the loss with the teacher's part."""
         with torch.no_grad():
             scores, known = _watch(self.teacher, inputs, [name for _, name in self.features])
-        target = nn.functional.log_softmax(scores / self.temperature, dim=1)
+        target = nn.functional.log_softmax(scores.detach() / self.temperature, dim=1)
         own = nn.functional.log_softmax(outputs / self.temperature, dim=1)
         divergence = nn.functional.kl_div(own, target, reduction="batchmean", log_target=True)
         whole = (1 - self.share) * loss + self.share * self.temperature**2 * divergence
         for name, other in self.features:
-            whole = whole + self.feature_weight * attention_distance(seen[name], known[other])
+            whole = whole + self.feature_weight * attention_distance(
+                seen[name], known[other].detach()
+            )
         return whole
 
 

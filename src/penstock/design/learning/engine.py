@@ -123,13 +123,16 @@ class _Run:
 
     def resume(self) -> None:
         """Take up where the checkpoint is."""
-        state = None if self.checkpoint is None else self.checkpoint.load()
+        machines = self.training.machines
+        state = None
+        if self.checkpoint is not None and machines.is_first:
+            state = self.checkpoint.load()
+        state = machines.from_first(state)
         if state is not None:
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.generator.set_state(state["generator"])
             self.history = [EpochResult(**result) for result in state["history"]]
-        self.training.machines.wait()
 
     def epoch(self, number: int) -> None:
         """Go over the samples once."""

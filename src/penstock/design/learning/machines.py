@@ -1,13 +1,17 @@
 """Several machines that train one network: `torchrun` starts the command on each."""
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 
 from penstock.options import process_place
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,14 @@ class Machines:
             ):
                 tensor.copy_(mean.view(tensor.shape))
 
+    def from_first(self, value: Value) -> Value:
+        """Return what the first process has: the others may not see its files."""
+        if self.count == 1:
+            return value
+        given = [value]
+        distributed.broadcast_object_list(given, 0)
+        return given[0]
+
     def wait(self) -> None:
         """Wait until all processes are here."""
         if self.count > 1:
@@ -72,6 +84,8 @@ def join_machines() -> Iterator[Machines]:
     try:
         yield Machines(distributed.get_rank(), count)
     finally:
+        # What still holds the group keeps its threads alive, which abort a process that is ending.
+        gc.collect()
         distributed.destroy_process_group()
 
 
