@@ -186,9 +186,7 @@ def prepared(graph: Graph) -> TrainableGraph:
     return made
 
 
-def pruned(
-    graph: Graph, criterion: Criterion, fits: Callable[[Graph], bool]
-) -> TrainableGraph:
+def pruned(graph: Graph, criterion: Criterion, fits: Callable[[Graph], bool]) -> TrainableGraph:
     accumulate = gradients_of(lambda n, b: n(b).square().mean(), inputs(graph).split(8))
     return prune_channels(prepared(graph), fits, criterion, accumulate)
 
