@@ -19,6 +19,8 @@ from penstock.design.trainable.network import TrainableGraph
 from penstock.errors import InputError
 from penstock.ir import operators as ops
 from penstock.ir.graph import Graph
+from penstock.ir.macs import graph_macs
+from penstock.units import format_count
 
 CHANNEL_MULTIPLE = 4
 """Kernels work on four channels at a time."""
@@ -66,10 +68,12 @@ def prune_channels(
     groups = _ranked(network, criterion, accumulate)
     low, high = 0.0, _RATIO_MAX
     best = _pruned(network, groups, high)
-    if not fits(best.to_graph()):
+    if not fits(smallest := best.to_graph()):
         raise InputError(
             f"even without {100 * _RATIO_MAX:.0f} % of the channels that the criterion "
-            f"{criterion.value} can compare, the network does not fit",
+            f"{criterion.value} can compare, the network does not fit: it keeps "
+            f"{format_count(graph_macs(smallest))} of {format_count(graph_macs(network.graph))} "
+            "multiply-accumulates",
             help="ask for less, take another criterion, or a smaller network",
         )
     for _ in range(_RATIO_STEPS):
