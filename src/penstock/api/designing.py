@@ -5,8 +5,9 @@ from pathlib import Path
 from penstock.design.calibration import DEFAULT_CALIBRATION, CalibrationOptions
 from penstock.design.outline import outline
 from penstock.design.published import NetworkOptions
+from penstock.design.quantization import quantize_source
 from penstock.design.random_weights import fill_with_random_weights
-from penstock.errors import ToolError
+from penstock.frontends.source_models import load_source_model
 from penstock.frontends.tflite import identifier, read_model, write_model
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
@@ -45,23 +46,17 @@ def quantize(
     """Make an int8 network of a trained float one.
 
     Args:
-        model: a program that ``torch.export.save`` has written, for a batch of 1.
+        model: a .pt2 file of ``torch.export.save`` for a batch of 1, or a float .tflite file.
         data: samples like those that the network will see: a folder of images, .npy or .npz.
         options: how many samples to take, and how pixels become numbers.
         progress: told what is going on.
 
     Raises:
-        PenstockError: torch is missing, a file cannot be read, or an operator is not supported.
+        PenstockError: a package is missing, a file cannot be read, or an operator is not supported.
     """
-    try:
-        from penstock.design.quantization import quantize_program
-    except ModuleNotFoundError as error:
-        raise ToolError(
-            f"reading a PyTorch network needs the package {error.name!r}, which is not installed",
-            help="pip install 'penstock[design]'",
-        ) from error
     source = Path(model)
-    made = quantize_program(source, Path(data), identifier(source.stem), options, progress)
+    progress("reading the network", None)
+    made = quantize_source(load_source_model(source), Path(data), options, progress)
     content = write_model(made.graph, description="penstock quantize")
     written = read_model(content, identifier(source.stem))
     return summarize_quantize(source.name, written, made.calibrated_on, made.agreement, content)

@@ -10,7 +10,7 @@ from penstock.cli.console import progress_bar, stdout, write_file, write_json
 from penstock.cli.options import json_option, model_output_option, pixel_options
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
-    program_file,
+    model_file,
     refuse_overwriting,
     sample_data,
 )
@@ -18,7 +18,7 @@ from penstock.units import format_bytes, format_count
 
 
 @click.command("quantize")
-@click.argument("model", callback=program_file, metavar="MODEL.pt2")
+@click.argument("model", callback=model_file, metavar="MODEL")
 @click.option(
     "--data",
     required=True,
@@ -62,10 +62,10 @@ def quantize_command(
     output: Path,
     json_path: Path | None,
 ) -> None:
-    """Make an int8 network of a trained PyTorch one, without training it again.
+    """Make an int8 network of a trained float one, without training it again.
 
     \b
-    MODEL.pt2 is what these lines write:
+    MODEL is a float .tflite file, or a PyTorch program, which these lines write:
       program = torch.export.export(module.eval(), (example,))
       torch.export.save(program, "MODEL.pt2")
 

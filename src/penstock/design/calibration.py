@@ -1,6 +1,7 @@
 """What quantizing a trained network takes; without torch."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE, PixelScaling
 from penstock.quantize.histograms import RangeRule
@@ -24,3 +25,16 @@ class CalibrationOptions:
 
 
 DEFAULT_CALIBRATION = CalibrationOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Data to quantize a float network with, on the way to something else.
+
+    Attributes:
+        data: a folder of images, or a .npy or .npz file of arrays.
+        options: of quantizing.
+    """
+
+    data: Path
+    options: CalibrationOptions = DEFAULT_CALIBRATION

@@ -98,9 +98,7 @@ def quantize_graph(
         InputError: a range is missing.
         GraphError: a filter is computed.
     """
-    for operator in graph.operators:
-        if not isinstance(operator, _SUPPORTED):
-            raise UnsupportedError(f"no quantization rule for the operator {operator.kind}")
+    expect_rules(graph)
     parameters = choose_parameters(graph, ranges)
     tensors: dict[str, Tensor] = {}
     for name in graph.inputs:
@@ -114,6 +112,21 @@ def quantize_graph(
         for name in operator.outputs:
             tensors[name] = _as_int8(graph.tensors[name], parameters[name])
     return Graph.build(graph.name, tensors.values(), graph.operators, graph.inputs, graph.outputs)
+
+
+def expect_rules(graph: Graph) -> None:
+    """Check that there is a rule for each operator.
+
+    Raises:
+        UnsupportedError: naming the first that has none.
+    """
+    for operator in graph.operators:
+        if not isinstance(operator, _SUPPORTED):
+            raise UnsupportedError(
+                f"there is no quantization rule for the operator {operator.kind}, which writes "
+                f"{operator.outputs[0]!r}",
+                help="end the network before it, or compute it otherwise",
+            )
 
 
 def _quantize_operands(

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from penstock.planning.execution_plan import PlanSearch
+from penstock.quantize.agreement import Calibrated
 from penstock.report.energy import Energy
 from penstock.report.overlays import OverlayReport, OverlayTotals, OverlayUse
 from penstock.simulate.timing import CycleCounts, Traffic
@@ -158,6 +159,7 @@ class RunResult:
         run_seconds: how long this computer needed for the inference: no time of the board.
         overlays: what they did in all; None on the host.
         kernels: which of the C library's, for people.
+        calibrated: what became of a float32 network; None where the file was quantized already.
     """
 
     model: str
@@ -177,6 +179,7 @@ class RunResult:
     run_seconds: float
     overlays: OverlayTotals | None = None
     kernels: str = ""
+    calibrated: Calibrated | None = None
 
     @property
     def cycles_per_mac(self) -> float | None:
@@ -215,6 +218,7 @@ class RunResult:
             "input": self.input_origin,
             "compiler": self.compiler,
             "run_seconds": self.run_seconds,
+            "calibrated": _calibrated_to_json(self.calibrated),
         }
 
 
@@ -267,6 +271,7 @@ class CompileResult:
         overlays: what is planned; None for the host.
         search: how that was searched for; None where nothing was compared.
         kernels: which of the C library's, for people.
+        calibrated: what became of a float32 network; None where the file was quantized already.
     """
 
     model: str
@@ -286,6 +291,7 @@ class CompileResult:
     overlays: OverlayReport | None
     search: PlanSearch | None = None
     kernels: str = ""
+    calibrated: Calibrated | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``penstock.compile/1`` form."""
@@ -307,7 +313,12 @@ class CompileResult:
             "overlays": None if self.overlays is None else self.overlays.to_json(),
             "kernels": self.kernels,
             "search": None if self.search is None else _search_to_json(self.search),
+            "calibrated": _calibrated_to_json(self.calibrated),
         }
+
+
+def _calibrated_to_json(calibrated: Calibrated | None) -> dict[str, Any] | None:
+    return None if calibrated is None else asdict(calibrated)
 
 
 def _search_to_json(search: PlanSearch) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from penstock.ir.macs import graph_macs
 from penstock.kernels.kernel_set import is_dsp_kernel, is_mve_kernel
 from penstock.planning import ExecutionPlan
 from penstock.planning.overlays.program import Block
+from penstock.quantize.agreement import Calibrated
 from penstock.report.energy import Energy, spent_energy
 from penstock.report.overlays import OverlayReport, report_overlays
 from penstock.report.results import (
@@ -91,6 +92,7 @@ def summarize_compile(
     files: Sequence[str],
     verified: bool,
     footprint: Mapping[str, Mapping[str, int]] | None,
+    calibrated: Calibrated | None = None,
 ) -> CompileResult:
     """Return what a compile made."""
     tiled = plan.overlays
@@ -112,6 +114,7 @@ def summarize_compile(
         overlays=None if board is None else report_overlays(plan, board, None),
         search=plan.search,
         kernels=describe_kernels(plan),
+        calibrated=calibrated,
     )
 
 
@@ -127,6 +130,7 @@ def summarize_run(
     input_origin: str,
     compiler: str,
     run_seconds: float,
+    calibrated: Calibrated | None = None,
 ) -> RunResult:
     """Return what a run found; ``board`` and ``simulation`` are None on the host."""
     outputs = [original.tensors[name] for name in original.outputs]
@@ -153,6 +157,7 @@ def summarize_run(
         run_seconds=run_seconds,
         overlays=None if overlays is None else overlays.totals,
         kernels=describe_kernels(plan),
+        calibrated=calibrated,
     )
 
 
