@@ -57,7 +57,7 @@ def test_a_trained_network_becomes_a_model_file(
 
 BAD = {
     "an empty model file": (("x.tflite",), "x.tflite: this is no TensorFlow Lite model"),
-    "weights alone": (("x.pth",), "is by its name no model file: those are .tflite, .pt2"),
+    "weights alone": (("x.pth",), "is by its name no model file: those are .tflite, .onnx, .pt2"),
     "no model": (("nowhere.pt2",), "there is no model 'nowhere.pt2'"),
     "no data": (("net.pt2", "--data", "nowhere"), "there is nothing at"),
     "words": (("net.pt2", "--mean", "1,two"), "is no number, nor numbers with commas"),

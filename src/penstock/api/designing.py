@@ -7,7 +7,7 @@ from penstock.design.outline import outline
 from penstock.design.published import NetworkOptions
 from penstock.design.quantization import quantize_source
 from penstock.design.random_weights import fill_with_random_weights
-from penstock.frontends.source_models import load_source_model
+from penstock.design.reading import read_source
 from penstock.frontends.tflite import identifier, read_model, write_model
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
@@ -46,7 +46,8 @@ def quantize(
     """Make an int8 network of a trained float one.
 
     Args:
-        model: a .pt2 file of ``torch.export.save`` for a batch of 1, or a float .tflite file.
+        model: a float32 network: a .tflite or .onnx file, or a .pt2 file of
+            ``torch.export.save``, for a batch of 1.
         data: samples like those that the network will see: a folder of images, .npy or .npz.
         options: how many samples to take, and how pixels become numbers.
         progress: told what is going on.
@@ -56,7 +57,7 @@ def quantize(
     """
     source = Path(model)
     progress("reading the network", None)
-    made = quantize_source(load_source_model(source), Path(data), options, progress)
+    made = quantize_source(read_source(source), Path(data), options, progress)
     content = write_model(made.graph, description="penstock quantize")
     written = read_model(content, identifier(source.stem))
     return summarize_quantize(source.name, written, made.calibrated_on, made.agreement, content)

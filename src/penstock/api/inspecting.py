@@ -6,8 +6,8 @@ from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
 from penstock.design.calibration import Calibration
 from penstock.design.opened_model import expect_quantized, open_model
+from penstock.design.reading import read_source
 from penstock.errors import CapacityError, UnsupportedError
-from penstock.frontends.source_models import load_source_model
 from penstock.ir.graph import Graph
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
@@ -41,7 +41,7 @@ def load_model(model: str | Path) -> Graph:
     Raises:
         PenstockError: the file cannot be read or is not supported.
     """
-    return load_source_model(Path(model)).graph
+    return read_source(Path(model)).graph
 
 
 def inspect(

@@ -62,8 +62,9 @@ def compile_command(
     The folder holds the model's C, its weights, the kernels it uses, CMakeLists.txt, a linker
     fragment and a README for whoever integrates it. It is written whole or not at all.
 
-    MODEL is int8; a float network is quantized on the way if there are data to --calibrate with,
-    as `penstock quantize` does by default.
+    MODEL is an int8 .tflite file, or an .onnx file in the QDQ format. A float network (.tflite,
+    .onnx or .pt2) is quantized on the way if there are data to --calibrate with, as
+    `penstock quantize` does by default.
     """
     refuse_overwriting(
         {"the model": model, "the board": board_file(board), "the output folder": output},

@@ -65,7 +65,7 @@ def quantize_command(
     """Make an int8 network of a trained float one, without training it again.
 
     \b
-    MODEL is a float .tflite file, or a PyTorch program, which these lines write:
+    MODEL is a float .tflite or .onnx file, or a PyTorch program, which these lines write:
       program = torch.export.export(module.eval(), (example,))
       torch.export.save(program, "MODEL.pt2")
 

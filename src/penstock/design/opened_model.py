@@ -5,8 +5,9 @@ from pathlib import Path
 
 from penstock.design.calibration import Calibration
 from penstock.design.quantization import quantize_source
+from penstock.design.reading import read_source
 from penstock.errors import InputError, UnsupportedError
-from penstock.frontends.source_models import TFLITE, SourceModel, load_source_model
+from penstock.frontends.source_models import TFLITE, SourceModel
 from penstock.frontends.tflite import read_model, write_model
 from penstock.ir.graph import Graph
 from penstock.ir.real_numbers import first_in_float
@@ -44,7 +45,7 @@ def open_model(
         PenstockError: the file cannot be read, is not supported, or is float32 without a
             calibration, or a calibration without need.
     """
-    source = load_source_model(path)
+    source = read_source(path)
     if calibration is None:
         expect_quantized(source.graph, path.name)
     elif first_in_float(source.graph) is not None:

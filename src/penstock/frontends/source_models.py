@@ -10,6 +10,7 @@ import numpy.typing as npt
 from penstock.errors import InputError, ToolError
 from penstock.frontends.tflite import load_model
 from penstock.ir.graph import Graph
+from penstock.ir.quantization import GivenQuantization
 
 FloatArray = npt.NDArray[np.float32]
 Order = tuple[int, ...]
@@ -20,13 +21,15 @@ class SourceModel:
     """A model file, translated.
 
     Attributes:
-        graph: int8, or float32 where nobody has quantized it yet; images are ``[N, H, W, C]``.
+        graph: quantized, or float32 as it was trained; images are ``[N, H, W, C]``.
         orders: how the file has the dimensions of inputs, by name: dimension i of the graph's
             tensor is dimension ``order[i]`` there. Inputs left out are the same here and there.
+        given: how the file says that a float32 graph is quantized; None where it says nothing.
     """
 
     graph: Graph
     orders: Mapping[str, Order] = field(default_factory=dict)
+    given: GivenQuantization | None = None
 
     def order(self, name: str) -> Order:
         """Return the order of an input's dimensions."""
@@ -37,6 +40,12 @@ def _load_torch(path: Path) -> SourceModel:
     from penstock.frontends.torch import load_torch_model
 
     return load_torch_model(path)
+
+
+def _load_onnx(path: Path) -> SourceModel:
+    from penstock.frontends.onnx import load_onnx_model
+
+    return load_onnx_model(path)
 
 
 def _load_tflite(path: Path) -> SourceModel:
@@ -55,6 +64,7 @@ class _Format:
 TFLITE = ".tflite"
 _FORMATS = {
     TFLITE: _Format("a TensorFlow Lite model", _load_tflite),
+    ".onnx": _Format("an ONNX model", _load_onnx, "onnx"),
     ".pt2": _Format("a PyTorch program", _load_torch, "design"),
 }
 SUFFIXES = tuple(_FORMATS)
