@@ -164,6 +164,19 @@ def test_what_cannot_be_quantized_is_refused_before_samples_are_read(name: str) 
     assert refused.value.help
 
 
+def test_channels_of_almost_nothing_make_files_that_can_be_read(files: Path) -> None:
+    """As training with weight decay leaves them: 1e-20, on both sides."""
+    graph = small_float_graph(0)
+    tiny = {}
+    for name, axis in (("conv.filters", 0), ("depthwise.filters", 3), ("classify.filters", 1)):
+        data = np.array(graph.tensors[name].data)
+        np.moveaxis(data, axis, 0)[2] *= 1e-20
+        tiny[name] = replace(graph.tensors[name], data=data)
+    (files / "net.tflite").write_bytes(write_model(graph.with_changes(tensors=tiny)))
+    made = api.quantize(files / "net.tflite", data=files / "samples.npy")
+    assert made.result.agreement.signal_to_noise_db > 25
+
+
 def test_what_is_quantized_already_is_refused(files: Path) -> None:
     data = files / "samples.npy"
     graph = quantize_source(SourceModel(small_float_graph(0)), data).graph

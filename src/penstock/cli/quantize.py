@@ -50,6 +50,13 @@ from penstock.units import format_bytes, format_count
     show_default=True,
     help="Let biases make up for what rounding the weights adds to outputs on average.",
 )
+@click.option(
+    "--equalize/--no-equalize",
+    default=True,
+    show_default=True,
+    help="Scale channels between two layers, with ReLU between them or nothing, so that their "
+    "weights are alike in size; the network computes the same.",
+)
 @model_output_option
 @json_option
 def quantize_command(
@@ -59,6 +66,7 @@ def quantize_command(
     scaling: api.PixelScaling | None,
     ranges: str,
     correct_bias: bool,
+    equalize: bool,
     output: Path,
     json_path: Path | None,
 ) -> None:
@@ -76,7 +84,7 @@ def quantize_command(
     """  # noqa: D301 - click wants the character, not the words for it
     refuse_overwriting({"the model": model}, {"--output": output, "--json": json_path})
     options = api.CalibrationOptions(
-        scaling or api.PixelScaling(), samples, api.RangeRule(ranges), correct_bias
+        scaling or api.PixelScaling(), samples, api.RangeRule(ranges), correct_bias, equalize
     )
     with progress_bar() as progress:
         made = api.quantize(model, data=data, options=options, progress=progress)

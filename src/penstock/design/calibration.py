@@ -16,12 +16,14 @@ class CalibrationOptions:
         samples_max: that are taken, evenly spread.
         rule: which part of what was seen of an activation its quantization covers.
         corrects_bias: whether biases make up for what rounding adds to outputs on average.
+        equalizes: whether channels between two layers are scaled to fit one quantization.
     """
 
     scaling: PixelScaling = PIXELS_AS_THEY_ARE
     samples_max: int = 500
     rule: RangeRule = RangeRule.ALL
     corrects_bias: bool = True
+    equalizes: bool = True
 
 
 DEFAULT_CALIBRATION = CalibrationOptions()

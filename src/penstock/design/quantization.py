@@ -22,6 +22,7 @@ from penstock.progress import Progress, silent
 from penstock.quantize.affine import dequantize_array, quantize_array
 from penstock.quantize.agreement import Agreement
 from penstock.quantize.calibration import calibrate
+from penstock.quantize.equalize import equalize
 from penstock.quantize.fold_scaling import fold_scaling
 from penstock.quantize.observers import ValueRange
 from penstock.quantize.post_training import WeightOptions, expect_rules, quantize_graph
@@ -153,6 +154,8 @@ def _quantize(
     input_range: ValueRange | None = None,
 ) -> QuantizedModel:
     """Calibrate, quantize and compare; the range of an input of pixels is known beforehand."""
+    if options.equalizes:
+        prepared = equalize(prepared)
     seen = calibrate(prepared, _told(samples, "calibrating", progress), options.rule)
     ranges = dict(seen.ranges)
     if input_range is not None:
@@ -161,7 +164,9 @@ def _quantize(
     weights = WeightOptions(dense_per_channel=True, means=means)
     quantized = quantize_graph(prepared, ranges, weights)
     verify(quantized)
-    agreement = _compare(trained, quantized, samples[:COMPARED_MAX], progress)
+    # Evenly spread: folders have one class after the other.
+    compared = samples[:: -(-len(samples) // COMPARED_MAX)]
+    agreement = _compare(trained, quantized, compared, progress)
     return QuantizedModel(quantized, len(samples), agreement)
 
 
