@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
-EXTRAS ?= dev,simulate,zig
+EXTRAS ?= dev,simulate,zig,onnx
 FITTED := src/penstock/planning/estimate/data
 STAMP  := $(VENV)/.installed
 
