@@ -3,11 +3,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
-EXTRAS ?= dev,simulate,zig
+EXTRAS ?= dev,simulate,zig,onnx
 FITTED := src/penstock/planning/estimate/data
 STAMP  := $(VENV)/.installed
 
-.PHONY: help setup demo test test-long lint format bench bench-overlays fit docs clean
+.PHONY: help setup demo test test-long lint format bench bench-overlays bench-compression fit docs clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -47,6 +47,9 @@ bench: $(STAMP) ## time compiling and simulating MobileNetV2-1.0-224 (needs the 
 
 bench-overlays: $(STAMP) ## write the tables of docs/overlays.md anew: a quarter of an hour (needs the shared models)
 	$(BIN)/python benchmarks/overlays.py --write
+
+bench-compression: $(STAMP) ## train, prune and quantize the networks of the zoo (hours); benchmarks/compression
+	$(BIN)/python benchmarks/compression.py
 
 fit: $(STAMP) ## fit the estimate to the virtual boards anew
 	$(BIN)/penstock bench ops --board stm32f469i-disco --fit $(FITTED)/cortex-m4.toml

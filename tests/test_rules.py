@@ -12,6 +12,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 ALLOWED = {
     "torch": ("design/", "frontends/torch/"),
+    "onnx": ("frontends/onnx/",),
     "subprocess": ("toolchain/",),
     "jinja2": ("codegen/", "report/"),
     "unicorn": ("simulate/",),

@@ -13,9 +13,9 @@ from penstock.boards.board import Board
 from penstock.boards.cores import check_simulated, is_timed
 from penstock.codegen.project_files import ProjectManifest, check_firmware
 from penstock.codegen.project_layout import find_sources, firmware_path
+from penstock.design.opened_model import OpenedModel
 from penstock.errors import InputError
 from penstock.frontends.inputs import ModelInputs
-from penstock.ir.graph import Graph
 from penstock.ir.tensor import Array, Tensor
 from penstock.pipeline import Lowered, lower_plan, temporary_folder, write_temporarily
 from penstock.planning.variants import PlannedVariant
@@ -204,6 +204,7 @@ def run_once(
         input_origin=values.origin,
         compiler=opened.origin,
         run_seconds=run_seconds,
+        calibrated=lowered.calibrated,
     )
     timeline = None if simulation is None else simulation.timeline
     trace = None
@@ -213,9 +214,9 @@ def run_once(
 
 
 def run_variant(
-    original: Graph,
+    model: OpenedModel,
     planned: PlannedVariant,
-    model: Path,
+    model_name: str,
     values: ModelInputs,
     expected: Mapping[str, Array],
     progress: Progress,
@@ -227,10 +228,10 @@ def run_variant(
         VerificationError: an output differs.
     """
     plan, board = planned.plan, planned.board
-    manifest = ProjectManifest(original.name, model.name, plan.board)
-    lowered = lower_plan(original, plan, board, manifest, model.read_bytes())
+    manifest = ProjectManifest(model.graph.name, model_name, plan.board)
+    lowered = lower_plan(model.graph, plan, board, manifest, model.content)
     with ExitStack() as stack:
         opened = open_board(lowered, board, write_temporarily(lowered, stack), stack)
         outcome = run_once(lowered, opened, values, False, progress)
-        verify_outputs(original, opened.machine, expected)
+        verify_outputs(model.graph, opened.machine, expected)
     return replace(outcome.result, verified=True)

@@ -21,9 +21,11 @@ from penstock.codegen.project_layout import (
     differing_files,
     emit_complete_project,
 )
+from penstock.design.calibration import Calibration
+from penstock.design.opened_model import open_model
 from penstock.errors import CapacityError, InputError
 from penstock.frontends.inputs import ModelInputs, fit_arrays, load_inputs
-from penstock.frontends.tflite import identifier, load_model
+from penstock.frontends.tflite import identifier
 from penstock.ir.graph import Graph
 from penstock.ir.tensor import Array
 from penstock.kernels.kernel_graph import KernelGraph
@@ -45,6 +47,7 @@ from penstock.planning.estimate.plans import estimate_plan
 from penstock.planning.kernel_choice import constant_bytes, fastest_program, smallest_program
 from penstock.planning.options import DEFAULT_PLAN_OPTIONS, PlanOptions, reserve_memory
 from penstock.progress import Progress, silent
+from penstock.quantize.agreement import Calibrated
 from penstock.report.summary import HOST
 
 BOARD_SUFFIX = ".toml"
@@ -57,10 +60,12 @@ class CompileOptions:
     Attributes:
         planning: those of the plan.
         check: run the generated C on this computer against the interpreter.
+        calibration: how to quantize a float32 network on the way; None refuses those.
     """
 
     planning: PlanOptions = DEFAULT_PLAN_OPTIONS
     check: bool = True
+    calibration: Calibration | None = None
 
 
 DEFAULT_OPTIONS = CompileOptions()
@@ -76,6 +81,7 @@ class Lowered:
         board: None for the host.
         manifest: what the project is made from.
         files: the whole project by relative path.
+        calibrated: how near it is to a float32 network that was read; None for quantized ones.
     """
 
     original: Graph
@@ -83,6 +89,7 @@ class Lowered:
     board: Board | None
     manifest: ProjectManifest
     files: Mapping[str, bytes]
+    calibrated: Calibrated | None = None
 
 
 def lower(
@@ -96,9 +103,9 @@ def lower(
     """Read a model, plan it for a board and print the C; nothing is written.
 
     Args:
-        model: the .tflite file.
+        model: the model file.
         board: a board's name, the path of a board's .toml file, or ``host``.
-        options: placement.
+        options: placement, and calibration of float32 networks.
         model_name: file name that the C identifiers are made from; empty takes the file's own.
         progress: told what is going on.
 
@@ -113,10 +120,12 @@ def lower(
         )
     target = None if board == HOST else load_board(board, others=(HOST,))
     named = model_name or model.name
-    original = load_named(model, named)
+    opened = open_model(model, options.calibration, progress)
+    original = replace(opened.graph, name=identifier(Path(named).stem))
     plan, target = plan_graph(run_passes(original), target, wishes, progress)
     manifest = ProjectManifest(original.name, named, plan.board, wishes)
-    lowered = lower_plan(original, plan, target, manifest, model.read_bytes())
+    lowered = lower_plan(original, plan, target, manifest, opened.content)
+    lowered = replace(lowered, calibrated=opened.calibrated)
     if not board.endswith(BOARD_SUFFIX):
         return lowered
     described = {board_path(plan.board): Path(board).read_bytes()}
@@ -228,11 +237,6 @@ def choose_kernels(graph: Graph, board: Board, wishes: PlanOptions) -> KernelGra
         return fastest_program(graph, board.core.name, wishes.kernels, weights=wishes.weights)
 
 
-def load_named(model: Path, named: str = "") -> Graph:
-    """Read a model file; its C name is made from ``named``, or from the file's own."""
-    return replace(load_model(model), name=identifier(Path(named or model.name).stem))
-
-
 def lower_plan(
     original: Graph,
     plan: ExecutionPlan,
@@ -247,7 +251,7 @@ def lower_plan(
         plan: the program with a home for every byte.
         board: None for the host.
         manifest: what the project is made from.
-        model: the file's bytes.
+        model: bytes of the .tflite file that holds it.
 
     Raises:
         PenstockError: a broken plan, or code that the board cannot start.
@@ -281,9 +285,9 @@ def open_project(
     """Return a project on disk and what it is made from, compiling a model file first.
 
     Args:
-        model: a .tflite file, or a folder made by ``compile``.
+        model: a model file, or a folder made by ``compile``.
         board: as for `lower`; None takes the folder's own.
-        options: placement; used for a .tflite file only.
+        options: placement and calibration; used for a model file only.
         stack: takes away what is compiled here, when it unwinds.
         progress: told what is going on.
 
@@ -315,6 +319,11 @@ def _open_folder(
         raise InputError(
             f"project {str(model)!r} has its plan and memory regions already",
             help="compile the model again with --weights-in, --arena-in and what else you ask for",
+        )
+    if options.calibration is not None:
+        raise InputError(
+            f"project {str(model)!r} is quantized already: there is nothing to calibrate",
+            help="leave out --calibrate",
         )
     placed = CompileOptions(manifest.planning)
     described = model / board_path(manifest.board)

@@ -51,7 +51,7 @@ def test_published_records_are_found_by_the_file(shared_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--board", BOARDS[0]), "MODEL.tflite"),
+        (("--board", BOARDS[0]), "MODEL..."),
         (("nowhere.tflite", "--board", BOARDS[0]), "there is no model 'nowhere.tflite'"),
         ((MODEL, "--board", "host"), "this computer, not a virtual board"),
         ((MODEL, "--board", "nowhere"), "no board 'nowhere'"),

@@ -56,8 +56,9 @@ def test_a_trained_network_becomes_a_model_file(
 
 
 BAD = {
-    "a model file": (("x.tflite",), "is by its name no PyTorch program"),
-    "no model": (("nowhere.pt2",), "there is no file"),
+    "an empty model file": (("x.tflite",), "x.tflite: this is no TensorFlow Lite model"),
+    "weights alone": (("x.pth",), "is by its name no model file: those are .tflite, .onnx, .pt2"),
+    "no model": (("nowhere.pt2",), "there is no model 'nowhere.pt2'"),
     "no data": (("net.pt2", "--data", "nowhere"), "there is nothing at"),
     "words": (("net.pt2", "--mean", "1,two"), "is no number, nor numbers with commas"),
     "scaled arrays": (("net.pt2", "--mean", "0.5"), "are of the pixels of images"),
@@ -73,7 +74,8 @@ def test_wrong_use_is_explained_and_writes_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     arguments, reason = BAD[name]
-    (files / "x.tflite").touch()
+    for name in ("x.tflite", "x.pth"):
+        (files / name).touch()
     monkeypatch.chdir(files)
     output = tmp_path / "q.tflite"
     command = ("quantize", "--data", "samples.npy", "-o", output, *arguments)

@@ -7,9 +7,12 @@ import pytest
 from PIL import Image
 
 from penstock.errors import InputError
-from penstock.frontends.samples import PixelScaling, load_samples
+from penstock.frontends.samples import PixelScaling, SampleShape, load_samples
 
 SHAPE = (1, 3, 4, 6)
+IMAGES = SampleShape((1, 4, 6, 3), (0, 2, 3, 1))
+"""As PyTorch has them, of that shape."""
+ROWS = SampleShape((1, 1), (0, 1))
 
 
 def save_image(path: Path, colour: tuple[int, int, int]) -> None:
@@ -22,17 +25,25 @@ def test_images_of_any_depth_are_scaled_as_training_did(tmp_path: Path) -> None:
     save_image(tmp_path / "b" / "c" / "two.jpeg", (0, 0, 0))
     (tmp_path / "notes.txt").write_text("no image")
     scaling = PixelScaling((0.5, 0.0, 0.2), (0.5, 2.0, 1.0))
-    first, second = load_samples(tmp_path, SHAPE, scaling=scaling)
-    assert first.shape == SHAPE and first.dtype == np.float32
-    np.testing.assert_allclose(first[0, :, 0, 0], [1.0, 0.0, 0.0], atol=1e-6)
-    np.testing.assert_allclose(second[0, :, 3, 5], [-1.0, 0.0, -0.2], atol=1e-6)
+    first, second = load_samples(tmp_path, IMAGES, scaling=scaling)
+    assert first.shape == IMAGES.graph and first.dtype == np.float32
+    np.testing.assert_allclose(first[0, 0, 0], [1.0, 0.0, 0.0], atol=1e-6)
+    np.testing.assert_allclose(second[0, 3, 5], [-1.0, 0.0, -0.2], atol=1e-6)
+
+
+def test_arrays_are_taken_as_the_network_has_them(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(2, *SHAPE[1:])).astype(np.float32)
+    np.save(tmp_path / "x.npy", values)
+    assert IMAGES.file == SHAPE
+    for number, sample in enumerate(load_samples(tmp_path / "x.npy", IMAGES)):
+        np.testing.assert_array_equal(sample[0], values[number].transpose(1, 2, 0))
 
 
 @pytest.mark.parametrize(("count", "most", "taken"), [(10, 4, [0, 2, 5, 7]), (3, 9, [0, 1, 2])])
 def test_samples_are_spread_evenly(tmp_path: Path, count: int, most: int, taken: list[int]) -> None:
     values = np.arange(count, dtype=np.float32).reshape(count, 1)
     np.savez(tmp_path / "x.npz", values)
-    samples = load_samples(tmp_path / "x.npz", (1, 1), most)
+    samples = load_samples(tmp_path / "x.npz", ROWS, most)
     assert [float(sample[0, 0]) for sample in samples] == taken
 
 
@@ -50,22 +61,22 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, name: str) -> None:
     array, reason = BAD_ARRAYS[name]
     np.save(tmp_path / "x.npy", array)
     with pytest.raises(InputError, match=reason):
-        load_samples(tmp_path / "x.npy", SHAPE)
+        load_samples(tmp_path / "x.npy", IMAGES)
 
 
 def test_other_data_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no images"):
-        load_samples(tmp_path, SHAPE)
-    with pytest.raises(InputError, match=r"images fit an input \[1, 1 or 3, H, W\]"):
-        load_samples(tmp_path, (1, 40))
+        load_samples(tmp_path, IMAGES)
+    with pytest.raises(InputError, match=r"of 1 or 3 channels; this one is \[1, 1\]"):
+        load_samples(tmp_path, ROWS)
     (tmp_path / "x.csv").write_text("1,2")
     with pytest.raises(InputError, match="neither a folder of images nor"):
-        load_samples(tmp_path / "x.csv", SHAPE)
+        load_samples(tmp_path / "x.csv", IMAGES)
     (tmp_path / "x.npy").write_bytes(b"nothing")
     with pytest.raises(InputError, match="no readable file"):
-        load_samples(tmp_path / "x.npy", SHAPE)
+        load_samples(tmp_path / "x.npy", IMAGES)
     with pytest.raises(InputError, match="of the pixels of images"):
-        load_samples(tmp_path / "x.npy", SHAPE, scaling=PixelScaling((0.5,)))
+        load_samples(tmp_path / "x.npy", IMAGES, scaling=PixelScaling((0.5,)))
 
 
 @pytest.mark.parametrize(
@@ -80,4 +91,4 @@ def test_scalings_that_do_not_fit_are_refused(
 ) -> None:
     save_image(tmp_path / "one.png", (1, 2, 3))
     with pytest.raises(InputError, match=reason):
-        load_samples(tmp_path, SHAPE, scaling=scaling)
+        load_samples(tmp_path, IMAGES, scaling=scaling)

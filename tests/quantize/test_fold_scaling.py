@@ -76,3 +76,37 @@ def test_a_depthwise_convolution_with_steps_is_none() -> None:
         operators=[graph.operators[0], stepping],
     )
     assert fold_scaling(small).operators == small.operators
+
+
+@pytest.mark.parametrize("kind", ["Mul", "Add", "Sub", "Sub from", "Mul by all"])
+@pytest.mark.parametrize("extent", [1, 4])
+def test_products_and_sums_with_constants(kind: str, extent: int) -> None:
+    """Of channels and numbers; not of a constant minus the sums, nor of one for each pixel."""
+    shape = IMAGE if kind == "Mul by all" else (1, 1, extent)
+    operands = {"left": "k", "right": "y"} if kind == "Sub from" else {"left": "y", "right": "k"}
+    made = getattr(ops, kind.split()[0])(**operands, output="z", activation=Activation.RELU)
+    graph = network("ordinary").with_changes(
+        tensors={"k": constant("k", *shape)}, operators=[network("ordinary").operators[0], made]
+    )
+    folded = fold_scaling(graph)
+    assert len(folded.operators) == (1 if kind in ("Mul", "Add", "Sub") else 2)
+    sample = GENERATOR.normal(size=IMAGE).astype(np.float32)
+    (expected,), (found,) = (LiteRT(write_model(g)).run([sample]) for g in (graph, folded))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_chain_behind_a_fully_connected_layer_folds_whole() -> None:
+    tensors = [Tensor(n, (1, 4), DType.FLOAT32) for n in "xyzw"]
+    tensors += [constant("f", 4, 4), constant("b", 4), constant("s", 4), constant("t", 1, 4)]
+    operators = [
+        ops.FullyConnected(input="x", filters="f", bias="b", output="y"),
+        ops.Mul(left="s", right="y", output="z"),
+        ops.Add(left="z", right="t", output="w", activation=Activation.RELU6),
+    ]
+    graph = Graph.build("net", tensors, operators, ["x"], ["w"])
+    folded = fold_scaling(graph)
+    (only,) = folded.operators
+    assert isinstance(only, ops.FullyConnected) and only.activation is Activation.RELU6
+    sample = GENERATOR.normal(size=(1, 4)).astype(np.float32)
+    (expected,), (found,) = (LiteRT(write_model(g)).run([sample]) for g in (graph, folded))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

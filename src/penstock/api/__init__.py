@@ -5,19 +5,18 @@ from penstock.api.compiling import compile  # noqa: A004 - the verb that the fie
 from penstock.api.compressing import Notices, compress, is_first_process, sensitivity
 from penstock.api.designing import build, quantize
 from penstock.api.evaluating import accuracy
-from penstock.api.inspecting import board, boards, inspect
+from penstock.api.inspecting import board, boards, inspect, load_model
 from penstock.api.running import compare, run, simulate
 from penstock.api.zoo import ZooTraining, train_zoo, zoo, zoo_network
 from penstock.bench.kernel_costs import KernelCost
 from penstock.bench.models import ModelBenchmark, ModelTiming
 from penstock.bench.operators import OperatorBenchmark
 from penstock.bench.throughput import Throughput
-from penstock.design.calibration import CalibrationOptions
+from penstock.design.calibration import Calibration, CalibrationOptions
 from penstock.design.compression.recipe import Recipe, load_recipe
 from penstock.design.compression.results import StageResult
 from penstock.design.published import NetworkOptions
 from penstock.frontends.samples import PixelScaling
-from penstock.frontends.tflite import load_model
 from penstock.ir.tensor import Array, Tensor
 from penstock.ir.text import format_graph
 from penstock.machines import RunOutcome
@@ -43,6 +42,7 @@ __all__ = [
     "Array",
     "BuildResult",
     "BuiltNetwork",
+    "Calibration",
     "CalibrationOptions",
     "Comparison",
     "CompileOptions",

@@ -59,10 +59,10 @@ def compile(  # noqa: A001 - the verb that the field uses
     """Compile a model into a C project; the folder appears whole or not at all.
 
     Args:
-        model: the .tflite file.
+        model: the model file.
         board: a board's name, the path of a board's .toml file, or ``host``.
         output: folder to create; an earlier project there is replaced.
-        options: placement and checking.
+        options: placement, checking, and calibration of float32 networks.
         progress: told what is going on.
 
     Raises:
@@ -87,6 +87,7 @@ def compile(  # noqa: A001 - the verb that the field uses
         files=[*files, FILE_LIST],
         verified=options.check,
         footprint=built.footprint,
+        calibrated=lowered.calibrated,
     )
 
 

@@ -119,7 +119,6 @@ def sensitivity(
     """
     with needs_extra("running a network", "design"):
         from penstock.design.compression.networks import load_float
-        from penstock.design.compression.run import folded
         from penstock.design.compression.sensitivity import measure_sensitivity
         from penstock.design.learning.machines import ALONE
     told = notices or Notices()
@@ -127,7 +126,7 @@ def sensitivity(
     trained = load_float(source)
     data = _fitting_data(trained, recipe, None, told.progress)
     setting = _setting(recipe, data, None, None, ALONE, told)
-    return SensitivityResult(source.name, tuple(measure_sensitivity(folded(trained), setting)))
+    return SensitivityResult(source.name, tuple(measure_sensitivity(trained, setting)))
 
 
 def _teacher(name: str, step: DistillStep | None, trained: Graph) -> "Module | None":

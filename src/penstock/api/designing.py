@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from penstock.api.extras import needs_extra
 from penstock.design.calibration import DEFAULT_CALIBRATION, CalibrationOptions
 from penstock.design.outline import outline
 from penstock.design.published import NetworkOptions
+from penstock.design.quantization import quantize_source
 from penstock.design.random_weights import INT8_BITS, FilterLooks, fill_with_random_weights
+from penstock.design.reading import read_source
 from penstock.frontends.tflite import identifier, read_model, write_model
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
@@ -47,18 +48,18 @@ def quantize(
     """Make an int8 network of a trained float one.
 
     Args:
-        model: a program that ``torch.export.save`` has written, for a batch of 1.
+        model: a float32 network: a .tflite or .onnx file, or a .pt2 file of
+            ``torch.export.save``, for a batch of 1.
         data: samples like those that the network will see: a folder of images, .npy or .npz.
         options: how many samples to take, and how pixels become numbers.
         progress: told what is going on.
 
     Raises:
-        PenstockError: torch is missing, a file cannot be read, or an operator is not supported.
+        PenstockError: a package is missing, a file cannot be read, or an operator is not supported.
     """
-    with needs_extra("reading a PyTorch network", "design"):
-        from penstock.design.quantization import quantize_program
     source = Path(model)
-    made = quantize_program(source, Path(data), identifier(source.stem), options, progress)
+    progress("reading the network", None)
+    made = quantize_source(read_source(source), Path(data), options, progress)
     content = write_model(made.graph, description="penstock quantize")
     written = read_model(content, identifier(source.stem))
     return summarize_quantize(source.name, written, made.calibrated_on, made.agreement, content)

@@ -43,7 +43,7 @@ def accuracy(
     first counts.
 
     Args:
-        model: the .tflite file, with one input and one output.
+        model: the model file, quantized, with one input and one output.
         data: a folder with a folder of images for each class, or a .npz file with ``x`` and ``y``.
         classes: names in the order of outputs; None takes those of folders, sorted.
         scaling: what training made of the pixels of images; None spreads 0 to 255 over the input's

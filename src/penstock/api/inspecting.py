@@ -4,8 +4,11 @@ from pathlib import Path
 
 from penstock.boards import board_names, load_board
 from penstock.boards.board import Board
+from penstock.design.calibration import Calibration
+from penstock.design.opened_model import expect_quantized, open_model
+from penstock.design.reading import read_source
 from penstock.errors import CapacityError, UnsupportedError
-from penstock.frontends.tflite import load_model
+from penstock.ir.graph import Graph
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.pipeline import (
@@ -13,6 +16,7 @@ from penstock.pipeline import (
 )
 from penstock.planning import plan_execution
 from penstock.planning.estimate import estimate_plan
+from penstock.progress import Progress, silent
 from penstock.report.estimation import summarize_estimate
 from penstock.report.inspection import Inspection, graph_totals, operator_rows
 
@@ -31,23 +35,46 @@ def board(name: str) -> Board:
     return load_board(name)
 
 
-def inspect(model: str | Path, *, optimized: bool = False, board: str | None = None) -> Inspection:
+def load_model(model: str | Path) -> Graph:
+    """Return the graph of a model file, as the file has it.
+
+    Raises:
+        PenstockError: the file cannot be read or is not supported.
+    """
+    return read_source(Path(model)).graph
+
+
+def inspect(
+    model: str | Path,
+    *,
+    optimized: bool = False,
+    board: str | None = None,
+    calibration: Calibration | None = None,
+    progress: Progress = silent,
+) -> Inspection:
     """Return operators, sizes and memory needs of a model file.
 
     Args:
-        model: the .tflite file.
+        model: the model file.
         optimized: list the operators after all passes, not those of the file.
         board: estimate the time on this board; None estimates nothing.
+        calibration: how to quantize a float32 network before; None shows it as it is.
+        progress: told what is going on.
 
     Raises:
         PenstockError: the file cannot be read or is not supported, or nothing is known of the time
             on the board.
     """
     target = None if board is None else load_board(board)
-    graph = load_model(Path(model))
+    graph = (
+        load_model(model)
+        if calibration is None
+        else open_model(Path(model), calibration, progress).graph
+    )
     plan, placed, estimate, obstacle = None, None, None, ""
     shown = graph
     try:
+        expect_quantized(graph, Path(model).name)
         after_passes = run_passes(graph)
         shown = after_passes if optimized else graph
         plan = plan_execution(select_kernels(after_passes), None)

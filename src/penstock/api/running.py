@@ -6,6 +6,8 @@ from pathlib import Path
 
 from penstock.boards import load_board
 from penstock.boards.cores import check_simulated
+from penstock.design.calibration import Calibration
+from penstock.design.opened_model import open_model
 from penstock.errors import CapacityError, UnsupportedError
 from penstock.ir.macs import graph_macs
 from penstock.ir.tensor import Array
@@ -22,7 +24,6 @@ from penstock.pipeline import (
     DEFAULT_OPTIONS,
     CompileOptions,
     choose_kernels,
-    load_named,
     open_project,
     resolve_inputs,
 )
@@ -50,12 +51,12 @@ def run(
     """Run a model on a virtual board or on this computer.
 
     Args:
-        model: a .tflite file, or a folder made by `compile`.
+        model: a model file, or a folder made by `compile`.
         board: a board's name, or ``host``; None takes the folder's own.
         inputs: a file (.npy, .npz, image), arrays, or None for random values.
         seed: of the random values.
         verify: compare every operator's output with the interpreter.
-        options: placement; used for a .tflite file only.
+        options: placement and calibration; used for a model file only.
         progress: told what is going on.
 
     Raises:
@@ -85,6 +86,7 @@ def compare(
     seed: int = 0,
     variants: Sequence[Variant] = tuple(Variant),
     options: PlanOptions = DEFAULT_PLAN_OPTIONS,
+    calibration: Calibration | None = None,
     progress: Progress = silent,
 ) -> Comparison:
     """Run one model on a virtual board under several rules of placement.
@@ -92,12 +94,13 @@ def compare(
     The kernels are the same each time, and the outputs have to be: those of the interpreter.
 
     Args:
-        model: the .tflite file.
+        model: the model file.
         board: a board's name, or the path of a board's .toml file.
         inputs: a file (.npy, .npz, image), arrays, or None for random values.
         seed: of the random values.
         variants: the rules to compare, in order.
         options: of those that leave a choice.
+        calibration: how to quantize a float32 network on the way; None refuses those.
         progress: told what is going on.
 
     Raises:
@@ -107,7 +110,8 @@ def compare(
     source, target = Path(model), load_board(board)
     check_simulated(target.core.name)
     progress("reading", None)
-    graph = load_named(source)
+    opened = open_model(source, calibration, progress)
+    graph = opened.graph
     program = choose_kernels(run_passes(graph), target, options)
     values = resolve_inputs(graph, inputs, seed)
     progress("computing the expected values", None)
@@ -121,7 +125,7 @@ def compare(
             results[variant.value] = VariantResult(None, error.what)
             continue
         results[variant.value] = VariantResult(
-            run_variant(graph, planned, source, values, expected, progress)
+            run_variant(opened, planned, source.name, values, expected, progress)
         )
     external = tuple(region.name for region in target.regions if region.is_external)
     return Comparison(source.name, target.name, graph_macs(graph), external, results)

@@ -22,7 +22,7 @@ _CLASSES_SHOWN = 20
 
 
 @click.command("accuracy")
-@click.argument("model", callback=model_file, metavar="MODEL.tflite")
+@click.argument("model", callback=model_file, metavar="MODEL")
 @click.option(
     "--data",
     required=True,

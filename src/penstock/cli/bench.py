@@ -77,7 +77,7 @@ def ops(board: str, fit_path: Path | None, json_path: Path | None) -> None:
 
 
 @bench.command("models")
-@click.argument("models", nargs=-1, required=True, callback=model_files, metavar="MODEL.tflite...")
+@click.argument("models", nargs=-1, required=True, callback=model_files, metavar="MODEL...")
 @click.option(
     "--board",
     "boards",

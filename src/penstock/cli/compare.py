@@ -8,7 +8,14 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
-from penstock.cli.options import board_option, input_option, json_option, plan_options, seed_option
+from penstock.cli.options import (
+    board_option,
+    calibration_options,
+    input_option,
+    json_option,
+    plan_options,
+    seed_option,
+)
 from penstock.cli.overlay_tables import format_totals
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
@@ -34,7 +41,7 @@ _OVERLAID = (api.Variant.OVERLAYS, api.Variant.ROOMY)
 
 
 @click.command("compare")
-@click.argument("model", callback=model_file, metavar="MODEL.tflite")
+@click.argument("model", callback=model_file, metavar="MODEL")
 @board_option
 @input_option
 @seed_option()
@@ -45,6 +52,7 @@ _OVERLAID = (api.Variant.OVERLAYS, api.Variant.ROOMY)
     type=click.Choice([variant.value for variant in api.Variant]),
     help="Compare only this one; give it several times for more than one.",
 )
+@calibration_options
 @plan_options
 @json_option
 def compare_command(
@@ -53,6 +61,7 @@ def compare_command(
     input_path: Path | None,
     seed: int,
     variants: tuple[str, ...],
+    calibration: api.Calibration | None,
     plan: api.PlanOptions,
     json_path: Path | None,
 ) -> None:
@@ -73,6 +82,7 @@ def compare_command(
             seed=seed,
             variants=_chosen(variants, plan),
             options=plan,
+            calibration=calibration,
             progress=progress,
         )
     write_json(result.to_json(), json_path)

@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
-from penstock.cli.options import json_option, plan_options
+from penstock.cli.options import calibration_options, json_option, plan_options
 from penstock.cli.overlay_tables import show_planned_overlays
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
@@ -16,14 +16,14 @@ from penstock.cli.parameters import (
     output_folder,
     refuse_overwriting,
 )
-from penstock.cli.tables import arena_bound, show_memory
+from penstock.cli.tables import arena_bound, show_calibrated, show_memory
 from penstock.planning.execution_plan import PlanSearch
 from penstock.report.results import CompileResult
 from penstock.units import format_bytes, format_count
 
 
 @click.command("compile")
-@click.argument("model", callback=model_file, metavar="MODEL.tflite")
+@click.argument("model", callback=model_file, metavar="MODEL")
 @click.option(
     "--board",
     required=True,
@@ -38,6 +38,7 @@ from penstock.units import format_bytes, format_count
     metavar="DIR",
     help="Folder to create; an earlier Penstock project there is replaced.",
 )
+@calibration_options
 @plan_options
 @click.option(
     "--check/--no-check",
@@ -51,6 +52,7 @@ def compile_command(
     model: Path,
     board: str,
     output: Path,
+    calibration: api.Calibration | None,
     plan: api.PlanOptions,
     check: bool,
     json_path: Path | None,
@@ -59,12 +61,16 @@ def compile_command(
 
     The folder holds the model's C, its weights, the kernels it uses, CMakeLists.txt, a linker
     fragment and a README for whoever integrates it. It is written whole or not at all.
+
+    MODEL is an int8 .tflite file, or an .onnx file in the QDQ format. A float network (.tflite,
+    .onnx or .pt2) is quantized on the way if there are data to --calibrate with, as
+    `penstock quantize` does by default.
     """
     refuse_overwriting(
         {"the model": model, "the board": board_file(board), "the output folder": output},
         {"--json": json_path},
     )
-    options = api.CompileOptions(plan, check=check)
+    options = api.CompileOptions(plan, check=check, calibration=calibration)
     with progress_bar() as progress:
         result = api.compile(model, board=board, output=output, options=options, progress=progress)
     write_json(result.to_json(), json_path)
@@ -78,6 +84,7 @@ def _show(result: CompileResult) -> None:
         f"{escape(result.directory)}",
         soft_wrap=True,
     )
+    show_calibrated(result.calibrated)
     stdout.print(
         f"  {result.steps} steps, {format_count(result.macs)} MACs"
         + _saved(result.macs_original, result.macs)

@@ -15,9 +15,9 @@ from penstock.cli.options import json_option, model_output_option, pixel_options
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     input_file,
+    model_file,
     parse_duration,
     parse_size,
-    program_file,
     refuse_overwriting,
     work_folder,
 )
@@ -42,7 +42,7 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 @click.command("compress")
-@click.argument("model", callback=program_file, metavar="MODEL.pt2")
+@click.argument("model", callback=model_file, metavar="MODEL")
 @click.option(
     "--recipe",
     "recipe_path",
@@ -75,7 +75,7 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 )
 @click.option(
     "--distill",
-    metavar="TEACHER.pt2",
+    metavar="TEACHER",
     help="Learn from this network besides; `self` is the network as it was given.",
 )
 @click.option(
@@ -133,16 +133,13 @@ def compress_command(
 ) -> None:
     """Make a small int8 network of a trained one: pruned, taught, rounded, and measured.
 
-    \b
-    MODEL.pt2 is what these lines write:
-      program = torch.export.export(module.eval(), (example,))
-      torch.export.save(program, "MODEL.pt2")
+    MODEL is in real numbers: what `penstock quantize` takes.
 
     Each step is followed by training, and by a line that says what it left. The last line is the
     accuracy of the C that is deployed. Interrupted, the same command goes on where it was, less an
     epoch at most. The same command gives the same file. `torchrun --nproc-per-node 2 -m penstock
     compress …` trains on several processes or machines.
-    """  # noqa: D301 - click wants the character, not the words for it
+    """
     refuse_overwriting(
         {"the model": model, "the recipe": recipe_path}, {"--output": output, "--json": json_path}
     )

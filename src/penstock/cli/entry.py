@@ -49,8 +49,8 @@ EXIT_INTERRUPTED = 130
 
 HELP = """Deep learning on microcontrollers.
 
-Turns an int8 .tflite model into C that is compared byte for byte with an interpreter, and runs
-that C on a virtual board before there is a real one.
+Turns an int8 model (.tflite, or .onnx in the QDQ format) into C that is compared byte for byte
+with an interpreter, and runs that C on a virtual board before there is a real one.
 
 \b
 penstock inspect MODEL.tflite                      what is in it, what it needs
@@ -59,8 +59,8 @@ penstock run DIR --input photo.jpg                 run it on the virtual board
 penstock compare MODEL.tflite --board NAME         where its bytes live, and what that costs
 penstock simulate FIRMWARE.elf --board NAME        run and count anybody's firmware
 penstock build mbv3 -o mbv3.tflite                 make a published network to try
-penstock quantize NET.pt2 --data DIR -o Q.tflite   make a trained PyTorch network int8
-penstock compress NET.pt2 --data DIR -o Q.tflite   the same, smaller: prune, distil, train int8
+penstock quantize NET.onnx --data DIR -o Q.tflite  make a trained float network int8
+penstock compress NET.onnx --data DIR -o Q.tflite  the same, smaller: prune, distil, train int8
 penstock zoo                                       networks of our own, trained and ready
 penstock accuracy Q.tflite --data DIR              how often it is right, over labelled data
 """

@@ -6,8 +6,8 @@ import click
 from rich.markup import escape
 
 from penstock import api
-from penstock.cli.console import stdout, write_json
-from penstock.cli.options import json_option
+from penstock.cli.console import progress_bar, stdout, write_json
+from penstock.cli.options import calibration_options, json_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,
@@ -21,7 +21,7 @@ from penstock.units import format_bytes, format_count, format_seconds
 
 
 @click.command("inspect")
-@click.argument("model", callback=model_file, metavar="MODEL.tflite")
+@click.argument("model", callback=model_file, metavar="MODEL")
 @click.option(
     "--text",
     "as_text",
@@ -37,18 +37,27 @@ from penstock.units import format_bytes, format_count, format_seconds
     metavar="NAME",
     help="Estimate the time of one inference on this board, without running anything.",
 )
+@calibration_options
 @json_option
 def inspect_command(
-    model: Path, as_text: bool, optimized: bool, board: str | None, json_path: Path | None
+    model: Path,
+    as_text: bool,
+    optimized: bool,
+    board: str | None,
+    calibration: api.Calibration | None,
+    json_path: Path | None,
 ) -> None:
     """Show what is in a model and what it needs.
 
     Operators with shapes, multiply-accumulates (MACs), parameters and quantization; then what the
     file adds up to, and what is left after the passes, which remove work and change no output
-    byte.
+    byte. Of a float network the time is known only once it is quantized: --calibrate.
     """
     refuse_overwriting({"the model": model, "the board": board_file(board)}, {"--json": json_path})
-    inspection = api.inspect(model, optimized=optimized, board=board)
+    with progress_bar() as progress:
+        inspection = api.inspect(
+            model, optimized=optimized, board=board, calibration=calibration, progress=progress
+        )
     write_json(inspection.to_json(), json_path)
     if json_path == STANDARD_OUTPUT:
         return

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
@@ -14,9 +15,12 @@ from penstock.cli.parameters import (
     parse_seed,
     result_file,
     result_file_or_stdout,
+    sample_data,
     virtual_board,
 )
-from penstock.frontends.samples import PixelScaling
+from penstock.design.calibration import Calibration, CalibrationOptions
+from penstock.errors import InputError
+from penstock.frontends.samples import PIXELS_AS_THEY_ARE, PixelScaling
 from penstock.kernels.kernel_set import KernelChoice, WeightChoice
 from penstock.planning.options import Effort, PlanOptions
 
@@ -74,6 +78,33 @@ def pixel_options(command: Command) -> Command:
         return command(*arguments, scaling=scaling, **named)
 
     return cast(Command, with_scaling)
+
+
+def calibration_options(command: Command) -> Command:
+    """Add ``--calibrate``, ``--mean`` and ``--deviation``; the verb gets ``calibration``."""
+
+    @click.option(
+        "--calibrate",
+        callback=sample_data,
+        metavar="DATA",
+        help="Quantize a float network on the way, with samples like those that it will see: a "
+        "folder of images, or a .npy or .npz file with an array [N, ...] as the network takes it.",
+    )
+    @pixel_options
+    @functools.wraps(command)
+    def with_calibration(
+        *arguments: Any, calibrate: Path | None, scaling: PixelScaling | None, **named: Any
+    ) -> Any:
+        if calibrate is None and scaling is not None:
+            raise InputError(
+                "--mean and --deviation are of images to calibrate with, and there are none",
+                help="add --calibrate DATA, or leave them out",
+            )
+        options = CalibrationOptions(scaling or PIXELS_AS_THEY_ARE)
+        calibration = None if calibrate is None else Calibration(calibrate, options)
+        return command(*arguments, calibration=calibration, **named)
+
+    return cast(Command, with_calibration)
 
 
 def model_output_option(command: Command) -> Command:

@@ -14,10 +14,12 @@ import click
 
 from penstock.codegen.project_files import listed_files
 from penstock.errors import InputError
+from penstock.frontends.source_models import SUFFIXES
 from penstock.pipeline import BOARD_SUFFIX
 from penstock.report.summary import HOST
 
 STANDARD_OUTPUT = Path("-")
+_MODEL_FILE = f"a model file: {', '.join(SUFFIXES)}"
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(s|ms|us|µs)")
@@ -34,7 +36,7 @@ def model_file(_context: click.Context, parameter: click.Parameter, value: str) 
     if path.is_dir():
         raise InputError(
             f"{value!r} is a folder, not a model file",
-            help="give a .tflite file; a compiled project is for `penstock run`",
+            help=f"give {_MODEL_FILE}; a compiled project is for `penstock run`",
         )
     return _model(path)
 
@@ -60,7 +62,7 @@ def _model(path: Path) -> Path:
         raise InputError(f"there is no model {str(path)!r}", help="check the path")
     if not path.is_file() and not path.is_dir():
         raise InputError(
-            f"{str(path)!r} is a device or pipe, not a model file", help="give a .tflite file"
+            f"{str(path)!r} is a device or pipe, not a model file", help=f"give {_MODEL_FILE}"
         )
     return path
 
@@ -259,30 +261,16 @@ _RESERVE = re.compile(r"([^=]+)=([0-9]+)([KM]?)")
 _MULTIPLES = {"": 1, "K": 1024, "M": 1024 * 1024}
 
 
-def program_file(_context: click.Context, parameter: click.Parameter, value: str) -> Path:
-    """Take a saved PyTorch program.
-
-    Raises:
-        InputError: it is no file, or by its name another kind of model.
-    """
-    path = _not_empty(parameter, value)
-    if not path.is_file():
-        raise InputError(f"there is no file {value!r}", help="check the path")
-    if path.suffix in (".tflite", ".onnx"):
-        raise InputError(
-            f"{value!r} is by its name no PyTorch program",
-            help="give a .pt2 file, which torch.export.save writes; a .tflite file has to be int8 "
-            "already",
-        )
-    return path
-
-
-def sample_data(_context: click.Context, parameter: click.Parameter, value: str) -> Path:
-    """Take a folder or file of samples.
+def sample_data(
+    _context: click.Context, parameter: click.Parameter, value: str | None
+) -> Path | None:
+    """Take a folder or file of samples; None where nothing was given.
 
     Raises:
         InputError: it is not there.
     """
+    if value is None:
+        return None
     path = _not_empty(parameter, value)
     if not path.exists():
         raise InputError(
@@ -370,7 +358,7 @@ def parse_size(
 
 
 def option_name(parameter: click.Parameter | None) -> str:
-    """Return a parameter as it is typed: ``--output``, ``MODEL.tflite``."""
+    """Return a parameter as it is typed: ``--output``, ``MODEL``."""
     if isinstance(parameter, click.Option):
         return max(parameter.opts, key=len)
     metavar = None if parameter is None else getattr(parameter, "metavar", None)

@@ -10,7 +10,7 @@ from penstock.cli.console import progress_bar, stdout, write_file, write_json
 from penstock.cli.options import json_option, model_output_option, pixel_options
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
-    program_file,
+    model_file,
     refuse_overwriting,
     sample_data,
 )
@@ -18,7 +18,7 @@ from penstock.units import format_bytes, format_count
 
 
 @click.command("quantize")
-@click.argument("model", callback=program_file, metavar="MODEL.pt2")
+@click.argument("model", callback=model_file, metavar="MODEL")
 @click.option(
     "--data",
     required=True,
@@ -50,6 +50,13 @@ from penstock.units import format_bytes, format_count
     show_default=True,
     help="Let biases make up for what rounding the weights adds to outputs on average.",
 )
+@click.option(
+    "--equalize/--no-equalize",
+    default=True,
+    show_default=True,
+    help="Scale channels between two layers, with ReLU between them or nothing, so that their "
+    "weights are alike in size; the network computes the same.",
+)
 @model_output_option
 @json_option
 def quantize_command(
@@ -59,13 +66,14 @@ def quantize_command(
     scaling: api.PixelScaling | None,
     ranges: str,
     correct_bias: bool,
+    equalize: bool,
     output: Path,
     json_path: Path | None,
 ) -> None:
-    """Make an int8 network of a trained PyTorch one, without training it again.
+    """Make an int8 network of a trained float one, without training it again.
 
     \b
-    MODEL.pt2 is what these lines write:
+    MODEL is a float .tflite or .onnx file, or a PyTorch program, which these lines write:
       program = torch.export.export(module.eval(), (example,))
       torch.export.save(program, "MODEL.pt2")
 
@@ -76,7 +84,7 @@ def quantize_command(
     """  # noqa: D301 - click wants the character, not the words for it
     refuse_overwriting({"the model": model}, {"--output": output, "--json": json_path})
     options = api.CalibrationOptions(
-        scaling or api.PixelScaling(), samples, api.RangeRule(ranges), correct_bias
+        scaling or api.PixelScaling(), samples, api.RangeRule(ranges), correct_bias, equalize
     )
     with progress_bar() as progress:
         made = api.quantize(model, data=data, options=options, progress=progress)

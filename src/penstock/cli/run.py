@@ -8,7 +8,13 @@ from rich.markup import escape
 from penstock import api
 from penstock.cli.console import progress_bar, stderr, write_file, write_json
 from penstock.cli.labels import fit_labels, read_labels
-from penstock.cli.options import input_option, json_option, plan_options, seed_option
+from penstock.cli.options import (
+    calibration_options,
+    input_option,
+    json_option,
+    plan_options,
+    seed_option,
+)
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     board_file,
@@ -25,7 +31,7 @@ from penstock.report.trace import render_trace
 
 
 @click.command()
-@click.argument("model", callback=model_or_project, metavar="MODEL.tflite|DIR")
+@click.argument("model", callback=model_or_project, metavar="MODEL|DIR")
 @click.option(
     "--board",
     metavar="NAME",
@@ -51,6 +57,7 @@ from penstock.report.trace import render_trace
 @click.option(
     "--verify", is_flag=True, help="Compare every operator's output with the interpreter's."
 )
+@calibration_options
 @plan_options
 @click.option(
     "--operators",
@@ -74,6 +81,7 @@ def run(
     labels_path: Path | None,
     seed: int,
     verify: bool,
+    calibration: api.Calibration | None,
     plan: api.PlanOptions,
     every_operator: bool,
     trace_path: Path | None,
@@ -81,7 +89,7 @@ def run(
 ) -> None:
     """Run a model or a compiled project on a virtual board, or here.
 
-    MODEL.tflite is compiled first; DIR is what `penstock compile` made. Shows the answer, where
+    MODEL is compiled first; DIR is what `penstock compile` made. Shows the answer, where
     every byte lives and, on a virtual board, how many cycles each operator took.
     """
     _check_output(output_path)
@@ -97,7 +105,7 @@ def run(
     if trace_path is not None and board == HOST:
         raise _no_trace(board)
     labels = None if labels_path is None else read_labels(labels_path)
-    options = api.CompileOptions(plan, check=False)
+    options = api.CompileOptions(plan, check=False, calibration=calibration)
     with progress_bar() as progress:
         outcome = api.run(
             model,

@@ -13,6 +13,7 @@ from penstock.cli.tables import (
     format_shape,
     format_share,
     plain_table,
+    show_calibrated,
     show_memory,
 )
 from penstock.report.energy import Energy
@@ -56,6 +57,7 @@ def show_run(
         f"input: {escape(result.input_origin)}",
         soft_wrap=True,
     )
+    show_calibrated(result.calibrated)
     for tensor, values in zip(outcome.output_tensors, outcome.outputs, strict=True):
         is_named = labels is not None and len(labels) == tensor.element_count
         _show_answer(tensor, values, labels if is_named else None)

@@ -9,12 +9,12 @@ from rich.table import Table
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
 from penstock.cli.options import json_option, pixel_options
-from penstock.cli.parameters import STANDARD_OUTPUT, program_file, refuse_overwriting
+from penstock.cli.parameters import STANDARD_OUTPUT, model_file, refuse_overwriting
 from penstock.units import format_count
 
 
 @click.command("sensitivity")
-@click.argument("model", callback=program_file, metavar="MODEL.pt2")
+@click.argument("model", callback=model_file, metavar="MODEL")
 @click.option("--data", required=True, metavar="DATA", help="As `penstock compress` takes it.")
 @pixel_options
 @json_option

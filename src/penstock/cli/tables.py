@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from penstock.cli.console import stdout
+from penstock.quantize.agreement import Calibrated
 from penstock.report.results import MemoryUse
 from penstock.units import format_bytes
 
@@ -37,6 +38,18 @@ def format_shape(shape: Sequence[int]) -> str:
 def format_share(part: int, total: int) -> str:
     """Return a percentage; empty of nothing."""
     return f"{100 * part / total:.1f} %" if total else ""
+
+
+def show_calibrated(calibrated: Calibrated | None) -> None:
+    """Print what became of a float network, if there was one."""
+    if calibrated is None:
+        return
+    agreement = calibrated.agreement
+    stdout.print(
+        f"  float32, quantized to int8 on the way: calibrated on {calibrated.samples} samples, "
+        f"outputs {agreement.signal_to_noise_db:.1f} dB above their error",
+        soft_wrap=True,
+    )
 
 
 def show_memory(memory: Mapping[str, MemoryUse]) -> None:

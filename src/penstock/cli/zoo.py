@@ -13,7 +13,7 @@ from penstock.cli.console import progress_bar, stdout, write_file, write_json
 from penstock.cli.options import json_option, model_output_option
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
-    program_file,
+    model_file,
     refuse_overwriting,
     result_file,
     work_folder,
@@ -57,8 +57,8 @@ def get_command(name: str, output: Path) -> None:
 @click.option(
     "--distill",
     "teacher",
-    callback=lambda c, p, v: v and program_file(c, p, v),
-    metavar="TEACHER.pt2",
+    callback=lambda c, p, v: v and model_file(c, p, v),
+    metavar="TEACHER",
     help="Learn from this network besides.",
 )
 @click.option("--threads", type=click.IntRange(1), metavar="NUMBER", help="Default: all.")

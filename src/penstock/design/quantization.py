@@ -1,39 +1,37 @@
-"""From a trained PyTorch network to an int8 one: translate, calibrate, quantize, compare."""
+"""From a trained network to an int8 one: read, calibrate, quantize, compare."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
 from penstock.design.calibration import DEFAULT_CALIBRATION, CalibrationOptions
-from penstock.errors import InputError
-from penstock.frontends.samples import FloatArray, load_samples
-from penstock.frontends.torch import (
-    FloatModel,
-    export_module,
-    load_program,
-    observe_program,
-    translate_program,
-)
+from penstock.errors import InputError, UnsupportedError
+from penstock.frontends.samples import FloatArray, SampleShape, load_samples
+from penstock.frontends.source_models import SourceModel
 from penstock.ir import interpreter
+from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
+from penstock.ir.real_numbers import first_in_float, first_quantized
 from penstock.ir.verify import verify
-from penstock.passes import FuseActivations
+from penstock.passes import EliminateDeadCode, FoldConstants, FuseActivations
 from penstock.progress import Progress, silent
 from penstock.quantize.affine import dequantize_array, quantize_array
 from penstock.quantize.agreement import Agreement
+from penstock.quantize.calibration import calibrate
+from penstock.quantize.equalize import equalize
 from penstock.quantize.fold_scaling import fold_scaling
-from penstock.quantize.histograms import HistogramObserver
-from penstock.quantize.observers import ChannelMeanObserver, ValueRange
-from penstock.quantize.post_training import WeightOptions, quantize_graph
+from penstock.quantize.observers import ValueRange
+from penstock.quantize.post_training import WeightOptions, expect_rules, quantize_graph
+
+if TYPE_CHECKING:
+    from torch import nn
 
 COMPARED_MAX = 32
 """Samples that the int8 network is compared on: the interpreter takes its time."""
-_IMAGE_RANK = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,39 +49,38 @@ class QuantizedModel:
     agreement: Agreement
 
 
-def quantize_program(
-    model: Path,
+def quantize_source(
+    model: SourceModel,
     data: Path,
-    name: str,
     options: CalibrationOptions = DEFAULT_CALIBRATION,
     progress: Progress = silent,
 ) -> QuantizedModel:
-    """Return the int8 network of a saved program of ``torch.export``.
+    """Return the int8 network of a model file.
 
     Args:
-        model: a .pt2 file with one input.
+        model: float32, with one input.
         data: calibration samples, as `load_samples` takes them.
-        name: the graph's name, a C identifier.
         options: of calibration.
         progress: told what is going on.
 
     Raises:
-        PenstockError: bad files, or an operator that cannot be translated or quantized.
+        PenstockError: it is quantized already, has an operator that cannot be, or the samples do
+            not fit.
     """
-    progress("reading the program", None)
-    trained = translate_program(load_program(model), name)
+    prepared = prepare(model.graph)
+    samples = load_samples(data, _sample_shape(model), options.samples_max, options.scaling)
     pixels = ValueRange(*options.scaling.real_range) if data.is_dir() else None
-    return _quantize(trained, _samples(trained, data, options), options, progress, pixels)
+    return _quantize(model.graph, prepared, samples, options, progress, pixels)
 
 
 def quantize_module(
-    module: nn.Module,
+    module: "nn.Module",
     samples: Sequence[FloatArray],
     name: str,
     options: CalibrationOptions = DEFAULT_CALIBRATION,
     progress: Progress = silent,
 ) -> QuantizedModel:
-    """Return the int8 network of a module as it is in memory.
+    """Return the int8 network of a PyTorch module as it is in memory.
 
     Args:
         module: with one input; it stays as it is.
@@ -96,76 +93,100 @@ def quantize_module(
         InputError: there are no samples, or they do not fit the module.
         UnsupportedError: the module cannot be exported, translated or quantized.
     """
+    import torch
+
+    from penstock.frontends.torch import export_module, translate_program
+
     if not samples:
         raise InputError("there are no calibration samples", help="give at least one, better 100")
-    program = export_module(module, (torch.from_numpy(np.asarray(samples[0], np.float32)),))
-    return _quantize(translate_program(program, name), samples, options, progress)
+    example = torch.from_numpy(np.asarray(samples[0], np.float32))
+    model = translate_program(export_module(module, (example,)), name)
+    order = _sample_shape(model).order
+    turned = [np.asarray(sample, np.float32).transpose(order) for sample in samples]
+    return _quantize(model.graph, prepare(model.graph), turned, options, progress)
+
+
+def prepare(graph: Graph) -> Graph:
+    """Return a float32 graph with as few operators as it is quantized with.
+
+    Raises:
+        InputError: it is quantized already, or a weight is no number.
+        UnsupportedError: there is no rule for an operator, or only a part is float32.
+    """
+    found, scaled = first_in_float(graph), first_quantized(graph)
+    if found is None:
+        raise InputError(
+            f"the network {graph.name!r} is quantized already",
+            help="compile it as it is: `penstock compile`",
+        )
+    if scaled is not None:
+        raise UnsupportedError(
+            f"the network {graph.name!r} is quantized in part: tensor {scaled!r} has a scale, and "
+            f"tensor {found[1]!r} is float32",
+            help="export the network as it was trained, all in float32",
+        )
+    _expect_finite(graph)
+    static = EliminateDeadCode().apply(FoldConstants().apply(graph))
+    prepared = FuseActivations().apply(fold_scaling(static))
+    expect_rules(prepared)
+    return prepared
+
+
+def _expect_finite(graph: Graph) -> None:
+    for name, tensor in graph.tensors.items():
+        if tensor.data is None or tensor.dtype is not DType.FLOAT32:
+            continue
+        broken = int((~np.isfinite(np.asarray(tensor.data, np.float32))).sum())
+        if broken:
+            raise InputError(
+                f"the weights {name!r} have {broken} of {tensor.element_count} values that are "
+                "infinite or no number",
+                help="training has diverged: take an earlier checkpoint, or train more slowly",
+            )
 
 
 def _quantize(
-    trained: FloatModel,
+    trained: Graph,
+    prepared: Graph,
     samples: Sequence[FloatArray],
     options: CalibrationOptions,
     progress: Progress,
     input_range: ValueRange | None = None,
 ) -> QuantizedModel:
     """Calibrate, quantize and compare; the range of an input of pixels is known beforehand."""
-    ranges, means = _calibrate(trained, samples, options, progress)
+    if options.equalizes:
+        prepared = equalize(prepared)
+    seen = calibrate(prepared, _told(samples, "calibrating", progress), options.rule)
+    ranges = dict(seen.ranges)
     if input_range is not None:
-        ranges = {**ranges, trained.graph.inputs[0]: input_range}
-    folded = FuseActivations().apply(fold_scaling(trained.graph))
+        ranges[prepared.inputs[0]] = input_range
+    means = seen.means if options.corrects_bias else None
     weights = WeightOptions(dense_per_channel=True, means=means)
-    quantized = quantize_graph(folded, ranges, weights)
+    quantized = quantize_graph(prepared, ranges, weights)
     verify(quantized)
-    agreement = _compare(trained, quantized, samples[:COMPARED_MAX], progress)
+    # Evenly spread: folders have one class after the other.
+    compared = samples[:: -(-len(samples) // COMPARED_MAX)]
+    agreement = _compare(trained, quantized, compared, progress)
     return QuantizedModel(quantized, len(samples), agreement)
 
 
-def _calibrate(
-    trained: FloatModel,
-    samples: Sequence[FloatArray],
-    options: CalibrationOptions,
-    progress: Progress,
-) -> tuple[Mapping[str, ValueRange], Mapping[str, npt.NDArray[np.float64]] | None]:
-    """Return the ranges of all tensors, and the means of their channels where these are wanted."""
-    values, means = HistogramObserver(), ChannelMeanObserver()
-
-    def observe(tensor: str, seen: FloatArray) -> None:
-        if not np.isfinite(seen).all():
-            raise InputError(
-                f"{tensor}: a calibration sample makes values that are infinite or no number",
-                help="look for a sample out of range, or weights that have diverged",
-            )
-        values.observe(tensor, seen)
-        means.observe(tensor, _channels_last(seen))
-
-    tensors = {node: tensor for tensor, node in trained.nodes.items()}
-    observe_program(trained.program, _told(samples, "calibrating", progress), tensors, observe)
-    progress("choosing ranges", None)
-    return values.ranges(options.rule), means.means if options.corrects_bias else None
-
-
-def _samples(trained: FloatModel, data: Path, options: CalibrationOptions) -> Sequence[FloatArray]:
-    if len(trained.graph.inputs) != 1:
+def _sample_shape(model: SourceModel) -> SampleShape:
+    inputs = model.graph.inputs
+    if len(inputs) != 1:
         raise InputError(
-            f"the network has {len(trained.graph.inputs)} inputs, calibration files have one array",
-            help="export a module with one input",
+            f"the network has {len(inputs)} inputs, calibration files have one array",
+            help="export a network with one input",
         )
-    shape = trained.graph.tensors[trained.graph.inputs[0]].shape
-    if len(shape) == _IMAGE_RANK:
-        shape = (shape[0], shape[3], shape[1], shape[2])
-    return load_samples(data, shape, options.samples_max, options.scaling)
+    return SampleShape(model.graph.tensors[inputs[0]].shape, model.order(inputs[0]))
 
 
 def _compare(
-    trained: FloatModel, quantized: Graph, samples: Sequence[FloatArray], progress: Progress
+    trained: Graph, quantized: Graph, samples: Sequence[FloatArray], progress: Progress
 ) -> Agreement:
-    module = trained.program.module()
+    """Compare first outputs on samples."""
     same, signal, noise = 0, 0.0, 0.0
     for sample in _told(samples, "comparing with the float network", progress):
-        with torch.inference_mode():
-            result = module(torch.from_numpy(sample))
-        expected = _first(result).astype(np.float64)
+        expected = interpreter.run(trained, [sample])[0].astype(np.float64)
         found = _run(quantized, sample)
         same += int(np.argmax(expected) == np.argmax(found))
         signal += float(np.sum(expected**2))
@@ -181,21 +202,11 @@ def _told(samples: Sequence[FloatArray], stage: str, progress: Progress) -> Iter
         yield sample
 
 
-def _first(result: object) -> FloatArray:
-    tensor = result[0] if isinstance(result, tuple | list) else result
-    assert isinstance(tensor, torch.Tensor)
-    return _channels_last(np.asarray(tensor.numpy()))
-
-
-def _channels_last(values: FloatArray) -> FloatArray:
-    return values.transpose(0, 2, 3, 1) if values.ndim == _IMAGE_RANK else values
-
-
 def _run(graph: Graph, sample: FloatArray) -> npt.NDArray[np.float64]:
     """Return the first output of the int8 graph as real numbers."""
     source = graph.tensors[graph.inputs[0]]
     assert source.quantization is not None
-    given = quantize_array(_channels_last(sample), source.quantization, source.dtype)
+    given = quantize_array(sample, source.quantization, source.dtype)
     output = graph.tensors[graph.outputs[0]]
     assert output.quantization is not None
     return dequantize_array(interpreter.run(graph, [given])[0], output.quantization)

@@ -36,9 +36,27 @@ class PixelScaling:
 PIXELS_AS_THEY_ARE = PixelScaling()
 
 
+@dataclass(frozen=True, slots=True)
+class SampleShape:
+    """What a network takes, and how its users have it.
+
+    Attributes:
+        graph: shape of the graph's input, ``[1, …]``; of images ``[1, H, W, C]``.
+        order: dimension i of that is dimension ``order[i]`` of users' arrays.
+    """
+
+    graph: tuple[int, ...]
+    order: tuple[int, ...]
+
+    @property
+    def file(self) -> tuple[int, ...]:
+        """The shape in users' order."""
+        return tuple(self.graph[self.order.index(axis)] for axis in range(len(self.graph)))
+
+
 def load_samples(
     path: Path,
-    shape: Sequence[int],
+    shape: SampleShape,
     count_max: int = 500,
     scaling: PixelScaling = PIXELS_AS_THEY_ARE,
 ) -> list[FloatArray]:
@@ -47,21 +65,22 @@ def load_samples(
     Args:
         path: a folder of images, searched to any depth, or a .npy or .npz file whose (first) array
             is ``[N, …]``, float32 as the network takes it.
-        shape: of the input, ``[1, …]``; of images ``[1, C, H, W]``.
+        shape: of the input.
         count_max: take that many, evenly spread over all that there are.
         scaling: of the pixels of images.
 
     Returns:
-        Arrays of that shape.
+        Arrays of the graph's shape.
 
     Raises:
         InputError: there is nothing, or it does not fit.
     """
     if path.is_dir():
-        return _from_images(path, tuple(shape), scaling, count_max)
+        return _from_images(path, shape, scaling, count_max)
     if path.suffix.lower() in (".npy", ".npz"):
         refuse_scaling(None if scaling == PIXELS_AS_THEY_ARE else scaling)
-        return _from_array(path, tuple(shape), count_max)
+        samples = _from_array(path, shape.file, count_max)
+        return [np.ascontiguousarray(sample.transpose(shape.order)) for sample in samples]
     raise InputError(
         f"{str(path)!r} is neither a folder of images nor a .npy or .npz file",
         help="give calibration data like those that the network will see: some hundred samples",
@@ -88,11 +107,11 @@ def _spread(count: int, count_max: int) -> list[int]:
 
 
 def _from_images(
-    folder: Path, shape: tuple[int, ...], scaling: PixelScaling, count_max: int
+    folder: Path, shape: SampleShape, scaling: PixelScaling, count_max: int
 ) -> list[FloatArray]:
-    if len(shape) != 4 or shape[1] not in (1, 3):
+    if len(shape.graph) != 4 or shape.graph[3] not in (1, 3):
         raise InputError(
-            f"images fit an input [1, 1 or 3, H, W]; this one is {list(shape)}",
+            f"images fit an input of 1 or 3 channels; this one is {list(shape.file)}",
             help="give the calibration data as .npy or .npz",
         )
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
@@ -101,10 +120,8 @@ def _from_images(
             f"the folder {str(folder)!r} holds no images",
             help=f"allowed are {', '.join(sorted(IMAGE_SUFFIXES))}, in folders of any depth",
         )
-    channels, height, width = shape[1:]
     chosen = [paths[position] for position in _spread(len(paths), count_max)]
-    images = [load_scaled(image, (height, width, channels), scaling) for image in chosen]
-    return [np.ascontiguousarray(image.transpose(2, 0, 1)[np.newaxis]) for image in images]
+    return [load_scaled(image, shape.graph[1:], scaling)[np.newaxis] for image in chosen]
 
 
 def load_scaled(path: Path, shape: Sequence[int], scaling: PixelScaling) -> FloatArray:

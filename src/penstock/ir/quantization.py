@@ -1,5 +1,6 @@
 """Affine quantization: ``real = scale · (quantized − zero_point)``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -37,3 +38,16 @@ class QuantizationParameters:
     def is_per_tensor(self) -> bool:
         """True when one scale and zero point hold for all elements."""
         return len(self.scale) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class GivenQuantization:
+    """What a model file says of how a float32 graph is quantized.
+
+    Attributes:
+        activations: of inputs and computed tensors, int8, by name; one scale each.
+        constants: of those that the file has as int8; their values are what the integers mean.
+    """
+
+    activations: Mapping[str, QuantizationParameters]
+    constants: Mapping[str, QuantizationParameters]

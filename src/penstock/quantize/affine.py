@@ -14,7 +14,7 @@ from penstock.ir.tensor import Array
 Weighted = Conv2D | DepthwiseConv2D | FullyConnected
 RealArray = npt.NDArray[np.floating]
 
-SMALLEST_SCALE = float(np.finfo(np.float32).tiny)  # what is smaller loses bits, or is 0
+SMALLEST_SCALE = 2e-18  # model files may have scales from 1e-18; what is smaller is 0
 FILTER_MAXIMUM = 127  # filters are symmetric: -128 is not used
 INT4_FILTER_MAXIMUM = 7
 BIAS_MAXIMUM = 1 << 30  # leaves as much again for the sum of products

@@ -16,3 +16,16 @@ class Agreement:
     samples: int
     same_class: int
     signal_to_noise_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What became of a float network.
+
+    Attributes:
+        samples: whose ranges were observed.
+        agreement: with the network as it was trained.
+    """
+
+    samples: int
+    agreement: Agreement

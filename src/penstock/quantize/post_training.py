@@ -102,9 +102,7 @@ def quantize_graph(
         InputError: a range is missing.
         GraphError: a filter is computed.
     """
-    for operator in graph.operators:
-        if not isinstance(operator, _SUPPORTED):
-            raise UnsupportedError(f"no quantization rule for the operator {operator.kind}")
+    expect_rules(graph)
     parameters = choose_parameters(graph, ranges)
     tensors: dict[str, Tensor] = {}
     for name in graph.inputs:
@@ -120,6 +118,21 @@ def quantize_graph(
     return Graph.build(graph.name, tensors.values(), graph.operators, graph.inputs, graph.outputs)
 
 
+def expect_rules(graph: Graph) -> None:
+    """Check that there is a rule for each operator.
+
+    Raises:
+        UnsupportedError: naming the first that has none.
+    """
+    for operator in graph.operators:
+        if not isinstance(operator, _SUPPORTED):
+            raise UnsupportedError(
+                f"there is no quantization rule for the operator {operator.kind}, which writes "
+                f"{operator.outputs[0]!r}",
+                help="end the network before it, or compute it otherwise",
+            )
+
+
 def _quantize_operands(
     graph: Graph, operator: Operator, parameters: Mapping[str, QuantizationParameters]
 ) -> dict[str, Tensor]:
@@ -128,11 +141,11 @@ def _quantize_operands(
     for name in operator.inputs:
         tensor = graph.tensors[name]
         if tensor.is_constant:
-            values = _real_data(tensor)
+            values = real_data(tensor)
             own = choose_activation_parameters(float(values.min()), float(values.max()))
             is_shared = isinstance(operator, SHARING)
             chosen = parameters[operator.outputs[0]] if is_shared else own
-            constants[name] = _constant(tensor, chosen, DType.INT8)
+            constants[name] = quantized_constant(tensor, chosen, DType.INT8)
     return constants
 
 
@@ -145,28 +158,28 @@ def _quantize_weights(
 ) -> dict[str, Tensor]:
     filters = graph.tensors[operator.filters]
     bias = graph.tensors[operator.bias] if operator.bias is not None else None
-    bias_values = None if bias is None else _real_data(bias)
+    bias_values = None if bias is None else real_data(bias)
     axis = channel_axis(operator)
     if isinstance(operator, FullyConnected) and options.dense_per_channel:
         axis = 0
     parameters = choose_filter_parameters(
-        _real_data(filters),
+        real_data(filters),
         axis,
         bias=bias_values,
         input_scale=input_scale,
         maximum=options.maxima.get(operator.output, FILTER_MAXIMUM),
     )
-    rounded = _constant(filters, parameters, DType.INT8)
+    rounded = quantized_constant(filters, parameters, DType.INT8)
     result = {filters.name: rounded}
     if bias is not None:
         bias_parameters = choose_bias_parameters(input_scale, parameters)
         means = None if options.means is None else options.means.get(operator.input)
         if means is not None:
             assert rounded.data is not None
-            error = dequantize_array(rounded.data, parameters) - _real_data(filters)
-            corrected = _real_data(bias) - _mean_output(operator, error, means)
+            error = dequantize_array(rounded.data, parameters) - real_data(filters)
+            corrected = real_data(bias) - _mean_output(operator, error, means)
             bias = replace(bias, data=corrected.astype(np.float32))
-        result[bias.name] = _constant(bias, bias_parameters, DType.INT32)
+        result[bias.name] = quantized_constant(bias, bias_parameters, DType.INT32)
     return result
 
 
@@ -190,12 +203,14 @@ def _mean_output(
             return np.asarray(filters @ means, np.float64)
 
 
-def _constant(tensor: Tensor, parameters: QuantizationParameters, dtype: DType) -> Tensor:
-    data: Array = quantize_array(_real_data(tensor), parameters, dtype)
+def quantized_constant(tensor: Tensor, parameters: QuantizationParameters, dtype: DType) -> Tensor:
+    """Return a float32 constant in integers."""
+    data: Array = quantize_array(real_data(tensor), parameters, dtype)
     return Tensor(tensor.name, tensor.shape, dtype, parameters, data)
 
 
-def _real_data(tensor: Tensor) -> RealArray:
+def real_data(tensor: Tensor) -> RealArray:
+    """Return the values of a float32 constant; raises GraphError for what is computed."""
     if tensor.data is None:
         raise GraphError(f"tensor {tensor.name!r} must be constant to be quantized as a weight")
     return np.asarray(tensor.data, np.float32)

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 from penstock.planning.execution_plan import PlanSearch
+from penstock.quantize.agreement import Calibrated
 from penstock.report.energy import Energy
 from penstock.report.filters import EncodedFilters, filters_to_json
 from penstock.report.overlays import OverlayReport, OverlayTotals, OverlayUse
@@ -160,6 +161,7 @@ class RunResult:
         overlays: what they did in all; None on the host.
         kernels: which of the C library's, for people.
         filters: what is stored in fewer bytes than int8 takes.
+        calibrated: what became of a float32 network; None where the file was quantized already.
     """
 
     model: str
@@ -180,6 +182,7 @@ class RunResult:
     overlays: OverlayTotals | None = None
     kernels: str = ""
     filters: Sequence[EncodedFilters] = ()
+    calibrated: Calibrated | None = None
 
     @property
     def cycles_per_mac(self) -> float | None:
@@ -219,6 +222,7 @@ class RunResult:
             "input": self.input_origin,
             "compiler": self.compiler,
             "run_seconds": self.run_seconds,
+            "calibrated": _calibrated_to_json(self.calibrated),
         }
 
 
@@ -272,6 +276,7 @@ class CompileResult:
         search: how that was searched for; None where nothing was compared.
         kernels: which of the C library's, for people.
         filters: what is stored in fewer bytes than int8 takes.
+        calibrated: what became of a float32 network; None where the file was quantized already.
     """
 
     model: str
@@ -292,6 +297,7 @@ class CompileResult:
     search: PlanSearch | None = None
     kernels: str = ""
     filters: Sequence[EncodedFilters] = ()
+    calibrated: Calibrated | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``penstock.compile/1`` form."""
@@ -314,7 +320,12 @@ class CompileResult:
             "kernels": self.kernels,
             "filters": filters_to_json(self.filters),
             "search": None if self.search is None else _search_to_json(self.search),
+            "calibrated": _calibrated_to_json(self.calibrated),
         }
+
+
+def _calibrated_to_json(calibrated: Calibrated | None) -> dict[str, Any] | None:
+    return None if calibrated is None else asdict(calibrated)
 
 
 def _search_to_json(search: PlanSearch) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from penstock.ir.macs import graph_macs
 from penstock.kernels.kernel_set import is_dsp_kernel, is_mve_kernel
 from penstock.planning import ExecutionPlan
 from penstock.planning.overlays.program import Block
+from penstock.quantize.agreement import Calibrated
 from penstock.report.energy import Energy, spent_energy
 from penstock.report.filters import encoded_filters
 from penstock.report.overlays import OverlayReport, report_overlays
@@ -92,6 +93,7 @@ def summarize_compile(
     files: Sequence[str],
     verified: bool,
     footprint: Mapping[str, Mapping[str, int]] | None,
+    calibrated: Calibrated | None = None,
 ) -> CompileResult:
     """Return what a compile made."""
     tiled = plan.overlays
@@ -114,6 +116,7 @@ def summarize_compile(
         search=plan.search,
         kernels=describe_kernels(plan),
         filters=encoded_filters(plan.program),
+        calibrated=calibrated,
     )
 
 
@@ -129,6 +132,7 @@ def summarize_run(
     input_origin: str,
     compiler: str,
     run_seconds: float,
+    calibrated: Calibrated | None = None,
 ) -> RunResult:
     """Return what a run found; ``board`` and ``simulation`` are None on the host."""
     outputs = [original.tensors[name] for name in original.outputs]
@@ -156,6 +160,7 @@ def summarize_run(
         overlays=None if overlays is None else overlays.totals,
         kernels=describe_kernels(plan),
         filters=encoded_filters(plan.program),
+        calibrated=calibrated,
     )
 
 

@@ -8,18 +8,16 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra 'design'")
 
+from penstock.errors import VerificationError  # noqa: E402
+from penstock.frontends.source_models import SourceModel  # noqa: E402
 from penstock.frontends.tflite import write_model  # noqa: E402
-from penstock.frontends.torch import (  # noqa: E402
-    FloatModel,
-    export_module,
-    observe_program,
-    translate_program,
-)
+from penstock.frontends.torch import export_module, operators, translate_program  # noqa: E402
 from penstock.ir import interpreter  # noqa: E402
 from penstock.ir.verify import verify  # noqa: E402
 from penstock.passes import FuseActivations  # noqa: E402
+from penstock.quantize.calibration import calibrate  # noqa: E402
 from penstock.quantize.fold_scaling import fold_scaling  # noqa: E402
-from penstock.quantize.observers import MinMaxObserver  # noqa: E402
+from penstock.quantize.histograms import RangeRule  # noqa: E402
 from penstock.quantize.post_training import quantize_graph  # noqa: E402
 from tests.frontends.pytorch.modules import (  # noqa: E402
     Darts,
@@ -42,7 +40,7 @@ def to_graph_order(values: np.ndarray) -> np.ndarray:
 
 
 @cache
-def translated(name: str) -> tuple["torch.nn.Module", FloatModel]:
+def translated(name: str) -> tuple["torch.nn.Module", SourceModel]:
     torch.manual_seed(0)
     make, shape = NETWORKS[name]
     module = with_random_norms(make())
@@ -75,11 +73,8 @@ def test_the_int8_graph_is_what_litert_computes(name: str) -> None:
     _, model = translated(name)
     generator = np.random.default_rng(0)
     graph = FuseActivations().apply(fold_scaling(model.graph))
-    observer = MinMaxObserver()
-    data = samples(name, 8, generator)
-    nodes = {node: tensor for tensor, node in model.nodes.items()}
-    observe_program(model.program, data, nodes, observer.observe)
-    quantized = quantize_graph(graph, observer.ranges)
+    data = [to_graph_order(sample) for sample in samples(name, 8, generator)]
+    quantized = quantize_graph(graph, calibrate(graph, data, RangeRule.ALL).ranges)
     verify(quantized)
     assert not [t.name for t in quantized.tensors.values() if t.dtype.value == "float32"]
     oracle = LiteRT(write_model(quantized))
@@ -89,3 +84,11 @@ def test_the_int8_graph_is_what_litert_computes(name: str) -> None:
         found = interpreter.run(quantized, inputs)
         for left, right in zip(found, expected, strict=True):
             np.testing.assert_array_equal(left, right)
+
+
+def test_a_wrong_translation_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a mistake of ours would be: torch itself says what the module computes."""
+    monkeypatch.setitem(operators.TRANSLATORS, "aten.tanh.default", operators._relu)
+    program = export_module(torch.nn.Sequential(torch.nn.Tanh()), (torch.randn(1, 9),))
+    with pytest.raises(VerificationError, match="output '0' of the translated network is off"):
+        translate_program(program, "net")

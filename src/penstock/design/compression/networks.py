@@ -6,9 +6,11 @@ import torch
 from torch import nn
 
 from penstock.design.data import DataSet
+from penstock.design.quantization import prepare
+from penstock.design.reading import read_source
 from penstock.errors import InputError
 from penstock.frontends.tflite import identifier
-from penstock.frontends.torch import export_module, load_program, translate_program
+from penstock.frontends.torch import export_module, translate_program
 from penstock.ir.graph import Graph
 
 Module = nn.Module
@@ -16,8 +18,8 @@ _IMAGE_RANK = 4
 
 
 def load_float(model: Path) -> Graph:
-    """Return the network of a file; raises what reading it does."""
-    return translate_program(load_program(model), identifier(model.stem)).graph
+    """Return the network of a file, prepared to be trained; raises what reading it does."""
+    return prepare(read_source(model).graph)
 
 
 def load_network(model: str | Path | nn.Module, data: DataSet | None) -> tuple[str, Graph]:
@@ -42,4 +44,5 @@ def load_network(model: str | Path | nn.Module, data: DataSet | None) -> tuple[s
     example = torch.zeros((1, *data.shape))
     if example.ndim == _IMAGE_RANK:
         example = example.permute(0, 3, 1, 2)
-    return name, translate_program(export_module(model, (example,)), identifier(name)).graph
+    program = export_module(model, (example,))
+    return name, prepare(translate_program(program, identifier(name)).graph)

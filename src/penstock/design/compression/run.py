@@ -18,8 +18,6 @@ from penstock.design.learning.evaluation import score
 from penstock.design.trainable import TrainableGraph
 from penstock.ir.graph import Graph
 from penstock.ir.macs import graph_macs
-from penstock.passes import FuseActivations
-from penstock.quantize.fold_scaling import fold_scaling
 from penstock.quantize.observers import ValueRange
 from penstock.quantize.post_training import WeightOptions, quantize_graph
 
@@ -63,10 +61,10 @@ class Compression:
     _ranges: Mapping[str, ValueRange] = field(default_factory=dict)
 
     def run(self, trained: Graph) -> Graph:
-        """Return the int8 network that a trained one becomes."""
+        """Return the int8 network that a trained one becomes, with normalization in its weights."""
         recipe, setting = self.recipe, self.setting
         self._started = time.monotonic()
-        graph = folded(trained)
+        graph = trained
         self._note("as given", graph)
         if recipe.train is not None:
             graph = fine_tune(graph, recipe.train.training, setting)
@@ -152,11 +150,6 @@ class Compression:
         self.results.append(replace(result, seconds=now - self._started))
         self._started = now
         self.notice(self.results[-1])
-
-
-def folded(trained: Graph) -> Graph:
-    """Return a network with normalization and activations in its weighted operators."""
-    return FuseActivations().apply(fold_scaling(trained))
 
 
 def _result(stage: str, found: float, graph: Graph, cost: Cost) -> StageResult:

@@ -11,11 +11,10 @@ from penstock.design.compression.setting import Setting
 from penstock.design.compression.stages import quantize
 from penstock.design.data import DataSet
 from penstock.design.learning.tasks import Reconstruction, Task
+from penstock.design.quantization import prepare
 from penstock.design.zoo.catalogue import ZooNetwork
 from penstock.frontends.torch import export_module, translate_program
 from penstock.ir.graph import Graph
-from penstock.passes import FuseActivations
-from penstock.quantize.fold_scaling import fold_scaling
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +61,7 @@ def train_float(network: ZooNetwork, name: str, setting: Setting) -> TrainedNetw
 def as_trained(module: nn.Module, example: torch.Tensor, name: str) -> TrainedNetwork:
     """Return a module that has been trained, as a program and as a graph."""
     program = export_module(module.to(memory_format=torch.contiguous_format), (example,))
-    graph = translate_program(program, name).graph
-    return TrainedNetwork(program, FuseActivations().apply(fold_scaling(graph)))
+    return TrainedNetwork(program, prepare(translate_program(program, name).graph))
 
 
 def quantize_trained(network: ZooNetwork, trained: TrainedNetwork, setting: Setting) -> Graph:

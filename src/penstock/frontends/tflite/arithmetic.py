@@ -27,8 +27,7 @@ from penstock.ir.tensor import Tensor
 def _binary(view: OperatorView) -> tuple[Tensor, Tensor, Tensor]:
     view.expect_counts((2, 2))
     left, right, output = view.input(0), view.input(1), view.output()
-    view.expect_quantized(left, right, output)
-    view.expect_same_type(left, right, output)
+    view.expect_activations(left, right, output)
     return left, right, output
 
 
@@ -57,6 +56,8 @@ def _expect_computable_sum(view: OperatorView, *operands: Tensor) -> None:
     TensorFlow Lite's kernels shift by a negative number there, which C does not define.
     """
     left, right, output = operands
+    if view.is_real(*operands):
+        return
     headroom_shift = 15 if output.dtype is DType.INT16 else 20
     coarsest = max(abs(left.scale), abs(right.scale))
     if 2 * coarsest >= abs(output.scale) * (1 << headroom_shift):
@@ -136,8 +137,7 @@ def _expect_alike(view: OperatorView, *tensors: Tensor) -> None:
 def _pool(view: OperatorView) -> tuple[Tensor, Tensor, Window, Activation]:
     view.expect_counts((1, 1))
     data, output = view.input(0), view.output()
-    view.expect_quantized(data, output)
-    view.expect_same_type(data, output)
+    view.expect_activations(data, output)
     _expect_alike(view, data, output)
     options = view.options(tflite.Pool2DOptions)
     size = int(options.FilterHeight()), int(options.FilterWidth())
@@ -174,8 +174,7 @@ def _max_pool_2d(view: OperatorView) -> Operator:
 def _mean(view: OperatorView) -> Operator:
     view.expect_counts((2, 2))
     data, output = view.input(0), view.output()
-    view.expect_quantized(data, output)
-    view.expect_same_type(data, output)
+    view.expect_activations(data, output)
     axes = {view.axis(axis, len(data.shape)) for axis in view.constant_integers(1, "axes")}
     return ir.Mean(
         source=view.index,
@@ -223,8 +222,7 @@ def _leaky_relu(view: OperatorView) -> Operator:
 def _unary(view: OperatorView) -> tuple[Tensor, Tensor]:
     view.expect_counts((1, 1))
     data, output = view.input(0), view.output()
-    view.expect_quantized(data, output)
-    view.expect_same_type(data, output)
+    view.expect_activations(data, output)
     return data, output
 
 
@@ -262,6 +260,8 @@ def _pointwise(cls: type[ir.Logistic] | type[ir.Tanh]) -> Translate:
 
 def _hard_swish(view: OperatorView) -> Operator:
     data, output = _unary(view)
+    if view.is_real(data, output):
+        return ir.HardSwish(source=view.index, input=data.name, output=output.name)
     view.expect_quantized(data, dtypes=(DType.INT8, DType.UINT8))
     if abs(data.scale) >= 128 * abs(output.scale):
         raise view.refuse(

@@ -66,16 +66,13 @@ def _pad_v2(view: OperatorView) -> Operator:
 
 def _padded(view: OperatorView, value: Tensor | None) -> Operator:
     data, output = view.input(0), view.output()
-    view.expect_quantized(data, output)
-    view.expect_same_type(data, output)
+    view.expect_activations(data, output)
     flat = view.constant_integers(1, "paddings")
     if len(flat) != 2 * len(data.shape) or min(flat, default=0) < 0:
         raise ModelFormatError(
             f"{view.where} has the paddings {list(flat)} for {len(data.shape)} dimensions"
         )
-    written = None
-    if value is not None and value.data is not None:
-        written = int(value.data.reshape(-1)[0])
+    written = None if value is None else _written(view, value)
     return ir.Pad(
         source=view.index,
         input=data.name,
@@ -83,6 +80,17 @@ def _padded(view: OperatorView, value: Tensor | None) -> Operator:
         paddings=tuple(zip(flat[::2], flat[1::2], strict=True)),
         value=written,
     )
+
+
+def _written(view: OperatorView, value: Tensor) -> int | None:
+    """Return the element that a PADV2 writes; None is real zero, all that float32 can have."""
+    assert value.data is not None
+    element = value.data.reshape(-1)[0].item()
+    if value.dtype is not DType.FLOAT32:
+        return int(element)
+    if element != 0:
+        raise view.refuse(f"pads a float32 network with {element:g}", help="pad with zeros")
+    return None
 
 
 def _strided_slice(view: OperatorView) -> Operator:

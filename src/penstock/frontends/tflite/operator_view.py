@@ -160,6 +160,16 @@ class OperatorView:
             raise ModelFormatError(f"{self.where} has the axis {value}, its tensor {rank} axes")
         return value % rank
 
+    def is_real(self, *operands: Tensor) -> bool:
+        """Return whether all are float32, as in a network that nobody has quantized yet."""
+        return all(tensor.dtype is DType.FLOAT32 for tensor in operands)
+
+    def expect_activations(self, *operands: Tensor) -> None:
+        """Refuse operands that are neither all float32 nor all quantized."""
+        if not self.is_real(*operands):
+            self.expect_quantized(*operands)
+        self.expect_same_type(*operands)
+
     def expect_quantized(
         self, *operands: Tensor, dtypes: Sequence[DType] = ACTIVATION_TYPES
     ) -> None:

@@ -18,6 +18,9 @@ from penstock.ir.tensor import Tensor
 def _weighted(view: OperatorView, tensors: tuple[Tensor, Tensor, Tensor | None, Tensor]) -> None:
     """Check the types of activations, weights, bias and output of a weighted sum."""
     data, filters, bias, output = tensors
+    if view.is_real(data, filters, output):
+        _expect_real_constants(view, filters, bias)
+        return
     if data.dtype is DType.FLOAT32 and filters.dtype is DType.INT8:
         raise view.refuse(
             f"is hybrid: float activations ({data.name!r}) with int8 weights; "
@@ -41,6 +44,17 @@ def _weighted(view: OperatorView, tensors: tuple[Tensor, Tensor, Tensor | None, 
         )
     if bias is not None:
         _check_bias(view, data, bias)
+
+
+def _expect_real_constants(view: OperatorView, filters: Tensor, bias: Tensor | None) -> None:
+    for tensor in (filters, *(() if bias is None else (bias,))):
+        if tensor.data is None or tensor.dtype is not DType.FLOAT32:
+            raise view.refuse(
+                f"has weights {tensor.name!r} of type {tensor.dtype.value}"
+                f"{'' if tensor.data is not None else ', computed at run time'}; in a float32 "
+                "network they must be f32 constants",
+                help="make the weights constants of the model",
+            )
 
 
 def _check_bias(view: OperatorView, data: Tensor, bias: Tensor) -> None:
@@ -140,6 +154,7 @@ def _transpose_conv(view: OperatorView) -> Operator:
         view.optional_input(3),
         view.output(),
     )
+    view.expect_quantized(data, output)
     _weighted(view, (data, filters, bias, output))
     _expect_symmetric_filters(view, filters)
     options = view.options(tflite.TransposeConvOptions)
@@ -184,8 +199,8 @@ def _svdf(view: OperatorView) -> Operator:
     view.expect_counts((5, 5))
     data, features, times = view.input(0), view.input(1), view.input(2)
     bias, state, output = view.optional_input(3), view.input(4), view.output()
-    _weighted(view, (data, features, bias, output))
     view.expect_quantized(data, output, dtypes=(DType.INT8,))
+    _weighted(view, (data, features, bias, output))
     view.expect_quantized(times, state, dtypes=(DType.INT8, DType.INT16))
     view.expect_same_type(state, times)
     if times.data is None or not state.is_variable:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 Pair = tuple[int, int]
 IMAGE_RANK = 4
 _ACTIVATIONS = {(0.0, 6.0): Activation.RELU6, (-1.0, 1.0): Activation.RELU_N1_TO_1}
-_FROM_NCHW = (0, 3, 1, 2)
-"""Permutation of an image of the graph into torch's order."""
+FROM_TORCH = (0, 2, 3, 1)
+"""An image of the graph has these dimensions of torch's, in this order."""
+_TO_TORCH = (0, 3, 1, 2)
 _LEAKY_SLOPE = 0.01
 
 
@@ -310,7 +311,7 @@ def _reshape(t: "Translation", node: Node) -> None:
         raise t.refused(node, f"makes an image of {list(wanted)}", "keep images as they are")
     if len(given) == IMAGE_RANK and given[1] * given[2] > 1:
         turned = t.add_hidden(f"{source}.channels_first", (given[0], given[3], *given[1:3]))
-        t.append(ops.Transpose(input=source, output=turned, permutation=_FROM_NCHW))
+        t.append(ops.Transpose(input=source, output=turned, permutation=_TO_TORCH))
         source = turned
     t.append(ops.Reshape(input=source, output=t.add_output(node)))
 

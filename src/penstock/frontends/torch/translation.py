@@ -4,8 +4,9 @@ Images are ``[N, C, H, W]`` in torch and ``[N, H, W, C]`` in the graph: tensors 
 have their channels moved, weights likewise; nothing is optimised here.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,30 +17,29 @@ from torch.export.graph_signature import InputKind
 from torch.fx import Node
 
 from penstock.errors import UnsupportedError
-from penstock.frontends.torch.operators import IMAGE_RANK, TRANSLATORS
+from penstock.frontends.source_models import SourceModel
+from penstock.frontends.tflite import identifier
+from penstock.frontends.torch.checking import check_translation
+from penstock.frontends.torch.operators import FROM_TORCH, IMAGE_RANK, TRANSLATORS
+from penstock.frontends.torch.programs import load_program
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
 from penstock.ir.operators import Operator
 from penstock.ir.tensor import Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class FloatModel:
-    """A network as it was trained.
+def load_torch_model(path: Path) -> SourceModel:
+    """Return the network of a .pt2 file, which computes what the program computes.
 
-    Attributes:
-        graph: float32; images are ``[N, H, W, C]``.
-        program: what it was translated from.
-        nodes: for each input and computed tensor that has one, the program's node with its value.
+    Raises:
+        InputError: as `load_program`.
+        UnsupportedError: as `translate_program`.
     """
-
-    graph: Graph
-    program: ExportedProgram
-    nodes: Mapping[str, str]
+    return translate_program(load_program(path), identifier(path.stem))
 
 
-def translate_program(program: ExportedProgram, name: str) -> FloatModel:
-    """Return a program as a graph.
+def translate_program(program: ExportedProgram, name: str) -> SourceModel:
+    """Return a program as a float32 graph, both checked to compute the same.
 
     Args:
         program: for a batch of 1.
@@ -59,7 +59,10 @@ def translate_program(program: ExportedProgram, name: str) -> FloatModel:
         translation.inputs,
         translation.outputs,
     )
-    return FloatModel(graph, program, translation.nodes)
+    images = [n for n in graph.inputs if len(graph.tensors[n].shape) == IMAGE_RANK]
+    model = SourceModel(graph, dict.fromkeys(images, FROM_TORCH))
+    check_translation(program, model)
+    return model
 
 
 @dataclass(eq=False)
@@ -71,7 +74,6 @@ class Translation:
     operators: list[Operator] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
-    nodes: dict[str, str] = field(default_factory=dict)
     _values: dict[str, str] = field(default_factory=dict)
     _weights: dict[str, torch.Tensor] = field(default_factory=dict)
 
@@ -138,7 +140,7 @@ class Translation:
 
     def _constant_operand(self, node: Node) -> str:
         data = self.weight(node)
-        moved = data.transpose(0, 2, 3, 1) if data.ndim == IMAGE_RANK else data
+        moved = data.transpose(FROM_TORCH) if data.ndim == IMAGE_RANK else data
         return self.add_constant(node.name, moved)
 
     def weight(self, node: object) -> npt.NDArray[np.float32]:
@@ -158,10 +160,9 @@ class Translation:
         name = self._free_name(name or self.module(node) or node.name)
         shape = self.shape(node)
         if len(shape) == IMAGE_RANK:
-            shape = (shape[0], shape[2], shape[3], shape[1])
+            shape = tuple(shape[axis] for axis in FROM_TORCH)
         self.tensors[name] = Tensor(name, shape, DType.FLOAT32)
         self._values[node.name] = name
-        self.nodes[name] = node.name
         return name
 
     def add_hidden(self, name: str, shape: Iterable[int]) -> str:

@@ -44,15 +44,27 @@ def conv_2d(graph: Graph, operator: Conv2D, values: Mapping[str, Array]) -> Arra
 def conv_2d_sums(graph: Graph, operator: Conv2D, values: Mapping[str, Array]) -> IntArray:
     """Return what CONV_2D adds the bias to: ``[N, H_OUT, W_OUT, C_OUT]``."""
     filters = _centered_filters(graph, operator, values)
-    channels, height, width, depth = filters.shape
-    matrix = filters.reshape(channels, -1).T
-    dtype = _exact_dtype(graph, operator, np.abs(matrix).sum(axis=0))
+    dtype = _exact_dtype(graph, operator, np.abs(filters).sum(axis=(1, 2, 3)))
     source = _centered_input(graph, operator, values, dtype, operator.padding)
-    out_height, out_width = graph.tensors[operator.output].shape[1:3]
+    accumulators = np.empty(graph.tensors[operator.output].shape, np.int64)
+    convolve(source, filters.astype(dtype), operator, accumulators)
+    return accumulators
+
+
+def convolve(source: Number, filters: Number, operator: Conv2D, sums: Number) -> None:
+    """Put the sums of a convolution into ``sums``, ``[N, H_OUT, W_OUT, C_OUT]``.
+
+    Args:
+        source: padded, of the type to multiply in.
+        filters: of the same type.
+        operator: stride and dilation.
+        sums: of any type that holds them.
+    """
+    channels, height, width, depth = filters.shape
+    _, out_height, out_width, _ = sums.shape
     groups = source.shape[3] // depth
-    columns: Number = matrix.astype(dtype).reshape(-1, groups, channels // groups)
+    columns = filters.reshape(channels, -1).T.reshape(-1, groups, channels // groups)
     windows = _windows(source, operator, (height, width), (out_height, out_width))
-    accumulators = np.empty((len(source), out_height, out_width, channels), np.int64)
     rows = max(1, _BLOCK_ELEMENTS // max(1, out_width * source.shape[3] * height * width))
     for batch in range(len(source)):
         for first in range(0, out_height, rows):
@@ -62,14 +74,13 @@ def conv_2d_sums(graph: Graph, operator: Conv2D, values: Mapping[str, Array]) ->
                 part = block[:, :, group * depth : (group + 1) * depth]
                 unfolded: Number = part.transpose(0, 1, 3, 4, 2).reshape(taken * out_width, -1)
                 product = _product(unfolded, columns[:, group])
-                accumulators[batch, first : first + rows, :, _group(group, groups, channels)] = (
+                sums[batch, first : first + rows, :, _group(group, groups, channels)] = (
                     product.reshape(taken, out_width, -1)
                 )
-    return accumulators
 
 
 def _product(left: Number, right: Number) -> Number:
-    """Multiply matrices of integers in a type that holds every partial sum exactly.
+    """Multiply matrices; those of integers in a type that holds every partial sum exactly.
 
     BLAS works on whole blocks, and what lies behind a matrix's end in its buffers may raise the
     flag for invalid operations, at random; no such value gets into the product.
@@ -94,21 +105,33 @@ def depthwise_conv_2d(
 def depthwise_conv_2d_sums(
     graph: Graph, operator: DepthwiseConv2D, values: Mapping[str, Array]
 ) -> IntArray:
-    """Return what DEPTHWISE_CONV_2D adds the bias to: one pass for each filter element."""
+    """Return what DEPTHWISE_CONV_2D adds the bias to: ``[N, H_OUT, W_OUT, C_OUT]``."""
     filters = _centered_filters(graph, operator, values)[0]
-    height, width, channels = filters.shape
     source = _centered_input(graph, operator, values, np.dtype(np.int64), operator.padding)
     bound = int(np.abs(filters).sum(axis=(0, 1)).max(initial=0)) * _largest_input(graph, operator)
     dtype = np.int32 if bound < 1 << 31 else np.int64
-    source = np.repeat(source.astype(dtype), channels // source.shape[3], axis=3)
-    taps = filters.astype(dtype)
-    output_shape = graph.tensors[operator.output].shape
-    accumulators = np.zeros(output_shape, dtype)
+    accumulators = np.zeros(graph.tensors[operator.output].shape, dtype)
+    convolve_channels(source.astype(dtype), filters.astype(dtype), operator, accumulators)
+    return accumulators.astype(np.int64)
+
+
+def convolve_channels(
+    source: Number, filters: Number, operator: DepthwiseConv2D, sums: Number
+) -> None:
+    """Add the sums of a depthwise convolution to ``sums``, ``[N, H_OUT, W_OUT, C_OUT]``.
+
+    Args:
+        source: padded.
+        filters: ``[KH, KW, C_OUT]``.
+        operator: stride and dilation.
+        sums: of the type of both.
+    """
+    height, width, channels = filters.shape
+    repeated = np.repeat(source, channels // source.shape[3], axis=3)
     for row in range(height):
         for column in range(width):
-            view = _tap(source, operator, (row, column), output_shape[1:3])
-            accumulators += view * taps[row, column]
-    return accumulators.astype(np.int64)
+            view = _tap(repeated, operator, (row, column), sums.shape[1:3])
+            sums += view * filters[row, column]
 
 
 def transpose_conv_2d(
@@ -201,10 +224,15 @@ def _centered_input(
     """Return the input minus its zero point, so that padding is 0."""
     centered = values[operator.input].astype(dtype)
     centered -= graph.tensors[operator.input].zero_point
+    return padded(centered, padding)
+
+
+def padded(source: Number, padding: Padding2D) -> Number:
+    """Return an image with zeros around it."""
     if padding.is_none:
-        return centered
+        return source
     amounts = ((0, 0), (padding.top, padding.bottom), (padding.left, padding.right), (0, 0))
-    return np.pad(centered, amounts)
+    return np.pad(source, amounts)
 
 
 def _windows(

@@ -7,6 +7,7 @@ import numpy as np
 
 from penstock.errors import GraphError
 from penstock.ir import operators as ops
+from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
 from penstock.ir.interpreter import (
     activations,
@@ -15,6 +16,7 @@ from penstock.ir.interpreter import (
     movement,
     pooling,
     quantization,
+    real,
     softmax,
 )
 from penstock.ir.interpreter.recurrent import svdf
@@ -25,8 +27,10 @@ State = dict[str, Array]
 
 Inputs = Mapping[str, Array] | Sequence[Array]
 
-# Each takes the graph, the operator, and values by tensor name, and returns the one output.
-_EVALUATORS: dict[type[ops.Operator], Callable[[Graph, Any, Mapping[str, Array]], Array]] = {
+Evaluator = Callable[[Graph, Any, Mapping[str, Array]], Array]
+"""Takes the graph, the operator, and values by tensor name, and returns the one output."""
+
+_EVALUATORS: dict[type[ops.Operator], Evaluator] = {
     ops.Conv2D: convolution.conv_2d,
     ops.DepthwiseConv2D: convolution.depthwise_conv_2d,
     ops.TransposeConv2D: convolution.transpose_conv_2d,
@@ -128,10 +132,17 @@ def evaluate(graph: Graph, operator: ops.Operator, values: Mapping[str, Array]) 
     elif isinstance(operator, ops.Split):
         results = dict(zip(operator.results, movement.split(graph, operator, values), strict=True))
     else:
-        results = {operator.outputs[0]: _EVALUATORS[type(operator)](graph, operator, values)}
+        results = {operator.outputs[0]: _evaluator(graph, operator)(graph, operator, values)}
     for name, value in results.items():
         _check(graph, name, value, operator.kind)
     return results
+
+
+def _evaluator(graph: Graph, operator: ops.Operator) -> Evaluator:
+    kind = type(operator)
+    if graph.tensors[operator.outputs[0]].dtype is DType.FLOAT32 and kind in real.EVALUATORS:
+        return real.EVALUATORS[kind]
+    return _EVALUATORS[kind]
 
 
 def _named_inputs(graph: Graph, inputs: Inputs) -> dict[str, Array]:

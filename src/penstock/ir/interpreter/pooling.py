@@ -16,9 +16,9 @@ def average_pool_2d(graph: Graph, operator: AveragePool2D, values: Mapping[str, 
     """Evaluate AVERAGE_POOL_2D; padded elements are not counted."""
     source, output = values[operator.input], graph.tensors[operator.output]
     total = np.zeros(output.shape, np.int64)
-    for window in _taps(operator, source, output.shape, padding_value=0):
+    for window in taps(operator, source, output.shape, padding_value=0):
         total += np.asarray(window, np.int64)
-    count = _element_counts(operator, source.shape, output.shape)
+    count = element_counts(operator, source.shape, output.shape)
     if operator.rounding is AverageRounding.HALF_UP:
         # Legacy uint8 kernels round up halves of sums of x + 128, which are never negative.
         average = (total + 128 * count + count // 2) // count - 128
@@ -33,7 +33,7 @@ def max_pool_2d(graph: Graph, operator: MaxPool2D, values: Mapping[str, Array]) 
     source, output = values[operator.input], graph.tensors[operator.output]
     smallest, _ = output.dtype.range
     result = np.full(output.shape, smallest, output.dtype.numpy)
-    for window in _taps(operator, source, output.shape, padding_value=smallest):
+    for window in taps(operator, source, output.shape, padding_value=smallest):
         np.maximum(result, window, out=result)
     limits = activation_range(output, operator.activation)
     return clamp(result, limits, output.dtype.numpy)
@@ -51,11 +51,11 @@ def mean(graph: Graph, operator: Mean, values: Mapping[str, Array]) -> Array:
     return clamp(result, output.dtype.range, output.dtype.numpy)
 
 
-def _taps(
+def taps(
     operator: AveragePool2D | MaxPool2D,
     source: Array,
     output_shape: tuple[int, ...],
-    padding_value: int,
+    padding_value: float,
 ) -> Iterator[Array]:
     """Yield, for each position in the window, the input element of every output."""
     padding = operator.padding
@@ -71,7 +71,7 @@ def _taps(
             ]
 
 
-def _element_counts(
+def element_counts(
     operator: AveragePool2D, input_shape: tuple[int, ...], output_shape: tuple[int, ...]
 ) -> IntArray:
     """Return how many elements of the input each window covers, ``[H_OUT, W_OUT, 1]``."""

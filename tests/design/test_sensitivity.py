@@ -1,0 +1,126 @@
+"""Layers get 4 bits where that is minded least, in as many as are needed."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch", reason="needs the extra 'design'")
+
+from penstock.design.compression.choices import WeightFormat  # noqa: E402
+from penstock.design.compression.recipe import QuantizeStep  # noqa: E402
+from penstock.design.compression.results import LayerSensitivity  # noqa: E402
+from penstock.design.compression.sensitivity import (  # noqa: E402
+    choose_maxima,
+    measure_sensitivity,
+)
+from penstock.design.compression.setting import Setting  # noqa: E402
+from penstock.design.compression.stages import quantize  # noqa: E402
+from penstock.design.data import DataSet, Samples  # noqa: E402
+from penstock.design.learning.tasks import Classification  # noqa: E402
+from penstock.design.trainable import TrainableGraph  # noqa: E402
+from penstock.errors import InputError  # noqa: E402
+from penstock.ir import operators as ops  # noqa: E402
+from penstock.ir.dtype import DType  # noqa: E402
+from penstock.ir.graph import Graph  # noqa: E402
+from penstock.quantize.affine import (  # noqa: E402
+    FILTER_MAXIMUM,
+    INT4_FILTER_MAXIMUM,
+    choose_filter_parameters,
+    dequantize_array,
+    quantize_array,
+)
+from tests.design.test_trainable import folded  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+def setting(shape: tuple[int, ...], classes: int) -> Setting:
+    generator = np.random.default_rng(0)
+    values = generator.integers(0, 256, (60, *shape)).astype(np.uint8)
+    samples = Samples(values, generator.integers(0, classes, 60))
+    names = tuple(str(n) for n in range(classes))
+    return Setting(DataSet("made up", samples, samples, names), Classification())
+
+
+def network() -> tuple[Graph, Setting]:
+    graph = folded("mobilenet")
+    shape = graph.tensors[graph.inputs[0]].shape
+    return graph, setting(shape[1:], graph.tensors[graph.outputs[0]].element_count)
+
+
+def test_divergence_is_that_of_a_graph_with_one_layer_rounded() -> None:
+    graph, given_setting = network()
+    found = {layer.name: layer for layer in measure_sensitivity(graph, given_setting)}
+    operators = TrainableGraph(graph).weighted
+    assert list(found) == [operator.output for operator in operators]
+    batches = list(given_setting.some_inputs(500))
+    operator = next(o for o in operators if isinstance(o, ops.Conv2D))
+    filters = graph.tensors[operator.filters]
+    assert filters.data is not None
+    parameters = choose_filter_parameters(
+        np.asarray(filters.data, np.float32), 0, maximum=INT4_FILTER_MAXIMUM
+    )
+    steps = quantize_array(np.asarray(filters.data, np.float32), parameters, DType.INT8)
+    rounded = dequantize_array(steps, parameters).astype(np.float32)
+    changed = graph.with_changes(tensors={filters.name: replace(filters, data=rounded)})
+    answers, moved = (
+        torch.cat([torch.softmax(TrainableGraph(g).eval()(b).double(), 1) for b in batches])
+        for g in (graph, changed)
+    )
+    expected = (answers * (answers.log() - moved.log())).sum(dim=1).mean().item()
+    layer = found[operator.output]
+    assert layer.divergence == pytest.approx(expected, rel=1e-2, abs=1e-6)
+    assert layer.weights == filters.element_count
+    assert layer.kind == "CONV_2D"
+
+
+LAYERS = st.lists(st.tuples(st.integers(1, 1000), st.floats(0, 1)), min_size=1, max_size=8).map(
+    lambda rows: [LayerSensitivity(str(n), "CONV_2D", *row) for n, row in enumerate(rows)]
+)
+
+
+@given(layers=LAYERS, share=st.floats(0, 1))
+def test_the_cheapest_layers_get_four_bits_and_no_more_than_needed(
+    layers: list[LayerSensitivity], share: float
+) -> None:
+    def saved(maxima: Mapping[str, int]) -> float:
+        return sum(layer.weights / 2 for layer in layers if maxima[layer.name] == 7)
+
+    wanted = share * saved(dict.fromkeys((layer.name for layer in layers), 7))
+    maxima = choose_maxima(layers, lambda m: saved(m) >= wanted)
+    chosen = [layer for layer in layers if maxima[layer.name] == INT4_FILTER_MAXIMUM]
+    kept = [layer for layer in layers if maxima[layer.name] == FILTER_MAXIMUM]
+    assert len(chosen) + len(kept) == len(layers)
+    assert saved(maxima) >= wanted
+    costs = [layer.divergence / layer.weights for layer in layers]
+    for layer in chosen:
+        for other in kept:
+            assert layer.divergence / layer.weights <= other.divergence / other.weights
+    if chosen:
+        last = max(chosen, key=lambda layer: (layer.divergence / layer.weights, costs))
+        assert saved({**maxima, last.name: FILTER_MAXIMUM}) < wanted or len(
+            {layer.divergence / layer.weights for layer in chosen}
+        ) < len(chosen)
+
+
+def test_what_never_fits_is_refused() -> None:
+    layers = [LayerSensitivity("a", "CONV_2D", 10, 0.1)]
+    with pytest.raises(InputError, match="even with 4 bits in all layers"):
+        choose_maxima(layers, lambda _maxima: False)
+
+
+def test_mixed_weights_have_the_bits_that_were_chosen() -> None:
+    graph, given_setting = network()
+    operators = TrainableGraph(graph).weighted
+    count = len(operators) // 2
+    step = QuantizeStep(weights=WeightFormat.MIXED, size=1, training=None)
+    made = quantize(graph, step, given_setting, lambda m: sum(v == 7 for v in m.values()) >= count)
+    largest = [
+        int(np.abs(np.asarray(made.tensors[o.filters].data, np.int16)).max()) for o in operators
+    ]
+    assert sum(value <= 7 for value in largest) == count
+    assert all(value in (7, 127) for value in largest)
