@@ -7,6 +7,7 @@ from penstock.ir.graph import Graph
 from penstock.ir.operators import (
     Activation,
     Add,
+    Concatenation,
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
@@ -72,3 +73,40 @@ def small_float_graph(seed: int) -> Graph:
         Softmax(input="classify", output="probabilities"),
     ]
     return Graph.build("small", tensors, operators, ["image"], ["probabilities"])
+
+
+def shared_weights(seed: int) -> Graph:
+    """One layer used twice, and a constant that is added and put beside something."""
+    generator = np.random.default_rng(seed)
+
+    def constant(name: str, *shape: int, scale: float = 1.0) -> Tensor:
+        values = scale * generator.normal(size=shape)
+        return Tensor(name, shape, DType.FLOAT32, data=values.astype(np.float32))
+
+    def computed(name: str, channels: int = 4) -> Tensor:
+        return Tensor(name, (1, 5, 5, channels), DType.FLOAT32)
+
+    def convolve(source: str, output: str) -> Conv2D:
+        return Conv2D(
+            input=source,
+            filters="filters",
+            bias="bias",
+            output=output,
+            padding=SAME,
+            activation=Activation.RELU,
+        )
+
+    tensors = [
+        *map(computed, ("x", "once", "twice", "sum")),
+        computed("beside", 8),
+        constant("filters", 4, 3, 3, 4, scale=0.5),
+        constant("bias", 4, scale=3.0),
+        constant("shift", 1, 5, 5, 4, scale=2.0),
+    ]
+    operators = [
+        convolve("x", "once"),
+        convolve("once", "twice"),
+        Add(left="twice", right="shift", output="sum"),
+        Concatenation(operands=("sum", "shift"), output="beside", axis=3),
+    ]
+    return Graph.build("net", tensors, operators, ("x",), ("beside",))

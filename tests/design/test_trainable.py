@@ -32,6 +32,7 @@ from penstock.ir.tensor import Tensor  # noqa: E402
 from penstock.ir.verify import verify  # noqa: E402
 from penstock.passes import FuseActivations  # noqa: E402
 from penstock.quantize.fold_scaling import fold_scaling  # noqa: E402
+from tests.float_networks import shared_weights  # noqa: E402
 from tests.frontends.pytorch.modules import (  # noqa: E402
     Darts,
     Mixture,
@@ -346,3 +347,22 @@ def test_names_of_tensors_are_keys_of_modules(name: str, other: str) -> None:
     assert "." not in key(name)
     assert (key(name) == key(other)) == (name == other)
     assert key(name) in nn.ModuleDict({key(name): nn.Identity()})
+
+
+def test_layers_that_share_weights_are_trained_each_by_itself() -> None:
+    """One set of weights for both would be those of the last one."""
+    graph = shared_weights(0)
+    network = TrainableGraph(graph)
+    inputs = torch.randn(8, 4, 5, 5, generator=torch.Generator().manual_seed(0))
+    add_normalization(network, [inputs])
+    network.train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.05)
+    for _ in range(3):
+        loss = network(inputs).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    back = network.to_graph()
+    verify(back)
+    found, expected = run(TrainableGraph(back), inputs), run(network, inputs)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)

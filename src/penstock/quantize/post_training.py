@@ -39,6 +39,7 @@ from penstock.quantize.affine import (
     quantize_array,
 )
 from penstock.quantize.observers import ValueRange
+from penstock.quantize.separate_constants import separate_constants
 from penstock.quantize.sharing import SHARING, choose_parameters
 
 _SUPPORTED = (
@@ -103,6 +104,7 @@ def quantize_graph(
         GraphError: a filter is computed.
     """
     expect_rules(graph)
+    graph = separate_constants(graph)
     parameters = choose_parameters(graph, ranges)
     tensors: dict[str, Tensor] = {}
     for name in graph.inputs:

@@ -23,6 +23,7 @@ from penstock.ir.graph import Graph
 from penstock.ir.operators import Operator
 from penstock.ir.tensor import Tensor as GraphTensor
 from penstock.quantize.affine import Weighted
+from penstock.quantize.separate_constants import separate_constants
 
 Observe = Callable[[str, Tensor], None]
 
@@ -49,6 +50,7 @@ class TrainableGraph(nn.Module):
         """
         super().__init__()
         _expect_trainable(graph)
+        graph = separate_constants(graph)
         self._graph = graph
         self._operators = _without_softmax(graph)
         self.layers = nn.ModuleDict()
@@ -68,7 +70,7 @@ class TrainableGraph(nn.Module):
 
     @property
     def graph(self) -> Graph:
-        """The graph that this was made from."""
+        """The graph that this was made from, each of whose operators has weights of its own."""
         return self._graph
 
     def layer(self, operator: Weighted) -> nn.Conv2d | nn.Linear:
