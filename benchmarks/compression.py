@@ -1,8 +1,9 @@
 """What compression costs and gives on the networks of the zoo, each row by one command.
 
 ``make bench-compression`` runs what has no result yet in ``benchmarks/compression`` (hours on two
-processors; interrupted, it goes on where it was) and writes the table there, README.md. A result
-holds its recipe, its seed and how long it took. Nothing here is a test.
+processors; interrupted, it goes on where it was) and writes the table there, README.md. Arguments
+are starts of the names of results, to make only those. A result holds its command, its recipe and
+how long it took. Nothing here is a test.
 """
 
 import json
@@ -30,8 +31,9 @@ Row = dict[str, Any]
 def main() -> None:
     """Run what is missing, and write the table."""
     WORK.mkdir(parents=True, exist_ok=True)
+    asked = tuple(sys.argv[1:])
     for name, arguments in experiments():
-        if (HERE / f"{name}.json").is_file():
+        if not name.startswith(asked or ("",)) or (HERE / f"{name}.json").is_file():
             continue
         whole = WORK / f"{name}.json"
         run([*arguments, "--json", str(whole)])
@@ -39,6 +41,9 @@ def main() -> None:
         kept_part = {key: value for key, value in found.items() if key not in LEFT_OUT}
         text = json.dumps({"command": shlex.join(arguments), **kept_part}, indent=2)
         (HERE / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    missing = [name for name, _ in experiments() if not (HERE / f"{name}.json").is_file()]
+    if missing:
+        sys.exit(f"no table yet: {len(missing)} results are missing, the first is {missing[0]}")
     TABLE.write_text("".join(f"{line}\n" for line in table()), encoding="utf-8")
     print(f"wrote {TABLE}")
 
