@@ -11,12 +11,16 @@ torch = pytest.importorskip("torch", reason="needs the extra 'design'")
 
 from torch import nn  # noqa: E402
 
-from penstock.design.learning.distillation import Distillation  # noqa: E402
+from penstock.design.learning.distillation import (  # noqa: E402
+    Distillation,
+    attention_distance,
+)
 from penstock.design.learning.tasks import (  # noqa: E402
     Classification,
     Reconstruction,
     area_under_curve,
 )
+from penstock.errors import InputError  # noqa: E402
 
 SCORES = st.lists(
     st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40
@@ -102,6 +106,31 @@ def test_a_teacher_that_agrees_adds_nothing() -> None:
         loss, torch.from_numpy(scores + 7), {}, torch.zeros(3, 1)
     )
     assert whole.item() == pytest.approx(0.75 * 2.0)
+
+
+@given(seed=st.integers(0, 999), channels=st.integers(1, 5), height=st.integers(1, 6))
+@settings(max_examples=40, deadline=None)
+def test_attention_is_compared_as_the_paper_says(seed: int, channels: int, height: int) -> None:
+    """Zagoruyko and Komodakis 2017, equation 2: squares summed over channels, of length 1."""
+    generator = np.random.default_rng(seed)
+    own = generator.normal(size=(3, channels, height, 4)).astype(np.float32)
+    other = generator.normal(size=(3, 7, height, 4)).astype(np.float32)
+    maps = [np.square(each).sum(axis=1).reshape(3, -1) for each in (own, other)]
+    maps = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in maps]
+    found = attention_distance(torch.from_numpy(own), torch.from_numpy(other))
+    assert found.item() == pytest.approx(np.square(maps[0] - maps[1]).mean(), rel=1e-4, abs=1e-7)
+    scaled = attention_distance(torch.from_numpy(own), torch.from_numpy(5 * own[:, ::-1].copy()))
+    assert scaled.item() == pytest.approx(0, abs=1e-7)
+
+
+def test_attention_of_another_size_is_resized_and_of_no_images_refused() -> None:
+    small = torch.ones(2, 3, 4, 4)
+    assert attention_distance(small, torch.ones(2, 5, 12, 12)).item() == pytest.approx(0, abs=1e-9)
+    with pytest.raises(InputError, match="features have 4 and 2 dimensions, images have 4"):
+        attention_distance(small, torch.ones(2, 3))
+    taught = Distillation(nn.Identity(), features=(("a", "b"),))
+    with pytest.raises(InputError, match="features of Identity cannot be seen"):
+        taught.forward(nn.Identity(), small)
 
 
 def test_accuracy_counts_the_largest_output() -> None:

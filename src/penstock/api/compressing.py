@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 from penstock.api.extras import needs_extra
 from penstock.boards import load_board
+from penstock.design.compression.fitting import (
+    expect_board_fits,
+    expect_classifier,
+    expect_data_fit,
+)
 from penstock.design.compression.recipe import DistillStep, Recipe
 from penstock.design.compression.results import StageResult
-from penstock.errors import InputError
 from penstock.frontends.tflite import write_model
 from penstock.ir.graph import Graph
 from penstock.options import process_place
@@ -74,6 +78,8 @@ def compress(
         from penstock.design.learning.machines import join_machines, set_threads
     told = notices or Notices()
     board = load_board(recipe.board) if recipe.board else None
+    if board is not None:
+        expect_board_fits(board, recipe)
     told.progress("reading the network", None)
     name, trained = load_network(model, data)
     teaching = teacher or _teacher(name, recipe.distill, trained)
@@ -142,16 +148,11 @@ def _fitting_data(
     trained: Graph, recipe: Recipe, given: "DataSet | None", progress: Progress
 ) -> "DataSet":
     from penstock.design.data import load_data_set
-    from penstock.design.data.sets import expect_outputs
 
-    if len(trained.inputs) != 1 or len(trained.outputs) != 1:
-        raise InputError(
-            f"the network has {len(trained.inputs)} inputs and {len(trained.outputs)} outputs",
-            help="compress a classifier with one input and one output",
-        )
+    expect_classifier(trained)
     shape = trained.tensors[trained.inputs[0]].shape
     data = given or load_data_set(recipe.data, shape[1:], recipe.seed, progress)
-    expect_outputs(data, trained.tensors[trained.outputs[0]].element_count)
+    expect_data_fit(trained, data, recipe)
     return data
 
 

@@ -1,6 +1,6 @@
 """``penstock compress``: a trained network becomes a small int8 one."""
 
-import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from penstock.cli.parameters import (
     parse_duration,
     parse_size,
     refuse_overwriting,
+    work_folder,
 )
 from penstock.design.compression.choices import Criterion, Pattern, WeightFormat
 from penstock.design.compression.recipe import (
@@ -32,7 +33,7 @@ from penstock.design.compression.recipe import (
     TrainStep,
     load_recipe,
 )
-from penstock.design.learning.options import Augmentation
+from penstock.design.learning.options import Augmentation, TrainingOptions
 from penstock.errors import InputError
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE
 from penstock.units import format_bytes, format_count
@@ -116,7 +117,7 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @pixel_options
 @click.option(
     "--work",
-    type=click.Path(file_okay=False, path_type=Path),
+    callback=work_folder,
     metavar="DIR",
     help="Keep checkpoints here. Default: OUT.work, which goes when all is done.",
 )
@@ -152,9 +153,18 @@ def compress_command(
     write_file(output, made.content)
     write_json(made.result.to_json(str(output)), json_path)
     if work is None:
-        shutil.rmtree(kept, ignore_errors=True)
+        _clear(kept)
     if json_path != STANDARD_OUTPUT:
         _show(made.result, output)
+
+
+def _clear(folder: Path) -> None:
+    """Take checkpoints away, and their folder, unless somebody keeps something else there."""
+    for pattern in ("*.pt", ".checkpoint.*"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _from_file(path: Path) -> Recipe:
@@ -179,38 +189,55 @@ def _from_options(wishes: dict[str, Any]) -> Recipe:
             "there is nothing to learn from",
             help="give --data, such as --data cifar10, or a --recipe",
         )
-    epochs = wishes["epochs"]
+    epochs, distill = wishes["epochs"], wishes["distill"]
     common: dict[str, Any] = {
         "augmentation": Augmentation(wishes["augment"]),
         "seed": wishes["seed"],
     }
     long = replace(FINE_TUNING, **common, **({"epochs": epochs} if epochs else {}))
     short = replace(ROUNDING, **common, **({"epochs": -(-epochs // 3)} if epochs else {}))
-    distill = wishes["distill"]
-    has_others = wishes["prune"] or wishes["sparsify"] or wishes["latency"]
-    return Recipe(
+    prune, sparsify = _prune_step(wishes, long), _sparsify_step(wishes, long)
+    recipe = Recipe(
         data=wishes["data"],
         scaling=wishes["scaling"] or PIXELS_AS_THEY_ARE,
         board=wishes["board"],
         latency=wishes["latency"],
         threads=wishes["threads"],
         seed=wishes["seed"],
-        train=TrainStep(training=long) if distill and not has_others else None,
-        distill=distill and DistillStep(teacher="" if distill == "self" else distill),
-        prune=wishes["prune"]
-        and PruneStep(
-            macs=1 - wishes["prune"], criterion=Criterion(wishes["criterion"]), training=long
-        ),
-        sparsify=wishes["sparsify"]
-        and SparsifyStep(
-            zeros=wishes["sparsify"], pattern=Pattern(wishes["pattern"]), training=long
-        ),
+        train=TrainStep(training=long) if distill and not (prune or sparsify) else None,
+        distill=DistillStep(teacher="" if distill == "self" else distill) if distill else None,
+        prune=prune,
+        sparsify=sparsify,
         quantize=QuantizeStep(
             weights=WeightFormat(wishes["quantize"]),
             size=wishes["size"],
             training=None if epochs == 0 else short,
         ),
     )
+    trained = [step for step in ("train", "prune", "sparsify") if step in recipe.trainings]
+    if epochs == 0 and trained:
+        raise InputError(
+            f"--epochs 0 trains nothing, and the step {trained[0]} is nothing without training",
+            help="give at least 1; `penstock quantize` and --quantize alone do without",
+        )
+    return recipe
+
+
+def _prune_step(wishes: dict[str, Any], training: TrainingOptions) -> PruneStep | None:
+    """Return how channels are pruned, for a share of MACs or a latency; mixed weights serve one."""
+    share = wishes["prune"]
+    is_mixed = wishes["quantize"] == WeightFormat.MIXED.value
+    if share is None and (wishes["latency"] is None or is_mixed):
+        return None
+    macs = None if share is None else 1 - share
+    return PruneStep(macs=macs, criterion=Criterion(wishes["criterion"]), training=training)
+
+
+def _sparsify_step(wishes: dict[str, Any], training: TrainingOptions) -> SparsifyStep | None:
+    if wishes["sparsify"] is None:
+        return None
+    pattern = Pattern(wishes["pattern"])
+    return SparsifyStep(zeros=wishes["sparsify"], pattern=pattern, training=training)
 
 
 def _show_stage(result: api.StageResult) -> None:

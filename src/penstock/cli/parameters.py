@@ -222,6 +222,26 @@ def output_folder(_context: click.Context, parameter: click.Parameter, value: st
     return path
 
 
+def work_folder(
+    _context: click.Context, parameter: click.Parameter, value: str | None
+) -> Path | None:
+    """Take a folder to keep files in, which may be there already.
+
+    Raises:
+        InputError: it could not be made, or nothing can be written there.
+    """
+    if value is None:
+        return None
+    path = _not_empty(parameter, value)
+    where = f"{option_name(parameter)} {value!r}"
+    place = path.absolute()
+    above = next(each for each in (place, *place.parents) if os.path.lexists(each))
+    if not above.is_dir():
+        raise InputError(f"{where}: {str(above)!r} is not a folder", help="name another place")
+    _expect_writable(above, where)
+    return path
+
+
 def parse_seed(_context: click.Context, parameter: click.Parameter, value: str) -> int:
     """Take a whole number from 0.
 

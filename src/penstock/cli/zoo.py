@@ -16,6 +16,7 @@ from penstock.cli.parameters import (
     model_file,
     refuse_overwriting,
     result_file,
+    work_folder,
 )
 from penstock.units import format_bytes, format_count
 
@@ -63,7 +64,7 @@ def get_command(name: str, output: Path) -> None:
 @click.option("--threads", type=click.IntRange(1), metavar="NUMBER", help="Default: all.")
 @click.option(
     "--work",
-    type=click.Path(file_okay=False, path_type=Path),
+    callback=work_folder,
     metavar="DIR",
     help="Keep checkpoints here: the same command goes on after an interruption.",
 )

@@ -4,6 +4,7 @@ Source of the schedule: Zhu and Gupta 2017, "To prune, or not to prune", equatio
 """
 
 from collections.abc import Sequence
+from math import ceil
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +35,8 @@ class WeightPruning:
         self._masks: list[Tensor] = []
 
     def after_step(self, step: int, done: int, total: int) -> None:
-        """Choose what is 0 now and then, and keep it so."""
-        if step % _CHOSEN_EVERY == 0:
+        """Choose what is 0 now and then, at last when the share is reached, and keep it so."""
+        if step % _CHOSEN_EVERY == 0 or done == ceil(_RAMP * total):
             self._choose(self.share_at(done / total))
         with torch.no_grad():
             for layer, mask in zip(self._layers, self._masks, strict=True):

@@ -1,7 +1,8 @@
 """What to do to a network, step by step: a TOML file, or options of the command line."""
 
+import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
@@ -112,7 +113,7 @@ class Recipe:
         seed: of what is drawn: what is held back for testing, where the data do not say.
         train: None goes on with the network as it was given.
         distill: None learns from labels alone.
-        prune: None leaves filters.
+        prune: None leaves filters, as far as a latency does not demand otherwise.
         sparsify: None leaves weights.
         quantize: the last step, without which there would be no int8 network.
     """
@@ -130,6 +131,15 @@ class Recipe:
     quantize: QuantizeStep = QuantizeStep()
 
     def __post_init__(self) -> None:
+        self._expect_aims()
+        for what, value, is_right, allowed in self._ranges():
+            if not is_right:
+                raise InputError(
+                    f"{what} is {value:g}; allowed is {allowed}", help="correct the recipe"
+                )
+
+    def _expect_aims(self) -> None:
+        is_mixed = self.quantize.weights is WeightFormat.MIXED
         if self.latency is not None and not self.board:
             raise InputError(
                 "a latency was asked for, but no board", help="name one by --board or board ="
@@ -138,25 +148,51 @@ class Recipe:
             raise InputError(
                 "pruning has no aim", help="give macs = 0.5 in [prune], or a board and a latency"
             )
-        if self.quantize.weights is WeightFormat.MIXED and not (self.quantize.size or self.latency):
+        if is_mixed and self.quantize.size is None and self.latency is None:
             raise InputError(
                 "mixed weights have no aim", help="give a size in bytes, or a board and a latency"
             )
-        for what, share in self._shares():
-            if not 0 < share < 1:
-                raise InputError(
-                    f"{what} is {share:g}; allowed is above 0 and below 1", help="0.5 is one half"
-                )
+        if self.quantize.size is not None and not is_mixed:
+            raise InputError(
+                f"a size was asked for of {self.quantize.weights.value} weights, which have theirs",
+                help='--quantize mixed, or weights = "mixed", makes weights as small as asked',
+            )
 
-    def _shares(self) -> list[tuple[str, float]]:
-        shares = []
+    def _ranges(self) -> Iterator[tuple[str, float, bool, str]]:
+        """Yield what numbers are, whether they are right, and what is."""
+        share = "above 0 and below 1, where 0.5 is one half"
         if self.prune is not None and self.prune.macs is not None:
-            shares.append(("the share of MACs that stays", self.prune.macs))
+            macs = self.prune.macs
+            yield "the share of MACs that stays", macs, 0 < macs < 1, share
         if self.sparsify is not None:
-            shares.append(("the share of zeros", self.sparsify.zeros))
+            yield "the share of zeros", self.sparsify.zeros, 0 < self.sparsify.zeros < 1, share
         if self.distill is not None:
-            shares.append(("the teacher's share", self.distill.share))
-        return shares
+            step = self.distill
+            yield "the teacher's share", step.share, 0 < step.share < 1, share
+            yield "the temperature", step.temperature, 0 < step.temperature < math.inf, "above 0"
+            weight = step.feature_weight
+            yield "the weight of features", weight, 0 <= weight < math.inf, "0 or more"
+        if self.latency is not None:
+            yield "the latency", self.latency, 0 < self.latency < math.inf, "above 0, in seconds"
+        if self.threads is not None:
+            yield "the number of threads", self.threads, self.threads >= 1, "1 or more"
+        if self.quantize.size is not None:
+            yield "the size", self.quantize.size, self.quantize.size >= 1, "1 byte or more"
+        samples = self.quantize.samples
+        yield "the number of samples for ranges", samples, samples >= 1, "1 or more"
+        yield "the seed", self.seed, self.seed >= 0, "0 or more"
+
+    @property
+    def trainings(self) -> Mapping[str, TrainingOptions]:
+        """How is trained, by step."""
+        steps = {
+            "train": self.train,
+            "prune": self.prune,
+            "sparsify": self.sparsify,
+            "quantize": self.quantize,
+        }
+        given = {name: step.training for name, step in steps.items() if step is not None}
+        return {name: options for name, options in given.items() if options is not None}
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -168,9 +204,13 @@ def load_recipe(path: Path) -> Recipe:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {os_reason(error)}") from error
+        raise InputError(
+            f"cannot read {str(path)!r}: {os_reason(error)}", help="check the path"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{str(path)!r} is no TOML file: {error}") from error
+        raise InputError(
+            f"{str(path)!r} is no TOML file: {error}", help="docs/compress.md shows one"
+        ) from error
     return parse_recipe(document, path.name)
 
 
@@ -184,7 +224,7 @@ def parse_recipe(document: Mapping[str, Any], name: str) -> Recipe:
     """
     reader = _Reader(name)
     top = {key: value for key, value in document.items() if key != "training"}
-    common = dict(reader.table(document, "training"))
+    common = reader.values("training", TrainingOptions, reader.table(document, "training"))
     given: dict[str, Any] = {}
     for key, (kind, default) in _STEPS.items():
         if key in top:
@@ -192,12 +232,32 @@ def parse_recipe(document: Mapping[str, Any], name: str) -> Recipe:
             del top[key]
     if "quantize" not in given:
         given["quantize"] = reader.step("quantize", QuantizeStep, {}, ROUNDING, common)
+    if "latency" in top:
+        given["prune"] = _pruned_for_latency(reader, document, given, common)
     pixels = [key for key in ("mean", "deviation") if key in top]
     scaling = {key: reader.numbers(key, top.pop(key)) for key in pixels}
     values = reader.values("", Recipe, top)
     if "data" not in values:
         raise InputError(f"{name} names no data", help='such as data = "cifar10"')
     return Recipe(**values, **given, scaling=PixelScaling(**scaling))
+
+
+def _pruned_for_latency(
+    reader: "_Reader",
+    document: Mapping[str, Any],
+    given: Mapping[str, Any],
+    common: Mapping[str, Any],
+) -> PruneStep | None:
+    """Return how channels are pruned where a latency decides, unless a share of MACs was given.
+
+    Where weights are mixed, filters of four bits serve the latency, and only who asks prunes.
+    """
+    table = reader.table(document, "prune")
+    if "prune" not in given and given["quantize"].weights is WeightFormat.MIXED:
+        return None
+    step = given.get("prune") or reader.step("prune", PruneStep, {}, FINE_TUNING, common)
+    assert isinstance(step, PruneStep)
+    return step if "macs" in table else replace(step, macs=None)
 
 
 _STEPS: Mapping[str, tuple[type[Any], TrainingOptions | None]] = {
@@ -237,20 +297,29 @@ class _Reader:
             return kind(**self.values(key, kind, table))
         own = {name: value for name, value in table.items() if name in _TRAINING_KEYS}
         rest = {name: value for name, value in table.items() if name not in _TRAINING_KEYS}
-        values = self.values(key, kind, rest)
-        if own.get("epochs") == 0 and kind is QuantizeStep:
+        values = self.values(key, kind, rest, _TRAINING_KEYS)
+        asked = self.values(key, TrainingOptions, own)
+        if asked.get("epochs") == 0 and kind is QuantizeStep:
             return kind(**values, training=None)
-        training = replace(default, **self.values(key, TrainingOptions, {**common, **own}))
+        try:
+            training = replace(default, **{**common, **asked})
+        except InputError as error:
+            raise InputError(f"{self._name}: [{key}] {error.what}", help=error.help) from error
         return kind(**values, training=training)
 
-    def values(self, table: str, kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return values for a dataclass, enumerations by their names in files."""
+    def values(
+        self, table: str, kind: type[Any], given: Mapping[str, Any], others: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """Return values for a dataclass, enumerations by their names in files.
+
+        ``others`` are known, too, and read elsewhere.
+        """
         types = {f.name: f.type for f in fields(kind) if f.name not in _NOT_IN_FILES}
         where = f"[{table}] " if table else ""
         result: dict[str, Any] = {}
         for key, value in given.items():
             if key not in types:
-                allowed = sorted({*types, *(() if table else _STEPS), *(() if table else _EXTRA)})
+                allowed = sorted({*types, *others, *(() if table else (*_STEPS, *_EXTRA))})
                 raise InputError(
                     f"{self._name}: {where}{key} is unknown", help=f"known are {', '.join(allowed)}"
                 )
@@ -268,7 +337,7 @@ class _Reader:
                 )
             return kind(value)
         allowed = _PLAIN[kind]
-        if isinstance(value, bool) or not isinstance(value, allowed):
+        if not _is_number_or_text(value) or not isinstance(value, allowed):
             raise InputError(
                 f"{self._name}: {where} is {value!r}", help=f"give {_NAMES[allowed[-1]]}"
             )
@@ -289,11 +358,21 @@ class _Reader:
     def numbers(self, key: str, value: Any) -> tuple[float, ...]:
         """Return one number or several."""
         values = value if isinstance(value, list) else [value]
-        if not values or not all(isinstance(number, int | float) for number in values):
+        is_right = all(
+            isinstance(number, int | float) and _is_number_or_text(number) for number in values
+        )
+        if not values or not is_right:
             raise InputError(
                 f"{self._name}: {key} is {value!r}", help="give a number, or [n, n, n]"
             )
         return tuple(float(number) for number in values)
+
+
+def _is_number_or_text(value: Any) -> bool:
+    """Return whether a value of TOML is neither true nor false, nor infinite or no number."""
+    return not isinstance(value, bool) and not (
+        isinstance(value, float) and not math.isfinite(value)
+    )
 
 
 _NOT_IN_FILES = {"training", "scaling", "train", "distill", "prune", "sparsify", "quantize"}

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from penstock.design.compression.choices import WeightFormat
 from penstock.design.compression.recipe import PruneStep, QuantizeStep, Recipe
 from penstock.design.compression.results import Cost, StageResult
 from penstock.design.compression.setting import Setting
@@ -81,14 +82,23 @@ class Compression:
 
     def _pruning(self, graph: Graph) -> PruneStep | None:
         """Return how channels are pruned: as asked, or as far as a latency demands."""
-        if self.recipe.prune is not None or self.recipe.latency is None:
-            return self.recipe.prune
-        step = PruneStep(macs=None)
+        step = self.recipe.prune
+        if step is None and self.recipe.latency is not None and not self._is_mixed:
+            step = PruneStep(macs=None)
+        if step is None or step.macs is not None:
+            return step
         return None if self._fits(graph, step)(graph) else step
+
+    @property
+    def _is_mixed(self) -> bool:
+        """Whether filters of four bits serve the latency."""
+        return self.recipe.quantize.weights is WeightFormat.MIXED
 
     def _fits(self, graph: Graph, step: PruneStep) -> Callable[[Graph], bool]:
         macs = graph_macs(graph)
         latency = self.recipe.latency
+        if self._is_mixed and step.macs is not None:
+            latency = None
 
         def fits(candidate: Graph) -> bool:
             if step.macs is not None and graph_macs(candidate) > step.macs * macs:

@@ -4,7 +4,9 @@ Which channels belong together is for Torch-Pruning to find out (Fang et al. 202
 """
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil, gcd
 from typing import Any
 
 import torch
@@ -12,16 +14,35 @@ import torch_pruning as pruning
 from torch import Tensor, nn
 
 from penstock.design.compression.choices import Criterion
+from penstock.design.trainable.layout import to_torch_order
 from penstock.design.trainable.network import TrainableGraph
 from penstock.errors import InputError
 from penstock.ir import operators as ops
 from penstock.ir.graph import Graph
+from penstock.ir.macs import graph_macs
+from penstock.units import format_count
 
 CHANNEL_MULTIPLE = 4
 """Kernels work on four channels at a time."""
 _RATIO_MAX = 0.85
+"""Of all channels, and of those of each group."""
 _RATIO_STEPS = 9
 Loss = Callable[[nn.Module, Any], Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """Channels that go together: those of a layer, and what is bound to them.
+
+    Attributes:
+        layer: its key.
+        importance: of each channel of a part.
+        parts: of a grouped convolution, each of which loses the same channels; 1 of others.
+    """
+
+    layer: str
+    importance: Tensor
+    parts: int
 
 
 def prune_channels(
@@ -32,8 +53,8 @@ def prune_channels(
 ) -> TrainableGraph:
     """Return a network with so few channels that it fits.
 
-    The smallest share that will do is taken, the same of every group of channels or, for what
-    matters less, more. Channels stay multiples of `CHANNEL_MULTIPLE`.
+    The smallest share that will do is taken. Channels of all groups are compared; each group keeps
+    a few, and a multiple of `CHANNEL_MULTIPLE`, or all that it has.
 
     Args:
         network: with normalization; it stays as it is.
@@ -44,16 +65,20 @@ def prune_channels(
     Raises:
         InputError: even the largest share does not fit.
     """
+    groups = _ranked(network, criterion, accumulate)
     low, high = 0.0, _RATIO_MAX
-    best = _pruned(network, high, criterion, accumulate)
-    if not fits(best.to_graph()):
+    best = _pruned(network, groups, high)
+    if not fits(smallest := best.to_graph()):
         raise InputError(
-            f"even without {100 * _RATIO_MAX:.0f} % of its channels the network does not fit",
-            help="ask for less, or take a smaller network",
+            f"even without {100 * _RATIO_MAX:.0f} % of the channels that the criterion "
+            f"{criterion.value} can compare, the network does not fit: it keeps "
+            f"{format_count(graph_macs(smallest))} of {format_count(graph_macs(network.graph))} "
+            "multiply-accumulates",
+            help="ask for less, take another criterion, or a smaller network",
         )
     for _ in range(_RATIO_STEPS):
         middle = (low + high) / 2
-        candidate = _pruned(network, middle, criterion, accumulate)
+        candidate = _pruned(network, groups, middle)
         if fits(candidate.to_graph()):
             high, best = middle, candidate
         else:
@@ -61,34 +86,70 @@ def prune_channels(
     return best
 
 
-def _pruned(
-    network: TrainableGraph,
-    ratio: float,
-    criterion: Criterion,
-    accumulate: Callable[[nn.Module], None],
-) -> TrainableGraph:
-    changed = copy.deepcopy(network)
+def _ranked(
+    network: TrainableGraph, criterion: Criterion, accumulate: Callable[[nn.Module], None]
+) -> Sequence[_Group]:
+    """Return all groups whose channels may go and can be compared."""
+    judged = copy.deepcopy(network)
     if criterion is Criterion.TAYLOR:
-        changed.zero_grad()
-        accumulate(changed)
-    changed.eval()
-    source = changed.graph.tensors[changed.graph.inputs[0]].shape
-    example = torch.zeros(source)
-    if example.ndim == 4:
-        example = example.permute(0, 3, 1, 2)
-    pruner = pruning.pruner.BasePruner(
-        changed,
-        example,
-        importance=_importance(criterion),
-        global_pruning=True,
-        pruning_ratio=ratio,
-        max_pruning_ratio=_RATIO_MAX,
-        ignored_layers=_fixed_layers(changed),
-        round_to=CHANNEL_MULTIPLE,
-    )
-    pruner.step()
-    changed.zero_grad(set_to_none=True)
+        judged.zero_grad()
+        accumulate(judged)
+    importance = _importance(criterion)
+    keys = {layer: key for key, layer in judged.layers.items()}
+    groups = []
+    for group in _dependencies(judged).get_all_groups(_fixed_layers(judged), _LAYERS):
+        found = importance(group)
+        if found is not None:
+            parts = max(_parts(each.dep.target.module) for each in group)
+            of_part = found.detach().reshape(parts, -1).mean(dim=0)
+            groups.append(_Group(keys[group[0].dep.target.module], of_part, parts))
+    return groups
+
+
+_LAYERS = (nn.Conv2d, nn.Linear)
+
+
+def _parts(layer: nn.Module) -> int:
+    """Return of how many parts a grouped convolution is; a depthwise one follows its input."""
+    if not isinstance(layer, nn.Conv2d) or layer.groups == layer.out_channels:
+        return 1
+    return int(layer.groups)
+
+
+def _dependencies(network: TrainableGraph) -> Any:
+    """Return what knows which channels of a network belong together."""
+    network.eval()
+    example = torch.zeros(network.graph.tensors[network.graph.inputs[0]].shape)
+    return pruning.DependencyGraph().build_dependency(network, to_torch_order(example))
+
+
+def _pruned(network: TrainableGraph, groups: Sequence[_Group], ratio: float) -> TrainableGraph:
+    """Return a network without a share of its channels."""
+    changed = copy.deepcopy(network)
+    dependencies = _dependencies(changed)
+    for group, going in zip(groups, _going(groups, ratio), strict=True):
+        if going:
+            layer = changed.layers[group.layer]
+            take_away = dependencies.get_pruner_of_module(layer).prune_out_channels
+            dependencies.get_pruning_group(layer, take_away, going).prune()
     return changed
+
+
+def _going(groups: Sequence[_Group], ratio: float) -> list[list[int]]:
+    """Return the channels of each group that go: those that matter least of all groups."""
+    if not groups:
+        return []
+    everything = torch.cat([group.importance for group in groups]).sort().values
+    threshold = everything[max(ceil(ratio * len(everything)) - 1, 0)]
+    going = []
+    for group in groups:
+        count = len(group.importance)
+        multiple = CHANNEL_MULTIPLE // gcd(CHANNEL_MULTIPLE, group.parts)
+        wanted = max(int((group.importance > threshold).sum()), ceil((1 - _RATIO_MAX) * count))
+        kept = min(ceil(wanted / multiple) * multiple, count)
+        chosen = group.importance.argsort(stable=True)[: count - kept].tolist()
+        going.append([part * count + n for part in range(group.parts) for n in chosen])
+    return going
 
 
 def _importance(criterion: Criterion) -> Any:
@@ -111,8 +172,11 @@ def _fixed_layers(network: TrainableGraph) -> list[nn.Module]:
         is_moved = isinstance(operator, ops.Reshape | ops.Transpose)
         if is_moved and _has_positions(graph, operator.inputs[0]):
             ends.add(operator.inputs[0])
-        elif not _leaves_channels(operator):
+        elif not _leaves_channels(operator) or _spreads_channels(graph, operator):
             ends.update(operator.inputs)
+    for each in network.weighted:
+        if _is_uneven(network.layer(each)):
+            ends |= {each.input, each.output}
     weighted = {operator.output: operator for operator in network.weighted}
     producers = graph.producers()
     waiting, fixed = sorted(ends), []
@@ -125,9 +189,27 @@ def _fixed_layers(network: TrainableGraph) -> list[nn.Module]:
     return fixed
 
 
+def _is_uneven(layer: nn.Module) -> bool:
+    """Return whether a convolution has one channel a part on one side, and several on the other."""
+    if not isinstance(layer, nn.Conv2d) or layer.in_channels == layer.out_channels:
+        return False
+    return bool(1 < layer.groups == min(layer.in_channels, layer.out_channels))
+
+
 def _has_positions(graph: Graph, name: str) -> bool:
     shape = graph.tensors[name].shape
     return len(shape) == 4 and shape[1:3] != (1, 1)
+
+
+def _spreads_channels(graph: Graph, operator: ops.Operator) -> bool:
+    """Return whether an operator computes with a constant of channels, or one channel for all."""
+    if not isinstance(operator, ops.Add | ops.Sub | ops.Mul | ops.Maximum | ops.Minimum):
+        return False
+    operands = [graph.tensors[name] for name in operator.inputs]
+    depths = {tensor.shape[-1] for tensor in operands if not tensor.is_constant}
+    return len(depths) > 1 or any(
+        tensor.is_constant and tensor.shape[-1:] != (1,) for tensor in operands
+    )
 
 
 def _leaves_channels(operator: ops.Operator) -> bool:

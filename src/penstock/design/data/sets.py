@@ -85,6 +85,33 @@ def hold_back(samples: Samples, seed: int) -> tuple[Samples, Samples]:
     return samples.take(np.sort(order[kept:])), samples.take(np.sort(order[:kept]))
 
 
+def expect_samples(data: DataSet, shape: Sequence[int]) -> DataSet:
+    """Return data whose samples are of one kind and have a shape, with finite values.
+
+    Raises:
+        InputError: they are or have not.
+    """
+    kinds = [samples.values.dtype.name for samples in (data.training, data.test)]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            f"{data.name}: samples for training are {kinds[0]}, those for testing {kinds[1]}",
+            help="save both alike: uint8 is taken for pixels, which are scaled, other values stay",
+        )
+    for samples in (data.training, data.test):
+        values = samples.values
+        if values.shape[1:] != tuple(shape):
+            raise InputError(
+                f"{data.name}: samples are {list(values.shape[1:])}, the network takes "
+                f"{list(shape)}",
+                help="save samples as the network takes them, images as [N, H, W, C]",
+            )
+        if values.dtype != np.uint8 and not np.isfinite(values).all():
+            raise InputError(
+                f"{data.name}: some values are infinite or no number", help="look at the samples"
+            )
+    return data
+
+
 def expect_outputs(data: DataSet, outputs: int) -> None:
     """Check that a network has an output for each class.
 

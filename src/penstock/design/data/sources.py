@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.design.data.files import FileTree, Open, open_tree
-from penstock.design.data.sets import DataSet, Samples, Values, hold_back
+from penstock.design.data.sets import DataSet, Samples, Values, expect_samples, hold_back
 from penstock.design.data.spoken_digits import load_spoken_digits
 from penstock.errors import InputError
 from penstock.frontends.inputs import IMAGE_SUFFIXES, load_pixels
@@ -49,12 +49,12 @@ def load_data_set(
     if source in _KNOWN:
         known = _KNOWN[source]
         found = known.load(_find(source, known.pattern), wanted, seed, progress)
-        return _checked(DataSet(source, found.training, found.test, found.classes), wanted)
+        return expect_samples(DataSet(source, found.training, found.test, found.classes), wanted)
     path = Path(source)
     if path.suffix.lower() == ".npz":
-        return _checked(_from_arrays(path, wanted, seed, progress), wanted)
+        return expect_samples(_from_arrays(path, wanted, seed, progress), wanted)
     if path.is_dir() or path.suffix.lower() == ".zip":
-        return _checked(_from_tree(path, wanted, seed, progress), wanted)
+        return expect_samples(_from_tree(path, wanted, seed, progress), wanted)
     raise InputError(
         f"{source!r} is no folder, no .zip or .npz file, and no set's name",
         help=f"the sets with a name are {', '.join(_KNOWN)}",
@@ -71,28 +71,6 @@ def _find(name: str, pattern: str) -> Path:
             help=f"set PENSTOCK_SHARED to a folder with data/{pattern}, or give the data's path",
         )
     return found[0]
-
-
-def _checked(data: DataSet, shape: Shape) -> DataSet:
-    kinds = [samples.values.dtype.name for samples in (data.training, data.test)]
-    if kinds[0] != kinds[1]:
-        raise InputError(
-            f"{data.name}: samples for training are {kinds[0]}, those for testing {kinds[1]}",
-            help="save both alike: uint8 is taken for pixels, which are scaled, other values stay",
-        )
-    for samples in (data.training, data.test):
-        values = samples.values
-        if values.shape[1:] != shape:
-            raise InputError(
-                f"{data.name}: samples are {list(values.shape[1:])}, the network takes "
-                f"{list(shape)}",
-                help="save samples as the network takes them, images as [N, H, W, C]",
-            )
-        if values.dtype != np.uint8 and not np.isfinite(values).all():
-            raise InputError(
-                f"{data.name}: some values are infinite or no number", help="look at the samples"
-            )
-    return data
 
 
 def _from_tree(path: Path, shape: Shape, seed: int, progress: Progress) -> DataSet:

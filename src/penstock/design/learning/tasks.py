@@ -30,17 +30,17 @@ class Task(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """The largest output is to be the sample's class."""
+    """The largest output is to be the sample's class; there is one for each class."""
 
     measure = "accuracy"
 
     def loss(self, outputs: Tensor, _inputs: Tensor, labels: Tensor, smoothing: float) -> Tensor:
         """Return the cross entropy; outputs are unnormalized."""
-        return nn.functional.cross_entropy(outputs, labels, label_smoothing=smoothing)
+        return nn.functional.cross_entropy(outputs.flatten(1), labels, label_smoothing=smoothing)
 
     def score(self, outputs: RealArray, _inputs: RealArray, labels: Labels) -> float:
         """Return the fraction of samples whose largest output is that of their class."""
-        return float(np.mean(outputs.argmax(axis=1) == labels))
+        return float(np.mean(outputs.reshape(len(labels), -1).argmax(axis=1) == labels))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def graph_filters(operator: Weighted, weight: RealArray) -> RealArray:
 def run_layer(operator: Weighted, layer: nn.Module, value: Tensor) -> Tensor:
     """Return what a layer makes of a value, with the operator's padding."""
     if isinstance(operator, ops.FullyConnected):
-        operand = value.reshape(len(value), -1)
+        operand = value.flatten(1)
     else:
         operand = pad(value, operator.padding)
     result: Tensor = layer(operand)

@@ -122,7 +122,9 @@ def _strided_slice(
 def _concatenation(
     operator: ops.Concatenation, operands: Sequence[Tensor], _shapes: Sequence[Shape]
 ) -> list[Tensor]:
-    return [torch.cat(list(operands), torch_axis(operator.axis, operands[0].ndim))]
+    count = max(map(len, operands))  # constants are there once for all samples
+    spread = [value.expand(count, *value.shape[1:]) for value in operands]
+    return [torch.cat(spread, torch_axis(operator.axis, operands[0].ndim))]
 
 
 def _split(
