@@ -122,7 +122,7 @@ def _setting(
     from penstock.design.compression.networks import load_float
     from penstock.design.compression.setting import Setting
     from penstock.design.compression.teachers import Teacher
-    from penstock.design.zoo.building import training_data
+    from penstock.design.learning.tasks import training_data
 
     teacher = None if not asked.teacher else Teacher(load_float(Path(asked.teacher)))
     return Setting(
