@@ -8,6 +8,7 @@ how long it took. Nothing here is a test.
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 HERE = ROOT / "benchmarks" / "compression"
 WORK = ROOT / "build" / "compression"
 BOARD = "stm32f746g-disco"
+FILES = ROOT / "src" / "penstock" / "design" / "zoo" / "files"
 NETWORKS = ("cifar10-large", "cifar10-small", "spoken-digits", "mnist-anomaly")
 WAYS = ("ptq", "int8", "int4")
 LARGE = ("prune-half", "sparse-75", "all-together")
@@ -41,11 +43,28 @@ def main() -> None:
         kept_part = {key: value for key, value in found.items() if key not in LEFT_OUT}
         text = json.dumps({"command": shlex.join(arguments), **kept_part}, indent=2)
         (HERE / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    carry()
     missing = [name for name, _ in experiments() if not (HERE / f"{name}.json").is_file()]
     if missing:
         sys.exit(f"no table yet: {len(missing)} results are missing, the first is {missing[0]}")
     TABLE.write_text("".join(f"{line}\n" for line in table()), encoding="utf-8")
     print(f"wrote {TABLE}")
+
+
+def carry() -> None:
+    """Put the networks that were trained where `penstock zoo` finds them, with their figures."""
+    lines = ["# Written by `make bench-compression`: the files beside this one, and what they are."]
+    for network in NETWORKS:
+        model = ROOT / file(f"{network}.tflite")
+        if not (HERE / f"{network}.json").is_file():
+            continue
+        if model.is_file():
+            shutil.copyfile(model, FILES / model.name)
+        found = result(network)
+        lines += ["", f"[{network}]"]
+        for key in ("about", "data", "measure", "float_score", "score", "recipe"):
+            lines.append(f"{key} = {json.dumps(found[key], ensure_ascii=False)}")
+    (FILES / "zoo.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def experiments() -> Iterator[tuple[str, list[str]]]:

@@ -86,6 +86,7 @@ def train_zoo(
         content = write_model(graph, description=f"penstock zoo: {name}, MIT licence")
         result = ZooResult(
             name=name,
+            about=network.about,
             data=data.name,
             test_samples=len(data.test),
             measure=network.task.measure,
