@@ -20,7 +20,6 @@ from penstock.design.learning.tasks import (  # noqa: E402
     Reconstruction,
     area_under_curve,
 )
-from penstock.errors import InputError  # noqa: E402
 
 SCORES = st.lists(
     st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40
@@ -121,16 +120,6 @@ def test_attention_is_compared_as_the_paper_says(seed: int, channels: int, heigh
     assert found.item() == pytest.approx(np.square(maps[0] - maps[1]).mean(), rel=1e-4, abs=1e-7)
     scaled = attention_distance(torch.from_numpy(own), torch.from_numpy(5 * own[:, ::-1].copy()))
     assert scaled.item() == pytest.approx(0, abs=1e-7)
-
-
-def test_attention_of_another_size_is_resized_and_of_no_images_refused() -> None:
-    small = torch.ones(2, 3, 4, 4)
-    assert attention_distance(small, torch.ones(2, 5, 12, 12)).item() == pytest.approx(0, abs=1e-9)
-    with pytest.raises(InputError, match="features have 4 and 2 dimensions, images have 4"):
-        attention_distance(small, torch.ones(2, 3))
-    taught = Distillation(nn.Identity(), features=(("a", "b"),))
-    with pytest.raises(InputError, match="features of Identity cannot be seen"):
-        taught.forward(nn.Identity(), small)
 
 
 def test_accuracy_counts_the_largest_output() -> None:

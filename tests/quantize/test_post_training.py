@@ -13,9 +13,9 @@ from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
 from penstock.ir.operators import LogSoftmax
 from penstock.ir.tensor import Array
-from penstock.quantize.affine import quantize_array
+from penstock.quantize.affine import Weighted, quantize_array
 from penstock.quantize.observers import MinMaxObserver, ValueRange
-from penstock.quantize.post_training import quantize_graph
+from penstock.quantize.post_training import WeightOptions, quantize_graph
 from tests.float_networks import small_float_graph
 
 
@@ -72,6 +72,40 @@ def test_parameters_follow_the_specification() -> None:
     assert int8_graph.tensors["flat"].quantization == int8_graph.tensors["mean"].quantization
     assert int8_graph.tensors["probabilities"].scale == 1 / 256
     assert int8_graph.tensors["probabilities"].zero_point == -128
+
+
+@pytest.mark.parametrize("dense_per_channel", [False, True])
+@pytest.mark.parametrize("maximum", [1, 7, 100, 127])
+def test_the_largest_weight_becomes_as_many_steps_as_asked(
+    maximum: int, dense_per_channel: bool
+) -> None:
+    """Of each filter with its own scale, for the operators named; others have 127 steps."""
+    graph = small_float_graph(3)
+    ranges = {n: ValueRange(-1, 1) for n, t in graph.tensors.items() if not t.is_constant}
+    weighted = [o for o in graph.operators if isinstance(o, Weighted)]
+    named = {operator.output: maximum for operator in weighted[::2]}
+    options = WeightOptions(dense_per_channel=dense_per_channel, maxima=named)
+    made = quantize_graph(graph, ranges, options)
+    for operator in weighted:
+        before, filters = (each.tensors[operator.filters] for each in (graph, made))
+        assert before.data is not None and filters.data is not None
+        assert filters.quantization is not None
+        axis = filters.quantization.axis
+        others = tuple(n for n in range(filters.data.ndim) if n != axis)
+        steps = np.abs(filters.data.astype(int)).max(axis=None if axis is None else others)
+        assert (steps == named.get(operator.output, 127)).all()
+        scales = np.abs(before.data).max(axis=None if axis is None else others) / steps
+        np.testing.assert_allclose(filters.quantization.scale, np.ravel(scales), rtol=1e-6)
+        error = np.abs(dequantize_array(filters.data, filters.quantization) - before.data)
+        assert error.max() <= 0.5001 * np.max(scales)
+        if operator.bias is not None:
+            bias = made.tensors[operator.bias].quantization
+            source = made.tensors[operator.input].scale
+            assert bias is not None
+            np.testing.assert_allclose(
+                bias.scale, np.multiply(filters.quantization.scale, source), rtol=1e-6
+            )
+    assert len(named) >= 2 and len(weighted) > len(named)
 
 
 def test_missing_range_names_the_tensor() -> None:

@@ -52,9 +52,10 @@ class NetworkSpec:
 class ConvolutionUnit(nn.Sequential):
     """Convolution without bias, batch normalization, and ReLU6 unless ``linear``.
 
-    Input and output ``[N, C, H, W]``. Padding is TensorFlow Lite's "same": of an odd total, the
-    bottom and the right get one more than the top and the left. That is what a stride of 2 on an
-    even height needs, and PyTorch's symmetric padding cannot say it, hence a layer of its own.
+    Input and output ``[N, C, H, W]``. Padding is TensorFlow Lite's "same", for kernels of 1 and 3,
+    and with a stride of 2 for kernels of 3 on even heights and widths: of an odd total, the bottom
+    and the right get one more than the top and the left. PyTorch's symmetric padding cannot say
+    that, hence a layer of its own.
     """
 
     def __init__(

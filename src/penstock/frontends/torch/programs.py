@@ -80,7 +80,9 @@ def load_program(path: Path) -> ExportedProgram:
         with path.open("rb") as file, _silence():
             program = torch.export.load(file)
     except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {os_reason(error)}") from error
+        raise InputError(
+            f"cannot read {str(path)!r}: {os_reason(error)}", help="check the path"
+        ) from error
     except Exception as error:  # torch raises whatever its readers of archives and JSON do
         raise InputError(f"{str(path)!r} is no program of torch.export", help=_SAVE) from error
     expect_finite(program)
