@@ -265,7 +265,7 @@ def test_extreme_layers_compute_what_the_interpreter_does(core: str) -> None:
 
 
 @pytest.mark.board
-@pytest.mark.parametrize("core", list(BOARDS)[:3])
+@pytest.mark.parametrize("core", BOARDS)
 @pytest.mark.parametrize("encoding", Encoding)
 def test_encoded_layers_compute_what_the_interpreter_does(encoding: Encoding, core: str) -> None:
     """Any geometry, shares of zeros, rows without anything else, and the largest filters."""

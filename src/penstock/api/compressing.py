@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from penstock.api.extras import needs_extra
 from penstock.boards import load_board
+from penstock.design.compression.choices import WeightFormat
 from penstock.design.compression.fitting import (
     expect_board_fits,
-    expect_classifier,
     expect_data_fit,
+    expect_one_of_each,
 )
 from penstock.design.compression.recipe import DistillStep, Recipe
 from penstock.design.compression.results import StageResult
@@ -59,7 +60,7 @@ def compress(
     """Make a small int8 network of a trained float one.
 
     Args:
-        model: what `quantize` takes, or a module in memory: a classifier with one input.
+        model: what `quantize` takes, or a module in memory: a classifier, or an autoencoder.
         recipe: what to do to it.
         data: to learn from and to test with, in place of the recipe's: `from_datasets` of
             `penstock.design.data` takes those of PyTorch.
@@ -89,7 +90,11 @@ def compress(
         setting = _setting(recipe, data, teaching, work, machines, told)
         deployment = BoardDeployment(board, data.test, recipe.scaling, setting.task, told.progress)
         compression = Compression(recipe, data, setting, deployment, told.stage)
-        content = write_model(compression.run(trained), description="penstock compress")
+        content = write_model(
+            compression.run(trained),
+            description="penstock compress",
+            int4_filters=recipe.quantize.weights is not WeightFormat.INT8,
+        )
     result = CompressResult(
         model=name,
         data=data.name,
@@ -149,7 +154,7 @@ def _fitting_data(
 ) -> "DataSet":
     from penstock.design.data import load_data_set
 
-    expect_classifier(trained)
+    expect_one_of_each(trained)
     shape = trained.tensors[trained.inputs[0]].shape
     data = given or load_data_set(recipe.data, shape[1:], recipe.seed, progress)
     expect_data_fit(trained, data, recipe)
@@ -165,11 +170,12 @@ def _setting(
     told: Notices,
 ) -> "Setting":
     from penstock.design.compression.setting import Setting
-    from penstock.design.learning.tasks import Classification
+    from penstock.design.learning.tasks import Classification, Reconstruction, training_data
 
+    task = Classification() if recipe.normal is None else Reconstruction(recipe.normal)
     return Setting(
-        data=data,
-        task=Classification(),
+        data=training_data(data, task),
+        task=task,
         scaling=recipe.scaling,
         teacher=teacher,
         distill=recipe.distill,

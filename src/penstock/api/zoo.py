@@ -86,6 +86,7 @@ def train_zoo(
         content = write_model(graph, description=f"penstock zoo: {name}, MIT licence")
         result = ZooResult(
             name=name,
+            about=network.about,
             data=data.name,
             test_samples=len(data.test),
             measure=network.task.measure,
@@ -122,7 +123,7 @@ def _setting(
     from penstock.design.compression.networks import load_float
     from penstock.design.compression.setting import Setting
     from penstock.design.compression.teachers import Teacher
-    from penstock.design.zoo.building import training_data
+    from penstock.design.learning.tasks import training_data
 
     teacher = None if not asked.teacher else Teacher(load_float(Path(asked.teacher)))
     return Setting(

@@ -13,6 +13,7 @@ from penstock.ir.operators import NO_PADDING, Activation, Padding2D
 _SAME = Padding2D(1, 1, 1, 1)
 _QUARTER = Weights(activation=Activation.NONE, density=0.25)
 _TENTH = replace(_QUARTER, density=0.1)
+_FEW = replace(_QUARTER, density=0.02)
 _LIMITED = Weights(density=0.25)
 _STEEP = replace(_QUARTER, gain=3.0)
 _MIXED = replace(_QUARTER, gain=0.6)
@@ -30,6 +31,13 @@ _SPARSE_POINTS = (
     _conv((1, 2, 4, 256), 24, (1, 1)),
     conv((1, 4, 8, 64), 24, (1, 1), weights=_TENTH),
     conv((1, 8, 8, 128), 12, (1, 1), weights=_TENTH),
+    conv((1, 8, 8, 64), 40, (1, 1), weights=_FEW),
+    conv((1, 4, 8, 128), 32, (1, 1), weights=_FEW),
+    conv((1, 4, 4, 200), 24, (1, 1), weights=_FEW),
+    conv((1, 6, 6, 16), 64, (1, 1), weights=_FEW),
+    conv((1, 1, 1, 64), 40, (1, 1), weights=_FEW),
+    conv((1, 1, 1, 200), 20, (1, 1), weights=_FEW),
+    conv((1, 4, 4, 60), 30, (1, 1), weights=_TENTH),
     _conv((1, 16, 16, 16), 4, (1, 1)),
     _conv((1, 7, 7, 40), 20, (1, 1)),
     _conv((1, 5, 5, 96), 7, (1, 1)),
@@ -60,6 +68,7 @@ _SPARSE_PLAIN = (
     _conv((1, 8, 8, 8), 8, (3, 3), _SAME),
     _conv((1, 6, 6, 24), 10, (3, 3), _SAME, (2, 2)),
     _conv((1, 5, 9, 8), 4, (1, 5)),
+    conv((1, 6, 6, 64), 16, (1, 1), weights=_FEW),
     conv((1, 6, 6, 16), 8, (1, 1), weights=_STEEP),
     conv((1, 6, 6, 16), 8, (1, 1), weights=_MIXED),
     conv((1, 8, 8, 40), 8, (1, 1), weights=_BARE),
@@ -141,6 +150,8 @@ _ROWS: tuple[tuple[int, int, int, Weights], ...] = (
     (1, 640, 8, _QUARTER),
     (1, 128, 60, _QUARTER),
     (1, 128, 60, _TENTH),
+    (1, 64, 60, _FEW),
+    (1, 256, 40, _FEW),
     (3, 40, 9, _QUARTER),
     (2, 301, 8, _TENTH),
     (1, 32, 50, _BARE),

@@ -79,9 +79,15 @@ def least_sparse_bytes(taps: npt.NDArray[np.generic]) -> int:
     return _HEADER_BYTES * len(taps) + _PAIR_BYTES * pairs + END_BYTES
 
 
-def count_pairs(stream: npt.NDArray[np.generic], channels: int) -> int:
-    """Return how many pairs of entries so many channels have, and the bytes behind them."""
-    return (stream.size - END_BYTES - _HEADER_BYTES * channels) // _PAIR_BYTES
+def count_pairs(stream: npt.NDArray[np.generic], channels: int) -> list[int]:
+    """Return how many pairs of entries each of so many channels has."""
+    content = stream.tobytes()
+    counts: list[int] = []
+    at = 0
+    for _ in range(channels):
+        counts.append(content[at] | (content[at + 1] & 0x0F) << 8)
+        at += _HEADER_BYTES + _PAIR_BYTES * counts[-1]
+    return counts
 
 
 def _entries(taps: npt.NDArray[np.int8]) -> _Entries:

@@ -12,6 +12,7 @@ class ZooResult:
 
     Attributes:
         name: of the network.
+        about: one line for people.
         data: that it was trained and tested with.
         test_samples: that scores are of.
         measure: what scores are.
@@ -24,6 +25,7 @@ class ZooResult:
     """
 
     name: str
+    about: str
     data: str
     test_samples: int
     measure: str

@@ -13,8 +13,8 @@ from penstock.ir.graph import Graph
 _IMAGE_RANK = 3
 
 
-def expect_classifier(network: Graph) -> None:
-    """Check that a network has one input, and one output of a number for each class.
+def expect_one_of_each(network: Graph) -> None:
+    """Check that a network has one input and one output.
 
     Raises:
         InputError: it has others.
@@ -22,8 +22,16 @@ def expect_classifier(network: Graph) -> None:
     if len(network.inputs) != 1 or len(network.outputs) != 1:
         raise InputError(
             f"the network has {len(network.inputs)} inputs and {len(network.outputs)} outputs",
-            help="compress a classifier with one input and one output",
+            help="compress a network with one input and one output",
         )
+
+
+def expect_classifier(network: Graph) -> None:
+    """Check that a network's output is a number for each class.
+
+    Raises:
+        InputError: it is something else.
+    """
     output = network.tensors[network.outputs[0]]
     if output.element_count != output.shape[-1]:
         raise InputError(
@@ -33,11 +41,35 @@ def expect_classifier(network: Graph) -> None:
         )
 
 
+def expect_autoencoder(network: Graph, data: DataSet, normal: int) -> None:
+    """Check that a network gives back what it is given, and that there are samples of both kinds.
+
+    Raises:
+        InputError: it does not, or there are none.
+    """
+    taken, given = (
+        network.tensors[names[0]].element_count for names in (network.inputs, network.outputs)
+    )
+    if taken != given:
+        raise InputError(
+            f"the network takes {taken} values and gives {given}: an autoencoder gives as many",
+            help="leave `normal` out for a classifier",
+        )
+    for part, samples in (("training", data.training), ("test", data.test)):
+        count = int((samples.labels == normal).sum())
+        if not count or (part == "test" and count == len(samples)):
+            raise InputError(
+                f"of the {len(samples)} {part} samples of {data.name}, {count} are of the normal "
+                f"class {normal}",
+                help="learning takes normal samples, and testing takes others besides",
+            )
+
+
 def expect_data_fit(network: Graph, data: DataSet, recipe: Recipe) -> None:
     """Check that a network takes the samples, and that a recipe can be carried out with them.
 
     Args:
-        network: a classifier.
+        network: with one input and one output.
         data: to learn from and to test with.
         recipe: what to do.
 
@@ -45,7 +77,11 @@ def expect_data_fit(network: Graph, data: DataSet, recipe: Recipe) -> None:
         InputError: shapes, classes, scaling of pixels, batches or augmentation do not fit.
     """
     expect_samples(data, network.tensors[network.inputs[0]].shape[1:])
-    expect_outputs(data, network.tensors[network.outputs[0]].element_count)
+    if recipe.normal is None:
+        expect_classifier(network)
+        expect_outputs(data, network.tensors[network.outputs[0]].element_count)
+    else:
+        expect_autoencoder(network, data, recipe.normal)
     if data.has_pixels:
         scale_pixels(data.training.values[:1], recipe.scaling)
     else:

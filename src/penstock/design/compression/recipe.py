@@ -111,6 +111,8 @@ class Recipe:
         latency: seconds that an inference may take at most; None is any time.
         threads: to compute with; None takes all. Another number gives other last bits.
         seed: of what is drawn: what is held back for testing, where the data do not say.
+        normal: of an autoencoder, the class of the samples that are normal: it learns from those
+            alone, and is tested by how well it tells the others from them. None is a classifier.
         train: None goes on with the network as it was given.
         distill: None learns from labels alone.
         prune: None leaves filters, as far as a latency does not demand otherwise.
@@ -124,6 +126,7 @@ class Recipe:
     latency: float | None = None
     threads: int | None = None
     seed: int = 1
+    normal: int | None = None
     train: TrainStep | None = None
     distill: DistillStep | None = None
     prune: PruneStep | None = None
@@ -174,6 +177,8 @@ class Recipe:
             yield "the weight of features", weight, 0 <= weight < math.inf, "0 or more"
         if self.latency is not None:
             yield "the latency", self.latency, 0 < self.latency < math.inf, "above 0, in seconds"
+        if self.normal is not None:
+            yield "the normal class", self.normal, self.normal >= 0, "0 or more"
         if self.threads is not None:
             yield "the number of threads", self.threads, self.threads >= 1, "1 or more"
         if self.quantize.size is not None:

@@ -1,11 +1,13 @@
 """What networks are for: what their training makes small, and how good they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
+
+from penstock.design.data import DataSet
 
 RealArray = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
@@ -64,6 +66,14 @@ class Reconstruction:
         difference = outputs.reshape(count, -1) - inputs.reshape(count, -1)
         errors = np.square(difference, dtype=np.float64).mean(axis=1)
         return area_under_curve(errors, labels != self.normal)
+
+
+def training_data(data: DataSet, task: Task) -> DataSet:
+    """Return what a network may learn from: of an autoencoder, the normal samples alone."""
+    if not isinstance(task, Reconstruction):
+        return data
+    normal = (data.training.labels == task.normal).nonzero()[0]
+    return replace(data, training=data.training.take(normal))
 
 
 def area_under_curve(values: RealArray, is_positive: npt.NDArray[np.bool_]) -> float:

@@ -1,7 +1,7 @@
 """A network of the zoo is made: trained, and quantized."""
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -9,8 +9,6 @@ from torch.export import ExportedProgram
 
 from penstock.design.compression.setting import Setting
 from penstock.design.compression.stages import quantize
-from penstock.design.data import DataSet
-from penstock.design.learning.tasks import Reconstruction, Task
 from penstock.design.quantization import prepare
 from penstock.design.zoo.catalogue import ZooNetwork
 from penstock.frontends.torch import export_module, translate_program
@@ -34,14 +32,6 @@ class TrainedNetwork:
         file = io.BytesIO()
         torch.export.save(self.program, file)
         return file.getvalue()
-
-
-def training_data(data: DataSet, task: Task) -> DataSet:
-    """Return what a network may learn from: of an autoencoder, the normal samples alone."""
-    if not isinstance(task, Reconstruction):
-        return data
-    normal = (data.training.labels == task.normal).nonzero()[0]
-    return replace(data, training=data.training.take(normal))
 
 
 def train_float(network: ZooNetwork, name: str, setting: Setting) -> TrainedNetwork:

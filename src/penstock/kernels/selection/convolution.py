@@ -19,11 +19,10 @@ from penstock.ir.operators import (
 from penstock.kernels.kernel_graph import Argument, FieldValue, KernelCall
 from penstock.kernels.selection import dsp, fully_connected, int4, mve, sparse, winograd
 from penstock.kernels.selection.layer_constants import (
-    bias_argument,
     constant_data,
-    filter_argument,
     multiplier_arguments,
     real_arguments,
+    weight_arguments,
 )
 from penstock.kernels.selection.site import SUFFIXES, Site, struct
 from penstock.kernels.selection.views import dense_strides
@@ -94,11 +93,7 @@ def lower_fully_connected(site: Site, operator: FullyConnected) -> list[KernelCa
     ):
         if (fast := lower_fast(site, operator, params)) is not None:
             return [fast]
-    weights = (
-        filter_argument(site, operator),
-        bias_argument(site, operator),
-        *real_arguments(site, factors),
-    )
+    weights = (*weight_arguments(site, operator), *real_arguments(site, factors))
     return [_call(site, operator, f"ps_fully_connected_{suffix}", params, weights)]
 
 
@@ -140,11 +135,7 @@ def _lower_spatial(
     for lower_fast in _FAST.get(name, ()):
         if (fast := lower_fast(site, operator, params)) is not None:
             return [fast]
-    weights = (
-        filter_argument(site, operator),
-        bias_argument(site, operator),
-        *multiplier_arguments(site, factors),
-    )
+    weights = (*weight_arguments(site, operator), *multiplier_arguments(site, factors))
     return [_call(site, operator, f"ps_{name}_{suffix}", params, weights)]
 
 

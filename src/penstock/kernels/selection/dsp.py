@@ -75,12 +75,9 @@ def lower_in_blocks(
     scaling = channel_scaling(site, operator, filters)
     if scaling is None:
         return None
-    output = site.tensor(operator.output)
-    taps = rests_last(data)
-    packed = pack_filters(taps, filler=-_number(fields["filter_offset"]))
+    packed = pack_filters(rests_last(data), filler=-_number(fields["filter_offset"]))
     words = packed.shape[1] // (2 * LANES)  # of a pixel: the pairs of taps
-    most = _CACHED_PIXELS_MAX if site.kernels is KernelSet.DSP_DUAL else _PIXELS_MAX
-    pixels = _scratch_pixels(words, min(output.shape[1] * output.shape[2], most))
+    pixels = _scratch_pixels(site, operator, words)
     spare = max(pixels, words // 2 + data.shape[1] + 2)
     scratch = 4 * (LANES * words + words * pixels + _SLACK_WORDS + spare)
     arguments = (
@@ -227,8 +224,11 @@ def _number(value: object) -> int:
     return value
 
 
-def _scratch_pixels(words: int, pixels: int) -> int:
-    """Return how many pixels are widened together: an even number."""
+def _scratch_pixels(site: Site, operator: Convolution, words: int) -> int:
+    """Return how many pixels of so many words are widened together: an even number."""
+    output = site.tensor(operator.output)
+    most = _CACHED_PIXELS_MAX if site.kernels is KernelSet.DSP_DUAL else _PIXELS_MAX
+    pixels = min(output.shape[1] * output.shape[2], most)
     fitting = min(_SCRATCH_BYTES // (4 * words), pixels)
     return max(fitting + fitting % 2, 2)
 

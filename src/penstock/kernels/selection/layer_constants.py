@@ -16,9 +16,10 @@ from penstock.kernels.selection.site import Site
 Weighted = Convolution | FullyConnected
 
 
-def filter_argument(site: Site, operator: Weighted) -> ConstantArgument:
-    """Return the argument for filters as int8."""
-    return site.constant("filters", constant_data(site, operator.filters))
+def weight_arguments(site: Site, operator: Weighted) -> tuple[ConstantArgument, ConstantArgument]:
+    """Return the arguments for filters as int8, and for the bias."""
+    filters = site.constant("filters", constant_data(site, operator.filters))
+    return filters, bias_argument(site, operator)
 
 
 def bias_argument(site: Site, operator: Weighted) -> ConstantArgument:

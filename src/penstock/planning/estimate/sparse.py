@@ -20,14 +20,32 @@ from penstock.planning.estimate.weighted_accesses import per_channel
 _FILTERS, _SCALING = 2, 3
 _PAIR_BYTES = 3
 _ROW_WORDS = 4
+_SHORT_PAIRS = 2
+"""Of a channel, which the loop takes in one turn."""
 _OUTPUT_CYCLES = 4
 """From one output to the next, when their sums are there."""
 
 
-def _pairs(view: CallView) -> int:
+def _pairs_by_channel(view: CallView) -> list[int]:
     stream = view.constant(_FILTERS)
     assert stream is not None
     return count_pairs(stream, view.number("output_channels"))
+
+
+def _pairs(view: CallView) -> int:
+    return sum(_pairs_by_channel(view))
+
+
+def _lists(view: CallView) -> Features:
+    """Count what the lists of all channels are, each gone through once."""
+    counts = _pairs_by_channel(view)
+    return {
+        "channel": len(counts),
+        "busy": sum(count > 0 for count in counts),
+        "odd": sum(count % 2 for count in counts),
+        "long": sum(count > _SHORT_PAIRS for count in counts),
+        "pair": sum(counts),
+    }
 
 
 def _taps(view: CallView) -> int:
@@ -53,7 +71,7 @@ def _gathering(view: CallView, pixels: int) -> Features:
 
 def conv_2d_by_eight(view: CallView) -> Features:
     """Count what is widened, and pairs of entries with eight pixels, or with a lone one."""
-    buffers, pairs, channels = pixel_buffers(view), _pairs(view), view.number("output_channels")
+    buffers, lists, channels = pixel_buffers(view), _lists(view), view.number("output_channels")
     fours, rest = divmod(_taps(view), 4)
     lone = sum(size == 1 for size in buffers.sizes)
     fillings = len(buffers.sizes) - lone
@@ -63,14 +81,12 @@ def conv_2d_by_eight(view: CallView) -> Features:
         "filling": fillings,
         "wide_step": fillings * fours,
         "wide_rest": fillings * rest,
-        "channel": fillings * channels,
-        "pair": fillings * pairs,
+        **{name: fillings * count for name, count in lists.items()},
         "some": len(some),
         "some_pixel": sum(some),
         "some_byte": sum(some) * channels,
         "lone": lone,
-        "lone_channel": lone * channels,
-        "lone_pair": lone * pairs,
+        **{f"lone_{name}": lone * count for name, count in lists.items()},
         **_gathering(view, sum(buffers.sizes)),
         **limits(view, sum(buffers.sizes), channels),
     }
@@ -88,6 +104,7 @@ def conv_2d(view: CallView) -> Features:
         "left_shift": pixels * left,
         "shift_change": pixels * changes,
         "bias": outputs * (view.constant(3) is not None),
+        "busy": pixels * _lists(view)["busy"],
         "pair": pixels * _pairs(view),
         **_gathering(view, pixels),
     }
@@ -96,12 +113,8 @@ def conv_2d(view: CallView) -> Features:
 def fully_connected(view: CallView) -> Features:
     """Count rows, their outputs, and pairs of entries."""
     rows, channels = view.number("batches"), view.number("output_channels")
-    return {
-        "call": 1,
-        "row": rows,
-        "output": rows * channels,
-        "pair": rows * _pairs(view),
-    }
+    lists = {name: rows * count for name, count in _lists(view).items() if name != "channel"}
+    return {"call": 1, "row": rows, "output": rows * channels, **lists}
 
 
 def _stream(view: CallView, visits: int) -> Access:
