@@ -385,3 +385,24 @@ def test_scores_may_lie_in_an_image_of_one_position_and_not_of_several(files: Pa
     wide = nn.Sequential(*list(network())[:-3], nn.Conv2d(16, 3, 1))
     with pytest.raises(InputError, match=r"output is \[1, 4, 4, 3\], that of a classifier has one"):
         api.compress(wide, recipe, data=data)
+
+
+def test_autoencoders_learn_from_normal_samples_alone() -> None:
+    """And there must be enough of them, and others to test with."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 64))
+    training, test = samples(160), samples(60, seed=1)
+    data = DataSet("images", training, test, ("a", "b", "c"))
+    step = QuantizeStep(training=replace(OPTIONS, learning_rate=0.5))
+    recipe = Recipe(data="", normal=0, quantize=step)
+    made = api.compress(module, recipe, data=data)
+    assert made.result.measure == "area under the ROC curve"
+    assert made.result.stages[-1].score > 0.5
+    many = replace(recipe, quantize=QuantizeStep(training=replace(OPTIONS, batch_size=55)))
+    with pytest.raises(InputError, match="images has 54 samples to learn from, a batch of the ste"):
+        api.compress(module, many, data=data)
+    ordinary = test.take(np.flatnonzero(test.labels == 0))
+    with pytest.raises(InputError, match="of the 20 test samples of images, 20 are of the normal"):
+        api.compress(module, recipe, data=replace(data, test=ordinary))
+    with pytest.raises(InputError, match="the network takes 64 values and gives 3: an autoencode"):
+        api.compress(network(), recipe, data=data)

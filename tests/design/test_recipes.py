@@ -62,6 +62,7 @@ def test_the_documented_recipe_says_every_key() -> None:
         latency=0.1,
         threads=2,
         seed=1,
+        normal=0,
         distill=DistillStep(
             teacher="large.pt2",
             share=0.7,
@@ -80,8 +81,8 @@ def test_the_documented_recipe_says_every_key() -> None:
         ),
     )
     known = {
-        *("data", "mean", "deviation", "board", "latency", "threads", "seed", "training"),
-        *("train", "distill", "prune", "sparsify", "quantize"),
+        *("data", "mean", "deviation", "board", "latency", "threads", "seed", "normal"),
+        *("training", "train", "distill", "prune", "sparsify", "quantize"),
     }
     assert tomllib.loads(text).keys() == known
     in_steps = {
@@ -150,12 +151,13 @@ BAD: Mapping[str, str] = {
     "": "r.toml names no data\n  help: such as data =",
     "data = 3": "r.toml: data is 3\n  help: give a text",
     "date = 'x'": "r.toml: date is unknown\n  help: known are board, data, deviation, distill, "
-    "latency, mean, prune, quantize, seed, sparsify, threads, train, training",
+    "latency, mean, normal, prune, quantize, seed, sparsify, threads, train, training",
     "scaling = 1": "r.toml: scaling is unknown",
     "threads = 1.5": "r.toml: threads is 1.5\n  help: give a whole number",
     "threads = true": "r.toml: threads is True",
     "threads = 0": "the number of threads is 0; allowed is 1 or more",
     "seed = -1": "the seed is -1; allowed is 0 or more",
+    "normal = -1": "the normal class is -1; allowed is 0 or more",
     "latency = 0.1": "a latency was asked for, but no board\n  help: name one by --board",
     "board = 'b'\nlatency = 0": "the latency is 0; allowed is above 0, in seconds",
     "board = 'b'\nlatency = nan": "r.toml: latency is nan\n  help: give a number",

@@ -13,12 +13,8 @@ from penstock.api.evaluating import host_outputs  # noqa: E402
 from penstock.boards import load_board  # noqa: E402
 from penstock.design.compression.setting import Setting  # noqa: E402
 from penstock.design.data import DataSet, Samples  # noqa: E402
-from penstock.design.learning.tasks import Reconstruction  # noqa: E402
-from penstock.design.zoo.building import (  # noqa: E402
-    as_trained,
-    quantize_trained,
-    training_data,
-)
+from penstock.design.learning.tasks import Reconstruction, training_data  # noqa: E402
+from penstock.design.zoo.building import as_trained, quantize_trained  # noqa: E402
 from penstock.design.zoo.catalogue import ZOO  # noqa: E402
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE  # noqa: E402
 from penstock.frontends.tflite import write_model  # noqa: E402

@@ -86,11 +86,14 @@ def expect_data_fit(network: Graph, data: DataSet, recipe: Recipe) -> None:
         scale_pixels(data.training.values[:1], recipe.scaling)
     else:
         refuse_scaling(None if recipe.scaling == PIXELS_AS_THEY_ARE else recipe.scaling)
+    count = len(data.training)
+    if recipe.normal is not None:
+        count = int((data.training.labels == recipe.normal).sum())
     for step, training in recipe.trainings.items():
-        if training.batch_size > len(data.training):
+        if training.batch_size > count:
             raise InputError(
-                f"{data.name} has {len(data.training)} samples to learn from, a batch of the step "
-                f"{step} has {training.batch_size}",
+                f"{data.name} has {count} samples to learn from, a batch of the step {step} has "
+                f"{training.batch_size}",
                 help="give more data, or a smaller batch_size in a recipe",
             )
         if training.augmentation is not Augmentation.NONE and len(data.shape) != _IMAGE_RANK:
