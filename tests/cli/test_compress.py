@@ -267,8 +267,35 @@ def test_weights_of_four_bits_are_measured_as_such(here: None, tmp_path: Path) -
         if tensor.data is not None and tensor.data.ndim > 1
     ]
     assert largest == [127, 7, 7]
-    mixed = ("--quantize", "mixed", "--size", "1", "--epochs", "0")
-    assert penstock(*command, *mixed, "-o", tmp_path / "m.tflite") == 2
+
+
+@pytest.mark.parametrize("board", ["", BOARD])
+def test_weights_of_mixed_bits_are_as_small_as_asked(
+    here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], board: str
+) -> None:
+    """As a compile stores them that is asked for small ones, whatever a board finds faster."""
+    result = tmp_path / "r.json"
+    command = ("compress", "net.pt2", "--data", "data.npz", "--epochs", "0", "--board", board)
+    options = ("-o", tmp_path / "o.tflite", "--json", result)
+    sizes = []
+    for weights in ("int8", "int4"):
+        assert penstock(*command, "--quantize", weights, *options) == 0
+        sizes.append(json.loads(result.read_text())["smallest_bytes"])
+    assert sizes[1] < sizes[0]
+    mixed = (*command, "--quantize", "mixed", *options)
+    for size in (sizes[0], sizes[0] - 1):
+        assert penstock(*mixed, "--size", str(size)) == 0
+        found = json.loads(result.read_text())
+        assert found["stages"][-1]["stage"] == "quantize to mixed"
+        assert found["smallest_bytes"] <= size
+    assert "`penstock compile --weights small`" in capsys.readouterr().out
+    if board:
+        small = ("--board", board, "--weights", "small", "--json", tmp_path / "c.json")
+        assert penstock("compile", tmp_path / "o.tflite", *small, "-o", tmp_path / "c") == 0
+        compiled = json.loads((tmp_path / "c.json").read_text())
+        assert compiled["weights_bytes"] == found["smallest_bytes"]
+    assert penstock(*mixed, "--size", "1") == 2
+    assert "even with 4 bits in all layers the network does not fit" in capsys.readouterr().err
 
 
 BAD = {

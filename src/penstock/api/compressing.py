@@ -90,8 +90,9 @@ def compress(
         setting = _setting(recipe, data, teaching, work, machines, told)
         deployment = BoardDeployment(board, data.test, recipe.scaling, setting.task, told.progress)
         compression = Compression(recipe, data, setting, deployment, told.stage)
+        quantized = compression.run(trained)
         content = write_model(
-            compression.run(trained),
+            quantized,
             description="penstock compress",
             int4_filters=recipe.quantize.weights is not WeightFormat.INT8,
         )
@@ -105,6 +106,7 @@ def compress(
         recipe=repr(recipe),
         stages=tuple(compression.results),
         file_bytes=len(content),
+        smallest_bytes=deployment.smallest_bytes(quantized),
     )
     return Compressed(result, content)
 

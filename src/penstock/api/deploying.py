@@ -17,11 +17,14 @@ from penstock.errors import CapacityError
 from penstock.frontends.samples import PixelScaling, scale_pixels
 from penstock.frontends.tflite import write_model
 from penstock.ir.graph import Graph
+from penstock.kernels.kernel_set import WeightChoice
 from penstock.kernels.selection import select_kernels
 from penstock.passes import run_passes
 from penstock.pipeline import lower, plan_graph
 from penstock.planning import plan_execution
 from penstock.planning.estimate.plans import estimate_plan
+from penstock.planning.kernel_choice import smallest_program
+from penstock.planning.options import PlanOptions
 from penstock.progress import Progress, silent
 from penstock.quantize.affine import dequantize_array
 from penstock.report.summary import HOST
@@ -60,6 +63,16 @@ class BoardDeployment:
         if is_timed(placed.core.name):
             seconds = estimate_plan(plan, placed).seconds
         return Cost(plan.weights_bytes, seconds)
+
+    def smallest_bytes(self, graph: Graph) -> int:
+        """Return what constants take where filters are stored in as few bytes as they can be."""
+        optimized = run_passes(graph)
+        try:
+            plan, _ = plan_graph(optimized, self.board, PlanOptions(weights=WeightChoice.SMALL))
+        except CapacityError:
+            core = None if self.board is None else self.board.core.name
+            plan = plan_execution(smallest_program(optimized, core), None)
+        return plan.weights_bytes
 
     def score(self, graph: Graph) -> float:
         """Return how good the C of a network is, on this computer."""

@@ -89,7 +89,8 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
     "--size",
     callback=parse_size,
     metavar="BYTES",
-    help="With mixed: how much the weights may take; 64K and 1M are understood.",
+    help="With mixed: how much the weights may take, as `penstock compile --weights small` stores "
+    "them; 64K and 1M are understood.",
 )
 @click.option("--board", default="", metavar="NAME", help="Estimate the latency on this board.")
 @click.option(
@@ -278,13 +279,27 @@ def _show(result: api.CompressResult, output: Path) -> None:
             "–" if latency is None else f"{1000 * latency:.2f} ms",
         )
     stdout.print(table)
-    stdout.print(
-        f"  {result.measure} over {result.test_samples} test samples of {escape(result.data)}: the "
-        "last line that of the C that is deployed, the others of real numbers",
-        style="dim",
-        soft_wrap=True,
-    )
+    for note in _notes(result):
+        stdout.print(f"  {note}", style="dim", soft_wrap=True)
     if result.keeps_latency is False:
-        stdout.print(
-            f"[yellow]the estimate is above the {1000 * (result.latency or 0):.2f} ms asked for[/]"
+        stdout.print(f"[yellow]{escape(_missed_latency(result))}[/]")
+
+
+def _notes(result: api.CompressResult) -> list[str]:
+    """Return what the figures of a table are."""
+    notes = [
+        f"{result.measure} over {result.test_samples} test samples of {escape(result.data)}: the "
+        "last line that of the C that is deployed, the others of real numbers"
+    ]
+    if result.smallest_bytes < result.stages[-1].cost.weight_bytes:
+        notes.append(
+            f"weights take {format_bytes(result.smallest_bytes)} where filters are stored in as "
+            "few bytes as they can be: `penstock compile --weights small`"
         )
+    return notes
+
+
+def _missed_latency(result: api.CompressResult) -> str:
+    if result.stages[-1].cost.latency is None:
+        return f"the network does not fit the memory of {result.board}"
+    return f"the estimate is above the {1000 * (result.latency or 0):.2f} ms asked for"

@@ -20,6 +20,8 @@ class CompressResult:
         recipe: text of everything that was asked for.
         stages: the network as it was given, and as each stage left it; the last one is deployed.
         file_bytes: of the .tflite file.
+        smallest_bytes: of its constants, where filters are stored in as few bytes as they can be:
+            ``penstock compile --weights small``.
     """
 
     model: str
@@ -31,6 +33,7 @@ class CompressResult:
     recipe: str
     stages: tuple[StageResult, ...]
     file_bytes: int
+    smallest_bytes: int
 
     @property
     def keeps_latency(self) -> bool | None:

@@ -88,7 +88,8 @@ class QuantizeStep:
     Attributes:
         weights: what they are stored as; activations are int8.
         training: with rounding; None quantizes what there is.
-        size: bytes that constants may take where weights are mixed; None is any size.
+        size: bytes that constants may take where weights are mixed, in as few as there are kernels
+            for; None is any size.
         samples: for the ranges of activations.
         ranges: which part of what was seen of an activation int8 covers.
     """

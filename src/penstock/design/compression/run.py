@@ -33,6 +33,10 @@ class Deployment(Protocol):
         """Return what a network takes when it is compiled for the recipe's board."""
         ...
 
+    def smallest_bytes(self, graph: Graph) -> int:
+        """Return what its constants take in as few bytes as they can be stored in."""
+        ...
+
     def score(self, graph: Graph) -> float:
         """Return how good the C of a network is on the test samples, from 0 to 1."""
         ...
@@ -114,10 +118,13 @@ class Compression:
         size, latency = self.recipe.quantize.size, self.recipe.latency
 
         def fits(maxima: Mapping[str, int]) -> bool:
-            cost = self.deployment.cost(self._roughly_quantized(graph, maxima))
-            if size is not None and cost.weight_bytes > size:
+            candidate = self._roughly_quantized(graph, maxima)
+            if size is not None and self.deployment.smallest_bytes(candidate) > size:
                 return False
-            return latency is None or (cost.latency is not None and cost.latency <= latency)
+            if latency is None:
+                return True
+            taken = self.deployment.cost(candidate).latency
+            return taken is not None and taken <= latency
 
         return fits
 
