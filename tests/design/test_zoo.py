@@ -119,7 +119,7 @@ def test_an_autoencoder_learns_from_normal_samples_alone() -> None:
     assert training_data(whole, ZOO["cifar10-small"].task) is whole
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", ["spoken-digits", "mnist-anomaly"])
 def test_exported_networks_compute_what_the_module_computes(name: str) -> None:
     network = ZOO[name]
     module = with_random_norms(network.build())
