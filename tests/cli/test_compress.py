@@ -26,8 +26,13 @@ from penstock.design.compression.recipe import (  # noqa: E402
 )
 from penstock.design.data import DataSet, Samples  # noqa: E402
 from penstock.design.learning.engine import Training, train  # noqa: E402
-from penstock.design.learning.options import Augmentation, TrainingOptions  # noqa: E402
-from penstock.design.learning.tasks import Classification  # noqa: E402
+from penstock.design.learning.options import Augmentation, Optimizer, TrainingOptions  # noqa: E402
+from penstock.design.learning.tasks import (  # noqa: E402
+    Classification,
+    Reconstruction,
+    training_data,
+)
+from penstock.design.networks import Autoencoder  # noqa: E402
 from penstock.errors import InputError  # noqa: E402
 from penstock.ir.dtype import DType  # noqa: E402
 from penstock.ir.macs import graph_macs  # noqa: E402
@@ -213,7 +218,9 @@ def test_interrupted_commands_go_on(
 
     monkeypatch.setattr("penstock.cli.compress.show_epoch", stop)
     assert penstock("compress", "net.pt2", *options, "-o", second) == 130
-    assert "nothing was left half-written" in capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
+    assert "nothing was left half-written" in said
+    assert f"the same command goes on from {tmp_path / 'b.tflite.work'}" in said
     assert interrupted == [("sparsify", 1)] and not second.exists()
     (checkpoint,) = (tmp_path / "b.tflite.work").glob("*.pt")
     assert checkpoint.name.startswith("sparsify-")
@@ -407,22 +414,64 @@ def test_scores_may_lie_in_an_image_of_one_position_and_not_of_several(files: Pa
         api.compress(wide, recipe, data=data)
 
 
-def test_autoencoders_learn_from_normal_samples_alone() -> None:
-    """And there must be enough of them, and others to test with."""
+def test_classes_in_another_order_are_doubted(
+    here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with np.load("data.npz") as archive:
+        arrays = dict(archive)
+    for part in ("y_train", "y_test"):
+        arrays[part] = (arrays[part] + 1) % 3
+    np.savez(tmp_path / "turned.npz", **arrays)
+    quick = ("--epochs", "0", "--threads", "1", "-o", tmp_path / "o.tflite")
+    assert penstock("compress", "net.pt2", "--data", tmp_path / "turned.npz", *quick) == 0
+    assert "hardly better at turned.npz than guessing among 3 classes" in capsys.readouterr().err
+    assert penstock("compress", "net.pt2", "--data", "data.npz", *quick) == 0
+    assert "guessing" not in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def autoencoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that has learnt to give back images of class 1."""
+    path = tmp_path_factory.mktemp("autoencoder") / "auto.pt2"
     torch.manual_seed(0)
+    module = Autoencoder((64, 24, 12))
+    data = training_data(
+        DataSet("made up", samples(160), samples(60, seed=1), ("0", "1", "2")), Reconstruction(1)
+    )
+    options = TrainingOptions(
+        epochs=60, batch_size=16, learning_rate=5e-3, optimizer=Optimizer.ADAM
+    )
+    train(module, Training("train", data.training, Reconstruction(1), options))
+    save(module, path, 1, 8, 8)
+    return path
+
+
+def test_autoencoders_are_scored_by_what_they_tell_apart(
+    here: None, autoencoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, result = tmp_path / "r.toml", tmp_path / "r.json"
+    recipe.write_text('data = "data.npz"\nnormal = 1\n[quantize]\nepochs = 1\nbatch_size = 16\n')
+    command = ("compress", autoencoder, "-o", tmp_path / "o.tflite", "--json", result)
+    assert penstock(*command, "--recipe", recipe) == 0
+    found = json.loads(result.read_text())
+    assert found["measure"] == "area under the ROC curve"
+    assert all(stage["score"] > 0.8 for stage in found["stages"])
+    recipe.write_text('data = "data.npz"\nnormal = 7\n[quantize]\nepochs = 0\n')
+    assert penstock(*command, "--recipe", recipe) == 2
+    assert "0 are of the normal class 7" in " ".join(capsys.readouterr().err.split())
+    recipe.write_text('data = "data.npz"\nnormal = 1\n[quantize]\nepochs = 0\n')
+    assert penstock("compress", "net.pt2", *command[2:], "--recipe", recipe) == 2
+    assert "an autoencoder gives as many" in " ".join(capsys.readouterr().err.split())
+
+
+def test_autoencoders_need_enough_normal_samples_and_others_to_test_with() -> None:
     module = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 64))
-    training, test = samples(160), samples(60, seed=1)
-    data = DataSet("images", training, test, ("a", "b", "c"))
-    step = QuantizeStep(training=replace(OPTIONS, learning_rate=0.5))
+    test = samples(60, seed=1)
+    data = DataSet("images", samples(160), test, ("a", "b", "c"))
+    step = QuantizeStep(training=replace(OPTIONS, batch_size=55))
     recipe = Recipe(data="", normal=0, quantize=step)
-    made = api.compress(module, recipe, data=data)
-    assert made.result.measure == "area under the ROC curve"
-    assert made.result.stages[-1].score > 0.5
-    many = replace(recipe, quantize=QuantizeStep(training=replace(OPTIONS, batch_size=55)))
     with pytest.raises(InputError, match="images has 54 samples to learn from, a batch of the ste"):
-        api.compress(module, many, data=data)
+        api.compress(module, recipe, data=data)
     ordinary = test.take(np.flatnonzero(test.labels == 0))
     with pytest.raises(InputError, match="of the 20 test samples of images, 20 are of the normal"):
         api.compress(module, recipe, data=replace(data, test=ordinary))
-    with pytest.raises(InputError, match="the network takes 64 values and gives 3: an autoencode"):
-        api.compress(network(), recipe, data=data)

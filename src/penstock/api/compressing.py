@@ -36,11 +36,13 @@ class Notices:
         progress: told what is going on, and how much of it is done.
         stage: told of each stage when it is done.
         epoch: told of each pass over the training samples: stage, its number, loss, seconds.
+        warning: told what is odd.
     """
 
     progress: Progress = silent
     stage: Callable[[StageResult], None] = lambda _result: None
     epoch: Callable[[str, int, float, float], None] = lambda _stage, _n, _loss, _seconds: None
+    warning: Callable[[str], None] = lambda _what: None
 
 
 def is_first_process() -> bool:
@@ -89,7 +91,7 @@ def compress(
     with join_machines() as machines:
         setting = _setting(recipe, data, teaching, work, machines, told)
         deployment = BoardDeployment(board, data.test, recipe.scaling, setting.task, told.progress)
-        compression = Compression(recipe, data, setting, deployment, told.stage)
+        compression = Compression(recipe, data, setting, deployment, told.stage, told.warning)
         quantized = compression.run(trained)
         content = write_model(
             quantized,

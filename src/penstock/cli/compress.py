@@ -146,9 +146,14 @@ def compress_command(
     )
     recipe = _from_options(wishes) if recipe_path is None else _from_file(recipe_path)
     kept = work or output.with_name(f"{output.name}.work")
-    with progress_bar() as progress:
-        notices = api.Notices(progress, _show_stage, show_epoch)
-        made = api.compress(model, recipe, work=kept, notices=notices)
+    try:
+        with progress_bar() as progress:
+            notices = api.Notices(progress, _show_stage, show_epoch, _show_warning)
+            made = api.compress(model, recipe, work=kept, notices=notices)
+    except KeyboardInterrupt:
+        if kept.is_dir():
+            stderr.print(f"the same command goes on from {escape(str(kept))}", soft_wrap=True)
+        raise
     if not api.is_first_process():
         return
     write_file(output, made.content)
@@ -249,6 +254,11 @@ def _show_stage(result: api.StageResult) -> None:
             f"{format_bytes(result.cost.weight_bytes)}{time}",
             soft_wrap=True,
         )
+
+
+def _show_warning(what: str) -> None:
+    if api.is_first_process():
+        stderr.print(f"[yellow]warning[/]: {escape(what)}", soft_wrap=True)
 
 
 def show_epoch(stage: str, epoch: int, loss: float, seconds: float) -> None:

@@ -23,6 +23,8 @@ from penstock.quantize.post_training import WeightOptions, quantize_graph
 
 Notice = Callable[[StageResult], None]
 _ROUGH_SAMPLES = 50
+_GUESSING = 1.5
+"""Times the score of guessing: below that a trained network got the wrong data."""
 EVERYWHERE_INT8: Mapping[str, int] = MappingProxyType({})
 
 
@@ -52,6 +54,7 @@ class Compression:
         setting: what all stages have in common.
         deployment: what becomes of int8 networks.
         notice: told of each stage when it is done.
+        warn: told what is odd.
         results: of the stages so far.
     """
 
@@ -60,6 +63,7 @@ class Compression:
     setting: Setting
     deployment: Deployment
     notice: Notice
+    warn: Callable[[str], None]
     results: list[StageResult] = field(default_factory=list)
     _started: float = 0.0
     _ranges: Mapping[str, ValueRange] = field(default_factory=dict)
@@ -70,6 +74,7 @@ class Compression:
         self._started = time.monotonic()
         graph = trained
         self._note("as given", graph)
+        self._doubt()
         if recipe.train is not None:
             graph = fine_tune(graph, recipe.train.training, setting)
             self._note("train" if recipe.distill is None else "train with the teacher", graph)
@@ -83,6 +88,16 @@ class Compression:
         quantized = quantize(graph, recipe.quantize, setting, self._fits_mixed(graph))
         self._note_deployed(recipe.quantize, quantized)
         return quantized
+
+    def _doubt(self) -> None:
+        """Warn where a classifier that was given is about as good as guessing."""
+        classes = len(self.data.classes)
+        if self.recipe.normal is None and self.results[0].score < _GUESSING / classes:
+            self.warn(
+                f"as given, the network is hardly better at {self.data.name} than guessing among "
+                f"{classes} classes: are they its own, in its order, and are pixels scaled as in "
+                "its training?"
+            )
 
     def _pruning(self, graph: Graph) -> PruneStep | None:
         """Return how channels are pruned: as asked, or as far as a latency demands."""
