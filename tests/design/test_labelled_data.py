@@ -115,17 +115,6 @@ def test_holding_back_parts_samples(count: int, seed: int) -> None:
     )
 
 
-@given(count=st.integers(1, 50), wanted=st.integers(1, 60))
-@settings(max_examples=30, deadline=None)
-def test_shortened_sets_are_spread_evenly(count: int, wanted: int) -> None:
-    part = Samples(np.arange(count, dtype=np.float32), np.arange(count))
-    short = DataSet("set", part, part, ("a",)).shortened(wanted)
-    for kept in (short.training, short.test):
-        assert len(kept) == min(count, wanted) and kept.labels[0] == 0
-        steps = np.diff([*kept.labels, count])
-        assert len(kept) == 0 or steps.max() - steps.min() <= 1
-
-
 def arrays(count: int = 10) -> dict[str, np.ndarray]:
     generator = np.random.default_rng(0)
     return {

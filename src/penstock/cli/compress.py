@@ -274,7 +274,7 @@ def _show(result: api.CompressResult, output: Path) -> None:
     )
     table = Table(box=None, pad_edge=False)
     table.add_column("stage", no_wrap=True)
-    headings = [result.measure, "MACs", "parameters", "zeros", "weights as int8"]
+    headings = [result.measure, "MACs", "parameters", "zeros", "weights stored"]
     for heading in [*headings, f"estimate, {result.board}" if result.board else "estimate"]:
         table.add_column(heading, justify="right", no_wrap=True)
     for stage in result.stages:

@@ -1,7 +1,7 @@
 """Samples with their classes, to train and to test with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -58,15 +58,6 @@ class DataSet:
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
         return tuple(self.training.values.shape[1:])
-
-    def shortened(self, count: int) -> "DataSet":
-        """Return at most so many samples for training and for testing, evenly spread."""
-        return replace(self, training=_spread(self.training, count), test=_spread(self.test, count))
-
-
-def _spread(samples: Samples, count: int) -> Samples:
-    taken = min(len(samples), count)
-    return samples.take(np.arange(taken, dtype=np.int64) * len(samples) // taken)
 
 
 def hold_back(samples: Samples, seed: int) -> tuple[Samples, Samples]:
