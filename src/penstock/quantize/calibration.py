@@ -26,6 +26,27 @@ class Observations:
     means: Mapping[str, npt.NDArray[np.float64]]
 
 
+class Observer:
+    """Looks at the values of tensors, whoever computes them."""
+
+    def __init__(self) -> None:
+        self._values, self._means = HistogramObserver(), ChannelMeanObserver()
+
+    def observe(self, tensor: str, seen: npt.NDArray[np.float32]) -> None:
+        """Take values of a tensor into account, in the graph's order.
+
+        Raises:
+            InputError: one is infinite or no number.
+        """
+        _expect_finite(tensor, seen)
+        self._values.observe(tensor, seen)
+        self._means.observe(tensor, seen)
+
+    def observations(self, rule: RangeRule) -> Observations:
+        """Return what was seen, with the ranges that a rule chooses."""
+        return Observations(self._values.ranges(rule), self._means.means)
+
+
 def calibrate(
     graph: Graph, samples: Iterable[npt.NDArray[np.float32]], rule: RangeRule
 ) -> Observations:
@@ -34,17 +55,14 @@ def calibrate(
     Raises:
         InputError: a value is infinite or no number.
     """
-    values, means = HistogramObserver(), ChannelMeanObserver()
+    observer = Observer()
     for sample in samples:
         # What overflows is seen below, and said with the tensor that it befalls.
         with np.errstate(all="ignore"):
             computed = interpreter.trace(graph, [sample])
         for name, array in computed.items():
-            seen = np.asarray(array, np.float32)
-            _expect_finite(name, seen)
-            values.observe(name, seen)
-            means.observe(name, seen)
-    return Observations(values.ranges(rule), means.means)
+            observer.observe(name, np.asarray(array, np.float32))
+    return observer.observations(rule)
 
 
 def _expect_finite(tensor: str, seen: npt.NDArray[np.float32]) -> None:

@@ -17,13 +17,12 @@ from penstock.design.learning.options import TrainingOptions
 from penstock.design.trainable import TrainableGraph, add_normalization
 from penstock.design.trainable.layout import to_graph_order
 from penstock.design.trainable.rounding import add_rounding
-from penstock.errors import InputError
 from penstock.ir import operators as ops
 from penstock.ir.graph import Graph
 from penstock.ir.verify import verify
 from penstock.quantize.affine import FILTER_MAXIMUM, INT4_FILTER_MAXIMUM
-from penstock.quantize.histograms import HistogramObserver
-from penstock.quantize.observers import ChannelMeanObserver, ValueRange
+from penstock.quantize.calibration import Observer
+from penstock.quantize.observers import ValueRange
 from penstock.quantize.post_training import WeightOptions, quantize_graph
 from penstock.quantize.sharing import choose_parameters
 
@@ -109,26 +108,20 @@ def calibrate(
     graph: Graph, step: QuantizeStep, setting: Setting
 ) -> tuple[Mapping[str, ValueRange], Mapping[str, Any]]:
     """Return the ranges of all tensors over training samples, and the means of channels."""
-    values, means = HistogramObserver(), ChannelMeanObserver()
+    observer = Observer()
 
     def observe(name: str, value: Tensor) -> None:
-        array = np.ascontiguousarray(to_graph_order(value).numpy())
-        if not np.isfinite(array).all():
-            raise InputError(
-                f"{name}: a calibration sample makes values that are infinite or no number",
-                help="look for a sample out of range, or weights that have diverged",
-            )
-        values.observe(name, array)
-        means.observe(name, array)
+        observer.observe(name, np.ascontiguousarray(to_graph_order(value).numpy()))
 
     network = TrainableGraph(graph).eval()
     with torch.inference_mode():
         for batch in setting.some_inputs(step.samples):
             network.run(batch, observe)
-    ranges = dict(values.ranges(step.ranges))
+    seen = observer.observations(step.ranges)
+    ranges = dict(seen.ranges)
     if setting.data.has_pixels:
         ranges[graph.inputs[0]] = ValueRange(*setting.scaling.real_range)
-    return ranges, means.means
+    return ranges, seen.means
 
 
 def _normalized(graph: Graph, setting: Setting) -> TrainableGraph:
