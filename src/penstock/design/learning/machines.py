@@ -41,7 +41,9 @@ class Machines:
 
     def average_statistics(self, network: nn.Module) -> None:
         """Give all processes the mean of what normalization has seen."""
-        self._average([value for value in network.buffers() if value.is_floating_point()])
+        parts = [p for p in network.modules() if isinstance(p, nn.modules.batchnorm._NormBase)]
+        statistics = [value for part in parts for value in part.buffers()]
+        self._average([value for value in statistics if value.is_floating_point()])
 
     def _average(self, tensors: Sequence[Tensor]) -> None:
         """Replace tensors by their means over all processes, in one message."""
