@@ -23,6 +23,7 @@ from penstock.report.compressing import Compressed, CompressResult, SensitivityR
 
 if TYPE_CHECKING:
     from penstock.design.compression.networks import Module
+    from penstock.design.compression.run import Compression
     from penstock.design.compression.setting import Setting
     from penstock.design.data import DataSet
     from penstock.design.learning.machines import Machines
@@ -98,19 +99,26 @@ def compress(
             description="penstock compress",
             int4_filters=recipe.quantize.weights is not WeightFormat.INT8,
         )
-    result = CompressResult(
+    smallest_bytes = deployment.smallest_bytes(quantized)
+    return Compressed(_summary(name, compression, len(content), smallest_bytes), content)
+
+
+def _summary(
+    name: str, compression: "Compression", file_bytes: int, smallest_bytes: int
+) -> CompressResult:
+    recipe = compression.recipe
+    return CompressResult(
         model=name,
-        data=data.name,
-        test_samples=len(data.test),
-        measure=setting.task.measure,
+        data=compression.data.name,
+        test_samples=len(compression.data.test),
+        measure=compression.setting.task.measure,
         board=recipe.board,
         latency=recipe.latency,
         recipe=repr(recipe),
         stages=tuple(compression.results),
-        file_bytes=len(content),
-        smallest_bytes=deployment.smallest_bytes(quantized),
+        file_bytes=file_bytes,
+        smallest_bytes=smallest_bytes,
     )
-    return Compressed(result, content)
 
 
 def sensitivity(

@@ -13,6 +13,7 @@ from penstock.design.networks import Autoencoder, BlockSpec, Classifier, Network
 from penstock.design.published import MBV3
 
 Shape = tuple[int, ...]
+POST_TRAINING = QuantizeStep(training=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class ZooNetwork:
     task: Task
     make: Callable[[], nn.Module]
     training: TrainingOptions
-    quantize: QuantizeStep
+    quantize: QuantizeStep = POST_TRAINING
 
     def build(self) -> nn.Module:
         """Return the untrained network."""
@@ -108,7 +109,6 @@ ZOO: Mapping[str, ZooNetwork] = {
         task=Classification(),
         make=lambda: Classifier(_CIFAR10_LARGE),
         training=_MBV3_TRAINING,
-        quantize=QuantizeStep(training=None),
     ),
     "cifar10-small": ZooNetwork(
         about="the same classes, small enough for internal memory",
@@ -117,7 +117,6 @@ ZOO: Mapping[str, ZooNetwork] = {
         task=Classification(),
         make=lambda: Classifier(_CIFAR10_SMALL),
         training=replace(_MBV3_TRAINING, epochs=20, weight_decay=2e-4, label_smoothing=0.05),
-        quantize=QuantizeStep(training=None),
     ),
     "spoken-digits": ZooNetwork(
         about="keywords: zero to nine as log-mel spectrograms of a second",
@@ -128,7 +127,6 @@ ZOO: Mapping[str, ZooNetwork] = {
         training=TrainingOptions(
             epochs=60, batch_size=64, learning_rate=0.1, augmentation=Augmentation.SHIFT
         ),
-        quantize=QuantizeStep(training=None),
     ),
     "mnist-anomaly": ZooNetwork(
         about="an autoencoder that knows handwritten zeros, and tells everything else from them",
@@ -143,6 +141,5 @@ ZOO: Mapping[str, ZooNetwork] = {
             weight_decay=1e-5,
             optimizer=Optimizer.ADAM,
         ),
-        quantize=QuantizeStep(training=None),
     ),
 }
