@@ -62,9 +62,16 @@ def carry() -> None:
             shutil.copyfile(model, FILES / model.name)
         found = result(network)
         lines += ["", f"[{network}]"]
-        for key in ("about", "data", "measure", "float_score", "score", "recipe"):
-            lines.append(f"{key} = {json.dumps(found[key], ensure_ascii=False)}")
+        keys = ("about", "data", "measure", "float_score", "score")
+        lines += assignments({key: found[key] for key in keys})
+        for step, values in found["recipe"].items():
+            lines += ["", f"[{network}.recipe.{step}]", *assignments(values)]
     (FILES / "zoo.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def assignments(values: Row) -> list[str]:
+    """Return texts and numbers as lines of TOML, whose texts and numbers are those of JSON."""
+    return [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
 
 
 def experiments() -> Iterator[tuple[str, list[str]]]:

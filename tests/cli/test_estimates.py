@@ -150,6 +150,10 @@ def test_kernels_are_not_timed_where_a_memory_has_no_time(
     assert not (tmp_path / "new.toml").exists()
 
 
+WORST_SINGLE = 0.33
+"""Of single operators on this board; docs/estimate.md holds each board's worst."""
+
+
 @pytest.mark.board
 def test_kernels_are_timed_in_each_memory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -166,7 +170,7 @@ def test_kernels_are_timed_in_each_memory(
         place = row["weights_in"], row["arena_in"]
         each[place] = each.get(place, 0) + row["cycles"]
         assert row["truth"] == {"cycles": "simulate", "estimated_cycles": "estimate"}
-        assert row["cycles"] / 1.3 < row["estimated_cycles"] < 1.3 * row["cycles"], row
+        assert abs(row["estimated_cycles"] / row["cycles"] - 1) < WORST_SINGLE, row
     assert each["flash", "dtcm"] < each["flash", "sdram"] < each["qspi", "sdram"]
     assert each["flash", "dtcm"] < each["qspi", "dtcm"] < each["qspi", "sdram"]
     _check_costs(found["kernels"], printed)

@@ -1,5 +1,6 @@
 """What to do to a network, in a file or by options: what is understood, and what is refused."""
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from penstock import api
 from penstock.cli import compress as command
 from penstock.cli.entry import run_command_line
 from penstock.design.compression.choices import Criterion, Pattern, WeightFormat
+from penstock.design.compression.documents import recipe_document
 from penstock.design.compression.recipe import (
     FINE_TUNING,
     ROUNDING,
@@ -30,7 +32,9 @@ from penstock.errors import InputError
 from penstock.frontends.samples import PixelScaling
 from penstock.quantize.histograms import RangeRule
 
-DOCS = Path(__file__).parents[2] / "docs" / "compress.md"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "compress.md"
+RECIPES = list((ROOT / "benchmarks" / "compression").glob("*.toml"))
 
 
 def parse(text: str) -> Recipe:
@@ -370,3 +374,18 @@ def test_wrong_options_are_explained(
     printed = capsys.readouterr().err
     assert WRONG[options] in printed and "help: " in printed
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.pt2", "r.toml"]
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES), ids=lambda path: path.name)
+def test_a_recipe_in_a_result_is_the_one_asked_for(name: Path) -> None:
+    recipe = load_recipe(name)
+    document = recipe_document(recipe)
+    assert parse_recipe(json.loads(json.dumps(document)), "result") == recipe
+
+
+def test_everything_that_a_recipe_says_is_in_its_result() -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    document = recipe_document(parse(text))
+    assert parse_recipe(document, "result") == parse(text)
+    assert document["distill"]["features"] == [["blocks.3.project", "blocks.7.project"]]
+    assert document["sparsify"]["pattern"] == "single"

@@ -30,7 +30,7 @@ def test_all_together_are_small_enough_to_carry() -> None:
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_recipe_is_the_one_in_the_catalogue(network: CarriedNetwork) -> None:
     recipe = ZOO[network.name]
-    assert network.recipe == f"{recipe.training} {recipe.quantize}"
+    assert network.recipe == recipe.recipe
     assert (network.about, network.data, network.measure) == (
         recipe.about,
         recipe.data,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from penstock.api.extras import needs_extra
 from penstock.boards import load_board
 from penstock.design.compression.choices import WeightFormat
+from penstock.design.compression.documents import recipe_document
 from penstock.design.compression.fitting import (
     expect_board_fits,
     expect_data_fit,
@@ -114,7 +115,7 @@ def _summary(
         measure=compression.setting.task.measure,
         board=recipe.board,
         latency=recipe.latency,
-        recipe=repr(recipe),
+        recipe=recipe_document(recipe),
         stages=tuple(compression.results),
         file_bytes=file_bytes,
         smallest_bytes=smallest_bytes,

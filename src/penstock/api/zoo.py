@@ -94,7 +94,7 @@ def train_zoo(
             score=deployment.score(graph),
             totals=graph_totals(read_model(content, identifier(name))),
             seconds=time.monotonic() - started,
-            recipe=f"{network.training} {network.quantize}",
+            recipe=network.recipe,
             file_bytes=len(content),
         )
     return TrainedZooNetwork(result, content, trained.saved())

@@ -1,5 +1,6 @@
 """What ``penstock compress`` made."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ class CompressResult:
         measure: what scores are.
         board: whose latency is estimated; empty where none is.
         latency: seconds that an inference may take; None is any time.
-        recipe: text of everything that was asked for.
+        recipe: everything that was asked for, as in a recipe's file.
         stages: the network as it was given, and as each stage left it; the last one is deployed.
         file_bytes: of the .tflite file.
         smallest_bytes: of its constants, where filters are stored in as few bytes as they can be:
@@ -30,7 +31,7 @@ class CompressResult:
     measure: str
     board: str
     latency: float | None
-    recipe: str
+    recipe: Mapping[str, Any]
     stages: tuple[StageResult, ...]
     file_bytes: int
     smallest_bytes: int

@@ -1,5 +1,6 @@
 """What ``penstock zoo train`` made."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ class ZooResult:
         score: of its C.
         totals: of the int8 network.
         seconds: that it took.
-        recipe: text of everything that decided it.
+        recipe: tables of everything that decided it, with the keys of a recipe's file.
         file_bytes: of the .tflite file.
     """
 
@@ -33,7 +34,7 @@ class ZooResult:
     score: float
     totals: GraphTotals
     seconds: float
-    recipe: str
+    recipe: Mapping[str, Mapping[str, Any]]
     file_bytes: int
 
     def to_json(self, file: str) -> dict[str, Any]:

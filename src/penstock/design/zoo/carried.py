@@ -23,7 +23,7 @@ class CarriedNetwork:
         measure: what scores are.
         float_score: of the network in real numbers, over the whole test set, from 0 to 1.
         score: of its C, likewise.
-        recipe: text of everything that decided it.
+        recipe: tables of everything that decided it, with the keys of a recipe's file.
     """
 
     name: str
@@ -32,7 +32,7 @@ class CarriedNetwork:
     measure: str
     float_score: float
     score: float
-    recipe: str
+    recipe: Mapping[str, Mapping[str, Any]]
 
     def content(self) -> bytes:
         """Return the .tflite file."""

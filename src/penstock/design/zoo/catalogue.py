@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from penstock.design.compression.documents import Document, step_document
 from penstock.design.compression.recipe import QuantizeStep
 from penstock.design.learning.options import Augmentation, Optimizer, TrainingOptions
 from penstock.design.learning.tasks import Classification, Reconstruction, Task
@@ -37,6 +38,11 @@ class ZooNetwork:
     make: Callable[[], nn.Module]
     training: TrainingOptions
     quantize: QuantizeStep = POST_TRAINING
+
+    @property
+    def recipe(self) -> Mapping[str, Document]:
+        """Tables of everything that decides the weights, with the keys of a recipe's file."""
+        return {"train": step_document(self.training), "quantize": step_document(self.quantize)}
 
     def build(self) -> nn.Module:
         """Return the untrained network."""
