@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -186,18 +187,26 @@ def test_the_same_again_gives_the_same_bytes(files: Path, expected: bytes) -> No
 def test_interruptions_change_no_byte(files: Path, tmp_path: Path, expected: bytes) -> None:
     """After each epoch of each stage, one after the other; what is done is not done again."""
     seen: list[tuple[str, int]] = []
+    trained: defaultdict[str, float] = defaultdict(float)
+    taken: dict[str, float] = {}
 
-    def interrupt(stage: str, epoch: int, _loss: float, _seconds: float) -> None:
+    def interrupt(stage: str, epoch: int, _loss: float, seconds: float) -> None:
         seen.append((stage, epoch))
+        trained[stage] += seconds
         raise KeyboardInterrupt
+
+    def note(result: api.StageResult) -> None:
+        taken[result.stage.split()[0]] = result.seconds
 
     stages = [(stage, epoch) for stage in ("prune", "sparsify", "quantize") for epoch in (1, 2)]
     for _ in stages:
         with pytest.raises(KeyboardInterrupt):
             compressed(files, tmp_path, epoch=interrupt)
     assert seen == stages
-    assert compressed(files, tmp_path, epoch=lambda *_: seen.append(("again", 0))) == expected
+    again = compressed(files, tmp_path, epoch=lambda *_: seen.append(("again", 0)), stage=note)
+    assert again == expected
     assert seen == stages and len(list(tmp_path.iterdir())) == 3
+    assert all(taken[stage] > seconds for stage, seconds in trained.items())
 
 
 def test_interrupted_commands_go_on(

@@ -156,7 +156,10 @@ def test_an_interruption_changes_no_bit(
     torch.manual_seed(99)
     torch.rand(100)
     resumed = network()
-    history = train(resumed, replace(kept, report=lambda r: reported.append(r.epoch)))
+    earlier: list[float] = []
+    again = replace(kept, report=lambda r: reported.append(r.epoch), resumed=earlier.append)
+    history = train(resumed, again)
+    assert earlier == [sum(result.seconds for result in history[:epoch])]
     assert bits(resumed) == bits(whole)
     assert reported == [1, 2, 3]
     assert [result.loss for result in history] == [result.loss for result in expected]

@@ -73,10 +73,12 @@ def train_zoo(
     told, asked = notices or Notices(), options or ZooTraining()
     network = _recipe(name, asked)
     started = time.monotonic()
+    earlier: list[float] = []
     data = load_data_set(network.data, network.shape, progress=told.progress)
     set_threads(asked.threads)
     with join_machines() as machines:
         setting = _setting(network, data, asked, machines, told)
+        setting = replace(setting, resumed=earlier.append)
         trained = train_float(network, identifier(name), setting)
         float_score = score(TrainableGraph(trained.graph), data.test, network.task)
         graph = quantize_trained(network, trained, setting)
@@ -93,7 +95,7 @@ def train_zoo(
             float_score=float_score,
             score=deployment.score(graph),
             totals=graph_totals(read_model(content, identifier(name))),
-            seconds=time.monotonic() - started,
+            seconds=time.monotonic() - started + sum(earlier),
             recipe=network.recipe,
             file_bytes=len(content),
         )

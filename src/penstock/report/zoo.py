@@ -20,7 +20,7 @@ class ZooResult:
         float_score: of the network in real numbers, from 0 to 1.
         score: of its C.
         totals: of the int8 network.
-        seconds: that it took.
+        seconds: that it took, runs before an interruption included.
         recipe: tables of everything that decided it, with the keys of a recipe's file.
         file_bytes: of the .tflite file.
     """

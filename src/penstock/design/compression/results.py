@@ -46,7 +46,7 @@ class StageResult:
         parameters: weights and biases.
         zeros: share of the weights that are 0.
         cost: of its int8 form.
-        seconds: that the stage took.
+        seconds: that the stage took, runs before an interruption included.
     """
 
     stage: str

@@ -68,6 +68,9 @@ class Compression:
     _started: float = 0.0
     _ranges: Mapping[str, ValueRange] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.setting = replace(self.setting, resumed=self._count)
+
     def run(self, trained: Graph) -> Graph:
         """Return the int8 network that a trained one becomes, with normalization in its weights."""
         recipe, setting = self.recipe, self.setting
@@ -166,6 +169,10 @@ class Compression:
         found = self.deployment.score(graph)
         result = _result(f"quantize to {step.weights.value}{how}", found, graph, cost)
         self._add(replace(result, is_deployed=True))
+
+    def _count(self, seconds: float) -> None:
+        """Add what a stage took before an interruption."""
+        self._started -= seconds
 
     def _add(self, result: StageResult) -> None:
         now = time.monotonic()

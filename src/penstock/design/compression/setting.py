@@ -36,6 +36,7 @@ class Setting:
         machines: that train together.
         progress: told what is going on.
         report: told of each epoch, with the stage's name.
+        resumed: told how many seconds earlier runs took that a checkpoint goes on from.
     """
 
     data: DataSet
@@ -47,6 +48,7 @@ class Setting:
     machines: Machines = ALONE
     progress: Progress = silent
     report: Report = lambda _stage, _result: None
+    resumed: Callable[[float], None] = lambda _seconds: None
 
     def train(
         self,
@@ -79,6 +81,7 @@ class Setting:
             machines=self.machines,
             progress=self.progress,
             report=lambda result: self.report(label, result),
+            resumed=self.resumed,
         )
         train(network, training, after_step)
 

@@ -59,6 +59,7 @@ class Training:
         machines: that train together.
         progress: told what is going on, and how long it will take.
         report: called after each epoch.
+        resumed: told how many seconds earlier runs took that a checkpoint goes on from.
     """
 
     label: str
@@ -72,6 +73,7 @@ class Training:
     machines: Machines = ALONE
     progress: Progress = silent
     report: Callable[[EpochResult], None] = lambda _result: None
+    resumed: Callable[[float], None] = lambda _seconds: None
 
 
 def train(
@@ -133,6 +135,7 @@ class _Run:
             self.optimizer.load_state_dict(state["optimizer"])
             self.generator.set_state(state["generator"])
             self.history = [EpochResult(**result) for result in state["history"]]
+            self.training.resumed(sum(result.seconds for result in self.history))
 
     def epoch(self, number: int) -> None:
         """Go over the samples once."""
