@@ -22,9 +22,10 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@
 
-demo: $(STAMP) ## classify a photograph with the repository's own network on a virtual board
-	$(BIN)/penstock run examples/cifar10.tflite --board stm32f746g-disco \
-	  --input examples/cat.jpg --labels examples/labels.txt --verify
+demo: $(STAMP) ## classify a photograph with a network of the zoo on a virtual board
+	$(BIN)/penstock zoo get cifar10-large -o build/cifar10-large.tflite
+	$(BIN)/penstock run build/cifar10-large.tflite --board stm32f746g-disco \
+	  --input examples/cat.jpg --detail 32 --labels examples/labels.txt --verify
 
 test: $(STAMP) ## run the quick tests (a few minutes)
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not models and not board and not fuzz"

@@ -347,9 +347,13 @@ def temporary_folder(stack: ExitStack) -> Path:
 
 
 def resolve_inputs(
-    graph: Graph, inputs: str | Path | Sequence[Array] | None, seed: int
+    graph: Graph,
+    inputs: str | Path | Sequence[Array] | None,
+    seed: int,
+    detail: int | None = None,
 ) -> ModelInputs:
     """Return a graph's inputs from a file, from arrays, or from a seed; raises InputError."""
     if inputs is None or isinstance(inputs, str | Path):
-        return load_inputs(graph, None if inputs is None else Path(inputs), seed=seed)
+        path = None if inputs is None else Path(inputs)
+        return load_inputs(graph, path, seed=seed, detail=detail)
     return fit_arrays(graph, inputs)

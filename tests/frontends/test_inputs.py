@@ -119,6 +119,30 @@ def test_an_image_is_cropped_in_the_centre(tmp_path: Path) -> None:
     assert np.array_equal(load_pixels(tmp_path / "x.png", 4, 4, 3), pixels[:, 2:6])
 
 
+def test_an_image_loses_detail_before_it_gets_its_size(tmp_path: Path) -> None:
+    checkers = np.indices((32, 48)).sum(axis=0) % 2 * 255
+    Image.fromarray(checkers.astype(np.uint8)).convert("RGB").save(tmp_path / "x.png")
+    sharp = load_pixels(tmp_path / "x.png", 32, 48, 3)
+    reduced = load_pixels(tmp_path / "x.png", 32, 48, 3, detail=8)
+    assert np.array_equal(sharp[..., 0], checkers)
+    assert sharp.shape == reduced.shape
+    assert np.abs(reduced[4:-4, 4:-4].astype(int) - 127.5).max() < 3
+    enlarged = Image.open(tmp_path / "x.png").resize((12, 8), Image.Resampling.BILINEAR)
+    again = np.asarray(enlarged.resize((48, 32), Image.Resampling.BILINEAR))
+    assert np.array_equal(reduced, again)
+
+
+def test_detail_is_of_images_alone(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((1, 4, 4, 3), np.int8))
+    with pytest.raises(InputError, match=r"only an image has detail; the input is x\.npy"):
+        load_inputs(image_graph(), tmp_path / "x.npy", detail=2)
+    with pytest.raises(InputError, match="only an image has detail; the input is random values"):
+        load_inputs(image_graph(), None, detail=2)
+    save_gradient(tmp_path / "x.png")
+    origin = load_inputs(image_graph(), tmp_path / "x.png", detail=2).origin
+    assert origin.startswith("x.png, centre square resized to 2×2, and that to 4×4")
+
+
 def test_gray_models_get_gray_images(tmp_path: Path) -> None:
     save_gradient(tmp_path / "x.png")
     (loaded,) = load_inputs(image_graph(channels=1), tmp_path / "x.png").arrays

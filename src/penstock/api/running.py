@@ -44,6 +44,7 @@ def run(
     board: str | None = None,
     inputs: str | Path | Sequence[Array] | None = None,
     seed: int = 0,
+    detail: int | None = None,
     verify: bool = False,
     options: CompileOptions = DEFAULT_OPTIONS,
     progress: Progress = silent,
@@ -55,6 +56,7 @@ def run(
         board: a board's name, or ``host``; None takes the folder's own.
         inputs: a file (.npy, .npz, image), arrays, or None for random values.
         seed: of the random values.
+        detail: pixels of the shorter side that an image is reduced to first; None reduces none.
         verify: compare every operator's output with the interpreter.
         options: placement and calibration; used for a model file only.
         progress: told what is going on.
@@ -66,7 +68,7 @@ def run(
     progress("reading and planning", None)
     with ExitStack() as stack:
         lowered, project = open_project(Path(model), board, options, stack, progress)
-        values = resolve_inputs(lowered.original, inputs, seed)
+        values = resolve_inputs(lowered.original, inputs, seed, detail)
         progress("compiling the C", None)
         if board == HOST or lowered.board is None:
             opened = open_host(lowered, project, stack)

@@ -40,6 +40,13 @@ from penstock.report.trace import render_trace
 )
 @input_option
 @click.option(
+    "--detail",
+    type=click.IntRange(1),
+    metavar="PIXELS",
+    help="Reduce an image to so many pixels of its shorter side first: what the network was "
+    "trained on, where that was enlarged.",
+)
+@click.option(
     "--output",
     "output_path",
     callback=result_file,
@@ -77,6 +84,7 @@ def run(
     model: Path,
     board: str | None,
     input_path: Path | None,
+    detail: int | None,
     output_path: Path | None,
     labels_path: Path | None,
     seed: int,
@@ -112,6 +120,7 @@ def run(
             board=board,
             inputs=input_path,
             seed=seed,
+            detail=detail,
             verify=verify,
             options=options,
             progress=progress,

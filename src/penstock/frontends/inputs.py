@@ -37,12 +37,25 @@ class ModelInputs:
     origin: str
 
 
-def load_inputs(graph: Graph, path: Path | None, *, seed: int = 0) -> ModelInputs:
+def load_inputs(
+    graph: Graph, path: Path | None, *, seed: int = 0, detail: int | None = None
+) -> ModelInputs:
     """Return values for all inputs of ``graph`` from a file, or seeded random ones without.
+
+    Args:
+        graph: whose inputs they are.
+        path: of the file; None draws random values.
+        seed: of random values.
+        detail: of an image, as `load_pixels` takes it.
 
     Raises:
         InputError: the file is missing, of an unknown kind, or does not fit the model's inputs.
     """
+    if detail is not None and (path is None or path.suffix.lower() not in IMAGE_SUFFIXES):
+        raise InputError(
+            f"only an image has detail; the input is {path.name if path else 'random values'}",
+            help="give an image as the input, or leave the detail out",
+        )
     if path is None:
         return random_inputs(graph, seed)
     if not path.is_file():
@@ -55,7 +68,7 @@ def load_inputs(graph: Graph, path: Path | None, *, seed: int = 0) -> ModelInput
     if suffix == ".npz":
         return _from_npz(graph, path)
     if suffix in IMAGE_SUFFIXES:
-        return _from_image(graph, path)
+        return _from_image(graph, path, detail)
     raise InputError(
         f"input file {str(path)!r} has the unknown suffix {suffix!r}",
         help="give .npy, .npz (one array per input), or an image: "
@@ -174,7 +187,7 @@ def _fit_array(array: Array, tensor: Tensor, origin: str) -> Array:
     )
 
 
-def _from_image(graph: Graph, path: Path) -> ModelInputs:
+def _from_image(graph: Graph, path: Path, detail: int | None) -> ModelInputs:
     images = [name for name in graph.inputs if _is_image_shape(graph.tensors[name])]
     if len(graph.inputs) != 1 or not images:
         shapes = "; ".join(f"{name} {list(graph.tensors[name].shape)}" for name in graph.inputs)
@@ -184,10 +197,15 @@ def _from_image(graph: Graph, path: Path) -> ModelInputs:
         )
     tensor = graph.tensors[images[0]]
     height, width, channels = tensor.shape[1:]
-    array = _quantize_pixels(graph, tensor, load_pixels(path, height, width, channels))
+    pixels = load_pixels(path, height, width, channels, detail=detail)
+    array = _quantize_pixels(graph, tensor, pixels)
     part = "centre square" if height == width else "centre"
     colours = " in grey" if channels == 1 else ""
-    origin = f"{path.name}, {part} resized to {width}×{height}{colours}"
+    size = f"{width}×{height}"
+    if detail is not None:
+        less_height, less_width = _reduced(height, width, detail)
+        size = f"{less_width}×{less_height}, and that to {size}"
+    origin = f"{path.name}, {part} resized to {size}{colours}"
     if doubt := _image_doubt(graph, tensor):
         origin += f" (warning: {doubt}; was this model trained on images?)"
     return ModelInputs((array,), origin)
@@ -217,7 +235,13 @@ def _is_image_shape(tensor: Tensor) -> bool:
 
 
 def load_pixels(
-    path: Path, height: int, width: int, channels: int, *, file: IO[bytes] | None = None
+    path: Path,
+    height: int,
+    width: int,
+    channels: int,
+    *,
+    file: IO[bytes] | None = None,
+    detail: int | None = None,
 ) -> Array:
     """Return an image as uint8 ``[height, width, channels]``.
 
@@ -230,6 +254,8 @@ def load_pixels(
         width: columns.
         channels: 1 for grey, 3 for RGB.
         file: what to read in its place, of an archive.
+        detail: pixels of the shorter side that the image is reduced to before it gets its size:
+            networks that learned from enlarged images take sharper ones for something else.
 
     Raises:
         InputError: the file is not an image that Pillow reads, or has too many pixels.
@@ -250,8 +276,19 @@ def load_pixels(
     crop_width, crop_height = width * scale, height * scale
     left, top = (image.width - crop_width) / 2, (image.height - crop_height) / 2
     box = (left, top, left + crop_width, top + crop_height)
-    resized = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    if detail is None:
+        resized = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    else:
+        less_height, less_width = _reduced(height, width, detail)
+        reduced = image.resize((less_width, less_height), Image.Resampling.BILINEAR, box=box)
+        resized = reduced.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(resized, np.uint8).reshape(height, width, channels)
+
+
+def _reduced(height: int, width: int, detail: int) -> tuple[int, int]:
+    """Return height and width of the same proportions whose shorter one is ``detail``."""
+    shorter = min(height, width)
+    return round(height * detail / shorter), round(width * detail / shorter)
 
 
 def _quantize_pixels(graph: Graph, tensor: Tensor, pixels: Array) -> Array:
