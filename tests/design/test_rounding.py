@@ -64,6 +64,30 @@ def test_activations_are_rounded_as_int8(
     assert (found[:20] == 0).all()
 
 
+@given(low=st.floats(-20, 5), extent=st.floats(1e-4, 400), seed=st.integers(0, 99))
+@settings(max_examples=100, deadline=None)
+def test_torch_rounds_the_same_way_in_more_time(low: float, extent: float, seed: int) -> None:
+    """Forward bit for bit; gradients but for values at the very edge of what is clipped."""
+    parameters = choose_activation_parameters(low, low + extent)
+    scale, zero_point = np.float32(parameters.scale[0]), parameters.zero_point[0]
+    generator = np.random.default_rng(seed)
+    drawn = generator.uniform(low - extent, low + 2 * extent, 300).astype(np.float32)
+    drawn[:256] = np.arange(-128, 128, dtype=np.float32) * scale * np.float32(0.5)
+    gradient = torch.from_numpy(generator.normal(size=300).astype(np.float32))
+    found, expected = (torch.from_numpy(drawn.copy()).requires_grad_() for _ in range(2))
+    rounded = RoundedActivation(parameters)(found)
+    rounded.backward(gradient)
+    theirs = torch.fake_quantize_per_tensor_affine(expected, float(scale), zero_point, -128, 127)
+    theirs.backward(gradient)
+    assert torch.equal(rounded, theirs)
+    ends = (np.array([-128.5, 127.5]) - zero_point) * scale
+    is_inside = np.abs(drawn[:, np.newaxis] - ends).min(axis=1) > 1e-3 * scale
+    assert is_inside.sum() > 200
+    assert found.grad is not None
+    assert expected.grad is not None
+    assert torch.equal(found.grad[is_inside], expected.grad[is_inside])
+
+
 KINDS: dict[str, tuple[type, tuple[int, ...]]] = {
     "conv": (ops.Conv2D, (5, 3, 2, 4)),
     "depthwise": (ops.DepthwiseConv2D, (1, 3, 3, 6)),
