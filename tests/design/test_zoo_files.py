@@ -13,6 +13,7 @@ from penstock.frontends.inputs import random_inputs
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE
 from penstock.frontends.tflite import read_model
 from penstock.ir import interpreter
+from penstock.report.inspection import graph_totals
 from tests.litert import LiteRT
 
 torch = pytest.importorskip("torch", reason="needs the extra 'design'")
@@ -47,6 +48,19 @@ def test_litert_and_interpreter_agree(network: CarriedNetwork) -> None:
         found = interpreter.run(graph, inputs)
         for ours, theirs in zip(found, oracle.run(inputs), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "zoo.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_the_page_says_what_is_so(network: CarriedNetwork) -> None:
+    (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| {network.name} |"))
+    *_, macs, parameters, _file, real, scored, _time = map(str.strip, row.strip("|").split("|"))
+    totals = graph_totals(read_model(network.content(), "net"))
+    assert float(macs.removesuffix(" M")) == pytest.approx(totals.macs / 1e6, rel=0.01)
+    assert float(parameters.removesuffix(" M")) == pytest.approx(totals.parameters / 1e6, rel=0.04)
+    assert (real, scored) == (f"{100 * network.float_score:.2f} %", f"{100 * network.score:.2f} %")
 
 
 QUICK = ("spoken-digits", "mnist-anomaly")
