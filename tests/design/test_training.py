@@ -23,7 +23,7 @@ from penstock.design.learning.engine import (  # noqa: E402
     learning_rate,
     train,
 )
-from penstock.design.learning.evaluation import predict, score  # noqa: E402
+from penstock.design.learning.evaluation import score  # noqa: E402
 from penstock.design.learning.options import (  # noqa: E402
     Augmentation,
     Optimizer,
@@ -122,14 +122,37 @@ def test_networks_learn(optimizer: Optimizer) -> None:
     assert score(module, samples(60, seed=9), Classification()) > max(0.9, before)
 
 
-def test_predictions_are_those_of_inference_one_by_one() -> None:
-    module, data = network(), samples(7)
-    outputs, inputs = predict(module.train(), data, PixelScaling((0.5,), (0.2,)))
+class Seen:
+    """A task that keeps what it is shown."""
+
+    measure = "nothing"
+
+    def __init__(self) -> None:
+        self.outputs: list[np.ndarray] = []
+        self.inputs: list[np.ndarray] = []
+
+    def loss(self, *_: torch.Tensor | float) -> torch.Tensor:
+        raise AssertionError
+
+    def judge(self, outputs: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+        self.outputs += list(outputs)
+        self.inputs += list(inputs)
+        return np.arange(len(outputs))
+
+    def score(self, judged: np.ndarray, labels: np.ndarray) -> float:
+        assert len(judged) == len(labels) == len(self.inputs)
+        return float(judged[-1])
+
+
+def test_scores_are_of_inference_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock.design.learning.evaluation._BATCH", 3)
+    module, data, task = network(), samples(8), Seen()
+    assert score(module.train(), data, task, PixelScaling((0.5,), (0.2,))) == 1
     assert not module.training
     expected = ((data.values / 255 - 0.5) / 0.2).transpose(0, 3, 1, 2).astype(np.float32)
-    np.testing.assert_allclose(inputs, expected, rtol=1e-5)
+    np.testing.assert_allclose(np.stack(task.inputs), expected, rtol=1e-5)
     with torch.no_grad():
-        for one, found in zip(expected, outputs, strict=True):
+        for one, found in zip(expected, task.outputs, strict=True):
             np.testing.assert_allclose(module(torch.from_numpy(one[None]))[0], found, atol=1e-5)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from penstock.api.evaluating import host_outputs
 from penstock.boards.board import Board
@@ -76,22 +77,22 @@ class BoardDeployment:
 
     def score(self, graph: Graph) -> float:
         """Return how good the C of a network is, on this computer."""
-        tensor = graph.tensors[graph.inputs[0]]
-        convert = input_conversion(tensor, np.float32)
-        values = self.samples.values
-        reals = np.asarray(values, np.float32)
-        if values.dtype == np.uint8:
-            reals = scale_pixels(values, self.scaling)
+        convert = input_conversion(graph.tensors[graph.inputs[0]], np.float32)
+        count = len(self.samples)
         with tempfile.TemporaryDirectory() as folder:
             model = Path(folder) / f"{graph.name}.tflite"
             model.write_bytes(write_model(graph))
             lowered = lower(model, HOST, progress=self.progress)
-            outputs = host_outputs(
-                lowered, lambda n: convert(reals[n][np.newaxis]), len(values), self.progress
-            )
+            outputs = host_outputs(lowered, lambda n: convert(self._real(n)), count, self.progress)
         result = graph.tensors[graph.outputs[0]]
         assert result.quantization is not None
-        found = np.concatenate(
-            [dequantize_array(output, result.quantization) for output in outputs]
-        )
-        return self.task.score(found, reals, self.samples.labels)
+        reals = [dequantize_array(output, result.quantization) for output in outputs]
+        judged = [self.task.judge(reals[n], self._real(n)) for n in range(count)]
+        return self.task.score(np.concatenate(judged), self.samples.labels)
+
+    def _real(self, position: int) -> npt.NDArray[np.float32]:
+        """Return a sample ``[1, …]`` as the network in real numbers has it."""
+        values = self.samples.values[position : position + 1]
+        if values.dtype == np.uint8:
+            return scale_pixels(values, self.scaling)
+        return np.asarray(values, np.float32)

@@ -25,8 +25,12 @@ class Task(Protocol):
         """Return what training makes small."""
         ...
 
-    def score(self, outputs: RealArray, inputs: RealArray, labels: Labels) -> float:
-        """Return how good outputs are, from 0 to 1; all arrays are ``[N, …]``."""
+    def judge(self, outputs: RealArray, inputs: RealArray) -> RealArray:
+        """Return a number for each of some samples ``[N, …]``: all that `score` needs of them."""
+        ...
+
+    def score(self, judged: RealArray, labels: Labels) -> float:
+        """Return how good a network is, from 0 to 1, by the numbers of all samples ``[N]``."""
         ...
 
 
@@ -40,9 +44,13 @@ class Classification:
         """Return the cross entropy; outputs are unnormalized."""
         return nn.functional.cross_entropy(outputs.flatten(1), labels, label_smoothing=smoothing)
 
-    def score(self, outputs: RealArray, _inputs: RealArray, labels: Labels) -> float:
+    def judge(self, outputs: RealArray, _inputs: RealArray) -> RealArray:
+        """Return which output is the largest; of equal ones, the first."""
+        return np.asarray(outputs.reshape(len(outputs), -1).argmax(axis=1), np.float64)
+
+    def score(self, judged: RealArray, labels: Labels) -> float:
         """Return the fraction of samples whose largest output is that of their class."""
-        return float(np.mean(outputs.reshape(len(labels), -1).argmax(axis=1) == labels))
+        return float(np.mean(judged == labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +68,15 @@ class Reconstruction:
         """Return the mean squared difference."""
         return nn.functional.mse_loss(outputs, inputs.reshape(outputs.shape))
 
-    def score(self, outputs: RealArray, inputs: RealArray, labels: Labels) -> float:
-        """Return how likely an unusual sample comes out worse than a normal one."""
-        count = len(labels)
+    def judge(self, outputs: RealArray, inputs: RealArray) -> RealArray:
+        """Return the mean squared differences."""
+        count = len(outputs)
         difference = outputs.reshape(count, -1) - inputs.reshape(count, -1)
-        errors = np.square(difference, dtype=np.float64).mean(axis=1)
-        return area_under_curve(errors, labels != self.normal)
+        return np.asarray(np.square(difference, dtype=np.float64).mean(axis=1), np.float64)
+
+    def score(self, judged: RealArray, labels: Labels) -> float:
+        """Return how likely an unusual sample comes out worse than a normal one."""
+        return area_under_curve(judged, labels != self.normal)
 
 
 def training_data(data: DataSet, task: Task) -> DataSet:
