@@ -70,6 +70,29 @@ def test_arrays_are_counted(
     np.testing.assert_array_equal(confusion, expected)
 
 
+def test_data_sets_with_a_name_give_their_test_samples(
+    tmp_path: Path,
+    labels: list[int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a .npz file, and of a set's name, as `penstock compress` takes them; scaled or spread."""
+    (tmp_path / "data").mkdir()
+    parts = {"x_train": pixels()[:2], "y_train": [0, 9], "x_test": pixels(), "y_test": labels}
+    np.savez(tmp_path / "data" / "mnist.npz", **parts)
+    monkeypatch.setenv("PENSTOCK_SHARED", str(tmp_path))
+    scaled = ("--mean", "0", "--deviation", "1")
+    for data, more in (
+        (tmp_path / "data" / "mnist.npz", ()),
+        ("mnist", ()),
+        ("mnist", scaled),
+    ):
+        assert penstock("accuracy", EXAMPLE, "--data", data, *more) == 0
+        assert "66.67 % of 24 samples right (16; " in capsys.readouterr().out
+    assert penstock("accuracy", EXAMPLE, "--data", "spoken-digits") == 2
+    assert "there is no free_spoken_digit*.zip" in " ".join(capsys.readouterr().err.split())
+
+
 def test_folders_are_classes_and_boards_give_the_same(tmp_path: Path, labels: list[int]) -> None:
     for number, (image, label) in enumerate(zip(pixels(), labels, strict=True)):
         folder = tmp_path / CLASSES[label] / "deeper"

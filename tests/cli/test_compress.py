@@ -304,7 +304,7 @@ def test_weights_of_mixed_bits_are_as_small_as_asked(
     compiled = json.loads((tmp_path / "c.json").read_text())
     assert compiled["weights_bytes"] == found["smallest_bytes"]
     assert penstock(*mixed, "--size", "1") == 2
-    assert "even with 4 bits in all layers the network does not fit" in capsys.readouterr().err
+    assert "4 bits in every layer that can have them (2)" in capsys.readouterr().err
 
 
 BAD = {

@@ -78,8 +78,13 @@ def test_divergence_is_that_of_a_graph_with_one_layer_rounded() -> None:
     assert layer.kind == "CONV_2D"
 
 
-LAYERS = st.lists(st.tuples(st.integers(1, 1000), st.floats(0, 1)), min_size=1, max_size=8).map(
-    lambda rows: [LayerSensitivity(str(n), "CONV_2D", *row) for n, row in enumerate(rows)]
+LAYERS = st.lists(
+    st.tuples(st.integers(2, 1000), st.booleans(), st.floats(0, 1)), min_size=1, max_size=8
+).map(
+    lambda rows: [
+        LayerSensitivity(str(n), "CONV_2D", weights, weights // 2 if saves else 0, divergence)
+        for n, (weights, saves, divergence) in enumerate(rows)
+    ]
 )
 
 
@@ -88,7 +93,7 @@ def test_the_cheapest_layers_get_four_bits_and_no_more_than_needed(
     layers: list[LayerSensitivity], share: float
 ) -> None:
     def saved(maxima: Mapping[str, int]) -> float:
-        return sum(layer.weights / 2 for layer in layers if maxima[layer.name] == 7)
+        return sum(layer.saved_bytes for layer in layers if maxima[layer.name] == 7)
 
     wanted = share * saved(dict.fromkeys((layer.name for layer in layers), 7))
     maxima = choose_maxima(layers, lambda m: saved(m) >= wanted)
@@ -96,20 +101,19 @@ def test_the_cheapest_layers_get_four_bits_and_no_more_than_needed(
     kept = [layer for layer in layers if maxima[layer.name] == FILTER_MAXIMUM]
     assert len(chosen) + len(kept) == len(layers)
     assert saved(maxima) >= wanted
-    costs = [layer.divergence / layer.weights for layer in layers]
-    for layer in chosen:
+    assert all(layer.saved_bytes > 0 for layer in chosen)
+    costs = [layer.divergence / layer.saved_bytes for layer in chosen]
+    for cost in costs:
         for other in kept:
-            assert layer.divergence / layer.weights <= other.divergence / other.weights
+            assert not other.saved_bytes or cost <= other.divergence / other.saved_bytes
     if chosen:
-        last = max(chosen, key=lambda layer: (layer.divergence / layer.weights, costs))
-        assert saved({**maxima, last.name: FILTER_MAXIMUM}) < wanted or len(
-            {layer.divergence / layer.weights for layer in chosen}
-        ) < len(chosen)
+        last = chosen[costs.index(max(costs))]
+        assert saved({**maxima, last.name: FILTER_MAXIMUM}) < wanted or len(set(costs)) < len(costs)
 
 
 def test_what_never_fits_is_refused() -> None:
-    layers = [LayerSensitivity("a", "CONV_2D", 10, 0.1)]
-    with pytest.raises(InputError, match="even with 4 bits in all layers"):
+    layers = [LayerSensitivity("a", "CONV_2D", 10, 5, 0.1)]
+    with pytest.raises(InputError, match=r"4 bits in every layer that can have them \(1\)"):
         choose_maxima(layers, lambda _maxima: False)
 
 

@@ -14,6 +14,7 @@ from penstock.frontends.samples import PIXELS_AS_THEY_ARE
 from penstock.frontends.tflite import read_model
 from penstock.ir import interpreter
 from penstock.report.inspection import graph_totals
+from penstock.report.summary import HOST
 from tests.litert import LiteRT
 
 torch = pytest.importorskip("torch", reason="needs the extra 'design'")
@@ -80,7 +81,7 @@ def test_the_c_scores_what_is_said(network: CarriedNetwork, shared_dir: Path) ->
     assert shared_dir.is_dir()
     recipe = ZOO[network.name]
     data = load_data_set(network.data, recipe.shape)
-    deployment = BoardDeployment(None, data.test, PIXELS_AS_THEY_ARE, recipe.task)
+    deployment = BoardDeployment(None, HOST, data.test, PIXELS_AS_THEY_ARE, recipe.task)
     assert deployment.score(read_model(network.content(), "net")) == network.score
 
 

@@ -13,8 +13,19 @@ from penstock.bench.models import ModelBenchmark, ModelTiming
 from penstock.bench.operators import OperatorBenchmark
 from penstock.bench.throughput import Throughput
 from penstock.design.calibration import Calibration, CalibrationOptions
-from penstock.design.compression.recipe import Recipe, load_recipe
+from penstock.design.compression.choices import Criterion, Pattern, WeightFormat
+from penstock.design.compression.recipe import (
+    DistillStep,
+    PruneStep,
+    QuantizeStep,
+    Recipe,
+    SparsifyStep,
+    TrainStep,
+    load_recipe,
+)
 from penstock.design.compression.results import StageResult
+from penstock.design.data import DATA_SETS
+from penstock.design.learning.options import Augmentation, Optimizer, TrainingOptions
 from penstock.design.published import NetworkOptions
 from penstock.frontends.samples import PixelScaling
 from penstock.ir.tensor import Array, Tensor
@@ -37,9 +48,11 @@ from penstock.report.zoo import ZooResult
 from penstock.simulate.program_options import DEFAULT_PROGRAM_OPTIONS, ProgramOptions
 
 __all__ = [
+    "DATA_SETS",
     "DEFAULT_PROGRAM_OPTIONS",
     "AccuracyResult",
     "Array",
+    "Augmentation",
     "BuildResult",
     "BuiltNetwork",
     "Calibration",
@@ -49,6 +62,8 @@ __all__ = [
     "CompressResult",
     "Compressed",
     "CoreCoefficients",
+    "Criterion",
+    "DistillStep",
     "EstimateResult",
     "Inspection",
     "KernelCost",
@@ -57,21 +72,29 @@ __all__ = [
     "NetworkOptions",
     "Notices",
     "OperatorBenchmark",
+    "Optimizer",
+    "Pattern",
     "PixelScaling",
     "PlanOptions",
     "ProgramOptions",
     "ProgramResult",
+    "PruneStep",
     "QuantizeResult",
+    "QuantizeStep",
     "Quantized",
     "RangeRule",
     "Recipe",
     "RunOutcome",
     "SensitivityResult",
+    "SparsifyStep",
     "StageResult",
     "Tensor",
     "Throughput",
+    "TrainStep",
+    "TrainingOptions",
     "Variant",
     "VariantResult",
+    "WeightFormat",
     "ZooResult",
     "ZooTraining",
     "accuracy",

@@ -1,7 +1,7 @@
 """From a trained network and a recipe to a small int8 one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,13 @@ from penstock.design.compression.fitting import (
     expect_data_fit,
     expect_one_of_each,
 )
-from penstock.design.compression.recipe import DistillStep, Recipe
+from penstock.design.compression.recipe import ITSELF, DistillStep, Recipe
 from penstock.design.compression.results import StageResult
-from penstock.frontends.tflite import write_model
 from penstock.ir.graph import Graph
 from penstock.options import process_place
 from penstock.progress import Progress, silent
 from penstock.report.compressing import Compressed, CompressResult, SensitivityResult
+from penstock.report.summary import HOST
 
 if TYPE_CHECKING:
     from penstock.design.compression.networks import Module
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from penstock.design.compression.setting import Setting
     from penstock.design.data import DataSet
     from penstock.design.learning.machines import Machines
+
+
+_IN_MEMORY = "in memory"
+"""What a result's recipe calls a teacher that is no file."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +84,7 @@ def compress(
         from penstock.api.deploying import BoardDeployment
         from penstock.design.compression.networks import load_network
         from penstock.design.compression.run import Compression
+        from penstock.design.compression.teachers import expect_scores
         from penstock.design.learning.machines import join_machines, set_threads
     told = notices or Notices()
     board = load_board(recipe.board) if recipe.board else None
@@ -87,19 +92,28 @@ def compress(
         expect_board_fits(board, recipe)
     told.progress("reading the network", None)
     name, trained = load_network(model, data)
-    teaching = teacher or _teacher(name, recipe.distill, trained)
     data = _fitting_data(trained, recipe, data, told.progress)
+    if teacher is not None:
+        step = replace(recipe.distill or DistillStep(), teacher=_IN_MEMORY)
+        recipe = replace(recipe, distill=step)
+        expect_scores(teacher, data, recipe.scaling)
+    else:
+        teacher = find_teacher(name, recipe.distill, trained)
     set_threads(recipe.threads)
     with join_machines() as machines:
-        setting = _setting(recipe, data, teaching, work, machines, told)
-        deployment = BoardDeployment(board, data.test, recipe.scaling, setting.task, told.progress)
+        setting = make_setting(recipe, data, teacher, work, machines, told)
+        deployment = BoardDeployment(
+            board,
+            recipe.board or HOST,
+            data.test,
+            recipe.scaling,
+            setting.task,
+            int4_filters=recipe.quantize.weights is not WeightFormat.INT8,
+            progress=told.progress,
+        )
         compression = Compression(recipe, data, setting, deployment, told.stage, told.warning)
         quantized = compression.run(trained)
-        content = write_model(
-            quantized,
-            description="penstock compress",
-            int4_filters=recipe.quantize.weights is not WeightFormat.INT8,
-        )
+    content = deployment.content(quantized)
     smallest_bytes = deployment.smallest_bytes(quantized)
     return Compressed(_summary(name, compression, len(content), smallest_bytes), content)
 
@@ -115,6 +129,7 @@ def _summary(
         measure=compression.setting.task.measure,
         board=recipe.board,
         latency=recipe.latency,
+        size=recipe.quantize.size,
         recipe=recipe_document(recipe),
         stages=tuple(compression.results),
         file_bytes=file_bytes,
@@ -143,18 +158,22 @@ def sensitivity(
     source = Path(model)
     trained = load_float(source)
     data = _fitting_data(trained, recipe, None, told.progress)
-    setting = _setting(recipe, data, None, None, ALONE, told)
+    setting = make_setting(recipe, data, None, None, ALONE, told)
     return SensitivityResult(source.name, tuple(measure_sensitivity(trained, setting)))
 
 
-def _teacher(name: str, step: DistillStep | None, trained: Graph) -> "Module | None":
-    """Return who teaches: another network of the same use, or the given one."""
+def find_teacher(name: str, step: DistillStep | None, trained: Graph) -> "Module | None":
+    """Return who teaches: another network of the same use, or the given one.
+
+    Raises:
+        PenstockError: the teacher cannot be read, or is of another use.
+    """
     if step is None:
         return None
     from penstock.design.compression.networks import load_float
     from penstock.design.compression.teachers import Teacher, expect_same_use
 
-    if not step.teacher:
+    if step.teacher == ITSELF:
         return Teacher(trained)
     path = Path(step.teacher)
     teacher = load_float(path)
@@ -174,7 +193,7 @@ def _fitting_data(
     return data
 
 
-def _setting(
+def make_setting(
     recipe: Recipe,
     data: "DataSet",
     teacher: "Module | None",
@@ -182,6 +201,7 @@ def _setting(
     machines: "Machines",
     told: Notices,
 ) -> "Setting":
+    """Return what all trainings of a recipe have in common."""
     from penstock.design.compression.setting import Setting
     from penstock.design.learning.tasks import Classification, Reconstruction, training_data
 

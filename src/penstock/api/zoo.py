@@ -3,21 +3,28 @@
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from penstock.api.compressing import Notices
+from penstock.api.compressing import Notices, find_teacher, make_setting
 from penstock.api.extras import needs_extra
-from penstock.design.zoo.carried import CarriedNetwork, carried_networks, find_carried
-from penstock.errors import InputError
+from penstock.design.compression.documents import recipe_document
+from penstock.design.compression.fitting import expect_classes
+from penstock.design.compression.recipe import DistillStep, Recipe, TrainStep
+from penstock.design.data import load_data_set
+from penstock.design.zoo.carried import (
+    CarriedNetwork,
+    carried_networks,
+    expect_known,
+    find_carried,
+)
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE
-from penstock.frontends.tflite import identifier, read_model, write_model
+from penstock.frontends.tflite import identifier, read_model
 from penstock.report.inspection import graph_totals
+from penstock.report.summary import HOST
 from penstock.report.zoo import TrainedZooNetwork, ZooResult
 
 if TYPE_CHECKING:
-    from penstock.design.compression.setting import Setting
-    from penstock.design.data import DataSet
-    from penstock.design.learning.machines import Machines
+    from penstock.design.compression.networks import Module
     from penstock.design.zoo.catalogue import ZooNetwork
 
 
@@ -28,14 +35,14 @@ class ZooTraining:
     Attributes:
         epochs: None takes the recipe's.
         seed: None takes the recipe's.
-        teacher: a float network to learn from besides, as `quantize` takes it; empty is nobody.
+        teacher: a float network to learn from besides, as `quantize` takes it; None is nobody.
         threads: to compute with; None takes all.
         work: folder of checkpoints; None keeps none.
     """
 
     epochs: int | None = None
     seed: int | None = None
-    teacher: str = ""
+    teacher: str | None = None
     threads: int | None = None
     work: Path | None = None
 
@@ -65,75 +72,77 @@ def train_zoo(
     """
     with needs_extra("training a network", "design"):
         from penstock.api.deploying import BoardDeployment
-        from penstock.design.data import load_data_set
         from penstock.design.learning.evaluation import score
         from penstock.design.learning.machines import join_machines, set_threads
         from penstock.design.trainable import TrainableGraph
         from penstock.design.zoo.building import quantize_trained, train_float
     told, asked = notices or Notices(), options or ZooTraining()
-    network = _recipe(name, asked)
+    network = _asked_for(name, asked)
+    recipe = _recipe(network, asked)
     started = time.monotonic()
-    earlier: list[float] = []
     data = load_data_set(network.data, network.shape, progress=told.progress)
+    teacher = _teacher(name, network, recipe)
     set_threads(asked.threads)
+    earlier: list[float] = []
     with join_machines() as machines:
-        setting = _setting(network, data, asked, machines, told)
-        setting = replace(setting, resumed=earlier.append)
+        setting = replace(
+            make_setting(recipe, data, teacher, asked.work, machines, told),
+            resumed=earlier.append,
+        )
         trained = train_float(network, identifier(name), setting)
         float_score = score(TrainableGraph(trained.graph), data.test, network.task)
         graph = quantize_trained(network, trained, setting)
-        deployment = BoardDeployment(
-            None, data.test, PIXELS_AS_THEY_ARE, network.task, told.progress
-        )
-        content = write_model(graph, description=f"penstock zoo: {name}, MIT licence")
-        result = ZooResult(
-            name=name,
-            about=network.about,
-            data=data.name,
-            test_samples=len(data.test),
-            measure=network.task.measure,
-            float_score=float_score,
-            score=deployment.score(graph),
-            totals=graph_totals(read_model(content, identifier(name))),
-            seconds=time.monotonic() - started + sum(earlier),
-            recipe=network.recipe,
-            file_bytes=len(content),
-        )
+    deployment = BoardDeployment(
+        None, HOST, data.test, PIXELS_AS_THEY_ARE, network.task, progress=told.progress
+    )
+    content = deployment.content(graph, f"penstock zoo: {name}, MIT licence")
+    document = recipe_document(recipe)
+    result = ZooResult(
+        name=name,
+        about=network.about,
+        data=data.name,
+        test_samples=len(data.test),
+        measure=network.task.measure,
+        float_score=float_score,
+        score=deployment.score(graph),
+        totals=graph_totals(read_model(content, identifier(name))),
+        seconds=time.monotonic() - started + sum(earlier),
+        recipe={key: document[key] for key in _STEPS if key in document},
+        file_bytes=len(content),
+    )
     return TrainedZooNetwork(result, content, trained.saved())
 
 
-def _recipe(name: str, asked: ZooTraining) -> "ZooNetwork":
+_STEPS = ("train", "distill", "quantize")
+
+
+def _asked_for(name: str, asked: ZooTraining) -> "ZooNetwork":
+    """Return a network with the training that is asked for."""
     from penstock.design.zoo.catalogue import ZOO
 
-    if name not in ZOO:
-        raise InputError(f"the zoo has no {name!r}", help=f"it has {', '.join(ZOO)}")
-    training = ZOO[name].training
-    if asked.epochs is not None:
-        training = replace(training, epochs=asked.epochs)
-    if asked.seed is not None:
-        training = replace(training, seed=asked.seed)
-    return replace(ZOO[name], training=training)
+    expect_known(name, ZOO)
+    changed = {"epochs": asked.epochs, "seed": asked.seed}
+    given: dict[str, Any] = {key: value for key, value in changed.items() if value is not None}
+    return replace(ZOO[name], training=replace(ZOO[name].training, **given))
 
 
-def _setting(
-    network: "ZooNetwork",
-    data: "DataSet",
-    asked: ZooTraining,
-    machines: "Machines",
-    told: Notices,
-) -> "Setting":
-    from penstock.design.compression.networks import load_float
-    from penstock.design.compression.setting import Setting
-    from penstock.design.compression.teachers import Teacher
-    from penstock.design.learning.tasks import training_data
-
-    teacher = None if not asked.teacher else Teacher(load_float(Path(asked.teacher)))
-    return Setting(
-        data=training_data(data, network.task),
-        task=network.task,
-        teacher=teacher,
-        folder=asked.work,
-        machines=machines,
-        progress=told.progress,
-        report=lambda stage, result: told.epoch(stage, result.epoch, result.loss, result.seconds),
+def _recipe(network: "ZooNetwork", asked: ZooTraining) -> Recipe:
+    """Return how a network is trained, as the recipe of a compression would say it."""
+    return Recipe(
+        data=network.data,
+        threads=asked.threads,
+        normal=network.normal,
+        train=TrainStep(training=network.training),
+        distill=None if asked.teacher is None else DistillStep(teacher=asked.teacher),
+        quantize=network.quantize,
     )
+
+
+def _teacher(name: str, network: "ZooNetwork", recipe: Recipe) -> "Module | None":
+    """Return who teaches a network of the zoo, if anybody does."""
+    if recipe.distill is None:
+        return None
+    from penstock.design.zoo.building import as_graph
+
+    expect_classes(recipe)
+    return find_teacher(name, recipe.distill, as_graph(network, identifier(name)))

@@ -13,9 +13,9 @@ from penstock.cli.options import json_option, pixel_options
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
     input_file,
+    labelled_data,
     model_file,
     refuse_overwriting,
-    sample_data,
 )
 
 _CLASSES_SHOWN = 20
@@ -26,10 +26,11 @@ _CLASSES_SHOWN = 20
 @click.option(
     "--data",
     required=True,
-    callback=sample_data,
-    metavar="PATH",
-    help="A folder with a folder of images for each class, or a .npz file with arrays x (samples) "
-    "and y (classes).",
+    callback=labelled_data,
+    metavar="DATA",
+    help="A folder with a folder of images for each class; a .npz file with arrays x (samples) "
+    "and y (classes), or x_test and y_test; or the test samples of "
+    f"{', '.join(api.DATA_SETS)}.",
 )
 @click.option(
     "--labels",

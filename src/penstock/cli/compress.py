@@ -21,19 +21,7 @@ from penstock.cli.parameters import (
     refuse_overwriting,
     work_folder,
 )
-from penstock.design.compression.choices import Criterion, Pattern, WeightFormat
-from penstock.design.compression.recipe import (
-    FINE_TUNING,
-    ROUNDING,
-    DistillStep,
-    PruneStep,
-    QuantizeStep,
-    Recipe,
-    SparsifyStep,
-    TrainStep,
-    load_recipe,
-)
-from penstock.design.learning.options import Augmentation, TrainingOptions
+from penstock.design.compression.recipe import FINE_TUNING, ROUNDING, needs_pruning
 from penstock.errors import InputError
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE
 from penstock.units import format_bytes, format_count
@@ -53,23 +41,23 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option(
     "--data",
     metavar="DATA",
-    help="What to learn from and to test with: cifar10, mnist, spoken-digits; a folder or .zip "
+    help=f"What to learn from and to test with: {', '.join(api.DATA_SETS)}; a folder or .zip "
     "with train/CLASS/*.jpg and test/CLASS/*.jpg, or CLASS/*.jpg; or a .npz with x_train, y_train, "
     "x_test and y_test, or x and y.",
 )
 @click.option("--prune", type=_SHARE, metavar="SHARE", help="Take away so much of the MACs.")
 @click.option(
     "--criterion",
-    type=click.Choice([choice.value for choice in Criterion]),
-    default=Criterion.L2.value,
+    type=click.Choice([choice.value for choice in api.Criterion]),
+    default=api.Criterion.L2.value,
     show_default=True,
     help="Which filters go first.",
 )
 @click.option("--sparsify", type=_SHARE, metavar="SHARE", help="Make so many weights 0.")
 @click.option(
     "--pattern",
-    type=click.Choice([choice.value for choice in Pattern]),
-    default=Pattern.SINGLE.value,
+    type=click.Choice([choice.value for choice in api.Pattern]),
+    default=api.Pattern.SINGLE.value,
     show_default=True,
     help="Weights become 0 one by one, or in blocks.",
 )
@@ -80,8 +68,8 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 )
 @click.option(
     "--quantize",
-    type=click.Choice([choice.value for choice in WeightFormat]),
-    default=WeightFormat.INT8.value,
+    type=click.Choice([choice.value for choice in api.WeightFormat]),
+    default=api.WeightFormat.INT8.value,
     show_default=True,
     help="What weights are stored as.",
 )
@@ -108,8 +96,8 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 )
 @click.option(
     "--augment",
-    type=click.Choice([choice.value for choice in Augmentation]),
-    default=Augmentation.NONE.value,
+    type=click.Choice([choice.value for choice in api.Augmentation]),
+    default=api.Augmentation.NONE.value,
     show_default=True,
     help="How training samples are varied: shifted, or shifted and mirrored.",
 )
@@ -173,7 +161,7 @@ def _clear(folder: Path) -> None:
         folder.rmdir()
 
 
-def _from_file(path: Path) -> Recipe:
+def _from_file(path: Path) -> api.Recipe:
     context = click.get_current_context()
     given = [
         name
@@ -186,36 +174,37 @@ def _from_file(path: Path) -> Recipe:
             f"--recipe says everything, and --{given[0].replace('_', '-')} was given besides",
             help="write it into the recipe",
         )
-    return load_recipe(path)
+    return api.load_recipe(path)
 
 
-def _from_options(wishes: dict[str, Any]) -> Recipe:
+def _from_options(wishes: dict[str, Any]) -> api.Recipe:
     if not wishes["data"]:
         raise InputError(
             "there is nothing to learn from",
             help="give --data, such as --data cifar10, or a --recipe",
         )
+    _expect_none_in_vain(wishes)
     epochs, distill = wishes["epochs"], wishes["distill"]
     common: dict[str, Any] = {
-        "augmentation": Augmentation(wishes["augment"]),
+        "augmentation": api.Augmentation(wishes["augment"]),
         "seed": wishes["seed"],
     }
     long = replace(FINE_TUNING, **common, **({"epochs": epochs} if epochs else {}))
     short = replace(ROUNDING, **common, **({"epochs": -(-epochs // 3)} if epochs else {}))
     prune, sparsify = _prune_step(wishes, long), _sparsify_step(wishes, long)
-    recipe = Recipe(
+    recipe = api.Recipe(
         data=wishes["data"],
         scaling=wishes["scaling"] or PIXELS_AS_THEY_ARE,
         board=wishes["board"],
         latency=wishes["latency"],
         threads=wishes["threads"],
         seed=wishes["seed"],
-        train=TrainStep(training=long) if distill and not (prune or sparsify) else None,
-        distill=DistillStep(teacher="" if distill == "self" else distill) if distill else None,
+        train=api.TrainStep(training=long) if distill and not (prune or sparsify) else None,
+        distill=api.DistillStep(teacher=distill) if distill else None,
         prune=prune,
         sparsify=sparsify,
-        quantize=QuantizeStep(
-            weights=WeightFormat(wishes["quantize"]),
+        quantize=api.QuantizeStep(
+            weights=api.WeightFormat(wishes["quantize"]),
             size=wishes["size"],
             training=None if epochs == 0 else short,
         ),
@@ -229,21 +218,36 @@ def _from_options(wishes: dict[str, Any]) -> Recipe:
     return recipe
 
 
-def _prune_step(wishes: dict[str, Any], training: TrainingOptions) -> PruneStep | None:
+def _expect_none_in_vain(wishes: dict[str, Any]) -> None:
+    """Refuse an option that says how, where what it is about was not asked for."""
+    prunes = wishes["prune"] is not None or wishes["latency"] is not None
+    used = {"criterion": prunes, "pattern": wishes["sparsify"] is not None}
+    of = {"criterion": "--prune or --latency", "pattern": "--sparsify"}
+    for name, is_used in used.items():
+        source = click.get_current_context().get_parameter_source(name)
+        if not is_used and source is click.core.ParameterSource.COMMANDLINE:
+            raise InputError(
+                f"--{name} says how, and nobody asked for what", help=f"give {of[name]}, too"
+            )
+
+
+def _prune_step(wishes: dict[str, Any], training: api.TrainingOptions) -> api.PruneStep | None:
     """Return how channels are pruned, for a share of MACs or a latency; mixed weights serve one."""
     share = wishes["prune"]
-    is_mixed = wishes["quantize"] == WeightFormat.MIXED.value
-    if share is None and (wishes["latency"] is None or is_mixed):
+    weights = api.WeightFormat(wishes["quantize"])
+    if share is None and not needs_pruning(wishes["latency"], weights):
         return None
     macs = None if share is None else 1 - share
-    return PruneStep(macs=macs, criterion=Criterion(wishes["criterion"]), training=training)
+    return api.PruneStep(macs=macs, criterion=api.Criterion(wishes["criterion"]), training=training)
 
 
-def _sparsify_step(wishes: dict[str, Any], training: TrainingOptions) -> SparsifyStep | None:
+def _sparsify_step(
+    wishes: dict[str, Any], training: api.TrainingOptions
+) -> api.SparsifyStep | None:
     if wishes["sparsify"] is None:
         return None
-    pattern = Pattern(wishes["pattern"])
-    return SparsifyStep(zeros=wishes["sparsify"], pattern=pattern, training=training)
+    pattern = api.Pattern(wishes["pattern"])
+    return api.SparsifyStep(zeros=wishes["sparsify"], pattern=pattern, training=training)
 
 
 def _show_stage(result: api.StageResult) -> None:
@@ -291,25 +295,25 @@ def _show(result: api.CompressResult, output: Path) -> None:
     stdout.print(table)
     for note in _notes(result):
         stdout.print(f"  {note}", style="dim", soft_wrap=True)
-    if result.keeps_latency is False:
-        stdout.print(f"[yellow]{escape(_missed_latency(result))}[/]")
+    if result.keeps_latency is False and result.stages[-1].cost.latency is not None:
+        asked = f"{1000 * (result.latency or 0):.2f} ms"
+        stdout.print(f"[yellow]the estimate is above the {asked} asked for[/]")
+    if result.keeps_size is False:
+        stored, asked = format_bytes(result.smallest_bytes), format_bytes(result.size or 0)
+        stdout.print(f"[yellow]weights take {stored}, more than the {asked} asked for[/]")
 
 
 def _notes(result: api.CompressResult) -> list[str]:
     """Return what the figures of a table are."""
-    notes = [
+    unknown = dict.fromkeys(stage.cost.why_no_latency for stage in result.stages)
+    notes = [f"no estimate: {escape(why)}" for why in unknown if why]
+    notes.append(
         f"{result.measure} over {result.test_samples} test samples of {escape(result.data)}: the "
         "last line that of the C that is deployed, the others of real numbers"
-    ]
+    )
     if result.smallest_bytes < result.stages[-1].cost.weight_bytes:
         notes.append(
             f"weights take {format_bytes(result.smallest_bytes)} where filters are stored in as "
             "few bytes as they can be: `penstock compile --weights small`"
         )
     return notes
-
-
-def _missed_latency(result: api.CompressResult) -> str:
-    if result.stages[-1].cost.latency is None:
-        return f"the network does not fit the memory of {result.board}"
-    return f"the estimate is above the {1000 * (result.latency or 0):.2f} ms asked for"

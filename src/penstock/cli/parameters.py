@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from penstock.codegen.project_files import listed_files
+from penstock.design.data import DATA_SETS
 from penstock.errors import InputError
 from penstock.frontends.source_models import SUFFIXES
 from penstock.pipeline import BOARD_SUFFIX
@@ -277,6 +278,11 @@ def sample_data(
             f"{option_name(parameter)}: there is nothing at {value!r}", help="check the path"
         )
     return path
+
+
+def labelled_data(context: click.Context, parameter: click.Parameter, value: str) -> Path | None:
+    """Take what `sample_data` takes, or the name of a data set."""
+    return Path(value) if value in DATA_SETS else sample_data(context, parameter, value)
 
 
 def parse_numbers(

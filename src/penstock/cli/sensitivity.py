@@ -10,7 +10,7 @@ from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
 from penstock.cli.options import json_option, pixel_options
 from penstock.cli.parameters import STANDARD_OUTPUT, model_file, refuse_overwriting
-from penstock.units import format_count
+from penstock.units import format_bytes, format_count
 
 
 @click.command("sensitivity")
@@ -38,7 +38,7 @@ def _show(found: api.SensitivityResult) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("layer", "operator"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("weights", "divergence, nats", "share of all"):
+    for heading in ("weights", "4 bits save", "divergence, nats", "share of all"):
         table.add_column(heading, justify="right", no_wrap=True)
     whole = sum(layer.divergence for layer in found.layers)
     for layer in found.layers:
@@ -46,6 +46,7 @@ def _show(found: api.SensitivityResult) -> None:
             escape(layer.name),
             layer.kind,
             format_count(layer.weights),
+            format_bytes(layer.saved_bytes) if layer.saved_bytes else "–",
             f"{layer.divergence:.5f}",
             f"{100 * layer.divergence / whole:.1f} %" if whole else "–",
         )

@@ -81,7 +81,7 @@ def train_command(
         {"--output": output, "--float": float_path, "--json": json_path},
     )
     teacher = wishes.pop("teacher")
-    options = api.ZooTraining(teacher=str(teacher or ""), **wishes)
+    options = api.ZooTraining(teacher=None if teacher is None else str(teacher), **wishes)
     with progress_bar() as progress:
         made = api.train_zoo(name, options, api.Notices(progress, epoch=show_epoch))
     if not api.is_first_process():

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from penstock.design.data import DATA_SETS, load_data_set
 from penstock.errors import InputError
 from penstock.frontends.inputs import IMAGE_SUFFIXES, load_inputs
-from penstock.frontends.samples import PixelScaling, load_scaled, refuse_scaling
+from penstock.frontends.samples import PixelScaling, load_scaled, refuse_scaling, scale_pixels
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
 from penstock.ir.tensor import Array, Tensor
 from penstock.quantize.affine import quantize_array
 
-_ARRAYS = "x and y"
+_ARRAYS = "x and y, or x_test and y_test"
 _IMAGE_RANK = 4
 
 
@@ -44,8 +45,9 @@ def load_labelled(
     """Return samples with their classes.
 
     Args:
-        path: a folder with a folder of images for each class, or a .npz file with arrays ``x``
-            (samples) and ``y`` (positions of classes).
+        path: a folder with a folder of images for each class; a .npz file with arrays ``x``
+            (samples) and ``y`` (positions of classes), or ``x_test`` and ``y_test``; or the name
+            of a data set, of which the samples to test with are taken.
         graph: with one input: int8, uint8 or float32.
         class_count: how many outputs there are.
         names: of the classes, in the order of outputs; None takes those of folders, sorted.
@@ -59,6 +61,8 @@ def load_labelled(
             f"the model has {len(graph.inputs)} inputs, labelled data are for one",
             help="`penstock run` takes several inputs",
         )
+    if str(path) in DATA_SETS:
+        return _from_data_set(str(path), graph, class_count, names, scaling)
     if path.is_dir():
         return _from_folder(path, class_count, names, _image_loader(graph, scaling))
     if path.suffix.lower() == ".npz":
@@ -66,7 +70,30 @@ def load_labelled(
         return _from_arrays(path, graph, class_count, names)
     raise InputError(
         f"{str(path)!r} is neither a folder of classes nor a .npz file",
-        help="give FOLDER/CLASS/*.jpg, or a .npz file with arrays x and y",
+        help="give FOLDER/CLASS/*.jpg, a .npz file with arrays x and y, or one of "
+        + ", ".join(DATA_SETS),
+    )
+
+
+def _from_data_set(
+    name: str,
+    graph: Graph,
+    class_count: int,
+    names: Sequence[str] | None,
+    scaling: PixelScaling | None,
+) -> LabelledData:
+    tensor = graph.tensors[graph.inputs[0]]
+    data = load_data_set(name, tensor.shape[1:])
+    classes = data.classes if names is None else tuple(names)
+    _check_count(classes, class_count, "classes" if names is None else "labels")
+    values = data.test.values
+    if scaling is None or values.dtype != np.uint8:
+        refuse_scaling(scaling)
+        convert = input_conversion(tensor, values.dtype)
+        return LabelledData(data.test.labels, classes, lambda n: convert(values[n : n + 1]))
+    to_input, known = input_conversion(tensor, np.float32), scaling
+    return LabelledData(
+        data.test.labels, classes, lambda n: to_input(scale_pixels(values[n : n + 1], known))
     )
 
 
@@ -134,7 +161,8 @@ def _from_arrays(
 ) -> LabelledData:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            samples, labels = np.asarray(archive["x"]), np.asarray(archive["y"])
+            end = "_test" if "x_test" in archive.files else ""
+            samples, labels = np.asarray(archive[f"x{end}"]), np.asarray(archive[f"y{end}"])
     except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged archives
         raise InputError(
             f"{str(path)!r} is no .npz file with arrays {_ARRAYS}",

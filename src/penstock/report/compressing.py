@@ -18,6 +18,7 @@ class CompressResult:
         measure: what scores are.
         board: whose latency is estimated; empty where none is.
         latency: seconds that an inference may take; None is any time.
+        size: bytes that constants may take, stored in as few as they can be; None is any number.
         recipe: everything that was asked for, as in a recipe's file.
         stages: the network as it was given, and as each stage left it; the last one is deployed.
         file_bytes: of the .tflite file.
@@ -31,6 +32,7 @@ class CompressResult:
     measure: str
     board: str
     latency: float | None
+    size: int | None
     recipe: Mapping[str, Any]
     stages: tuple[StageResult, ...]
     file_bytes: int
@@ -44,12 +46,18 @@ class CompressResult:
         expected = self.stages[-1].cost.latency
         return expected is not None and expected <= self.latency
 
+    @property
+    def keeps_size(self) -> bool | None:
+        """Whether constants take no more than asked for; None: nothing was asked."""
+        return None if self.size is None else self.smallest_bytes <= self.size
+
     def to_json(self, file: str) -> dict[str, Any]:
         """Return the ``penstock.compress/1`` form of a network that was written to ``file``."""
         return {
             "schema": "penstock.compress/1",
             **asdict(self),
             "keeps_latency": self.keeps_latency,
+            "keeps_size": self.keeps_size,
             "file": file,
         }
 

@@ -2,6 +2,7 @@
 
 from penstock.boards.board import Board
 from penstock.boards.cores import check_simulated
+from penstock.design.compression.choices import WeightFormat
 from penstock.design.compression.recipe import Recipe
 from penstock.design.data import DataSet
 from penstock.design.data.sets import expect_outputs, expect_samples
@@ -65,6 +66,26 @@ def expect_autoencoder(network: Graph, data: DataSet, normal: int) -> None:
             )
 
 
+def expect_classes(recipe: Recipe) -> None:
+    """Check that an autoencoder is not asked for what compares scores of classes.
+
+    Raises:
+        InputError: it is.
+    """
+    if recipe.normal is None:
+        return
+    asked = {
+        "distillation": recipe.distill is not None,
+        "the choice of mixed weights": recipe.quantize.weights is WeightFormat.MIXED,
+    }
+    for what, is_asked in asked.items():
+        if is_asked:
+            raise InputError(
+                f"{what} compares scores of classes, and an autoencoder has none",
+                help="leave it out, or `normal` for a classifier",
+            )
+
+
 def expect_data_fit(network: Graph, data: DataSet, recipe: Recipe) -> None:
     """Check that a network takes the samples, and that a recipe can be carried out with them.
 
@@ -81,6 +102,7 @@ def expect_data_fit(network: Graph, data: DataSet, recipe: Recipe) -> None:
         expect_classifier(network)
         expect_outputs(data, network.tensors[network.outputs[0]].element_count)
     else:
+        expect_classes(recipe)
         expect_autoencoder(network, data, recipe.normal)
     if data.has_pixels:
         scale_pixels(data.training.values[:1], recipe.scaling)

@@ -20,6 +20,10 @@ ROUNDING = TrainingOptions(epochs=3, learning_rate=0.005, warm_up=0.1, weight_de
 """A trained network gets used to int8: little is to change."""
 
 
+ITSELF = "self"
+"""A network's own teacher."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneStep:
     """Filters go.
@@ -66,7 +70,7 @@ class DistillStep:
     """A network learns from another one, in all trainings.
 
     Attributes:
-        teacher: a model file; empty is the network as it was given.
+        teacher: a model file, or `ITSELF`: the network as it was given.
         share: of the teacher in the loss.
         temperature: what scores are divided by.
         features: names of tensors, ``[network's, teacher's]`` each, that are to look at the same
@@ -74,7 +78,7 @@ class DistillStep:
         feature_weight: of what they differ.
     """
 
-    teacher: str = ""
+    teacher: str = ITSELF
     share: float = 0.7
     temperature: float = 4.0
     features: tuple[tuple[str, str], ...] = ()
@@ -106,7 +110,7 @@ class Recipe:
     """What to do to a network.
 
     Attributes:
-        data: as `load_data_set` takes it.
+        data: as `load_data_set` takes it; empty where data in memory are given.
         scaling: of pixels.
         board: whose latency is estimated; empty estimates none.
         latency: seconds that an inference may take at most; None is any time.
@@ -116,12 +120,12 @@ class Recipe:
             alone, and is tested by how well it tells the others from them. None is a classifier.
         train: None goes on with the network as it was given.
         distill: None learns from labels alone.
-        prune: None leaves filters, as far as a latency does not demand otherwise.
+        prune: None leaves filters; where `needs_pruning`, there is always one.
         sparsify: None leaves weights.
         quantize: the last step, without which there would be no int8 network.
     """
 
-    data: str
+    data: str = ""
     scaling: PixelScaling = PIXELS_AS_THEY_ARE
     board: str = ""
     latency: float | None = None
@@ -135,6 +139,8 @@ class Recipe:
     quantize: QuantizeStep = QuantizeStep()
 
     def __post_init__(self) -> None:
+        if self.prune is None and needs_pruning(self.latency, self.quantize.weights):
+            object.__setattr__(self, "prune", PruneStep(macs=None))
         self._expect_aims()
         for what, value, is_right, allowed in self._ranges():
             if not is_right:
@@ -201,6 +207,14 @@ class Recipe:
         return {name: options for name, options in given.items() if options is not None}
 
 
+def needs_pruning(latency: float | None, weights: WeightFormat) -> bool:
+    """Return whether channels go though nobody asked: a latency demands it.
+
+    Where weights are mixed, filters of four bits serve the latency, and only who asks prunes.
+    """
+    return latency is not None and weights is not WeightFormat.MIXED
+
+
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe.
 
@@ -254,12 +268,9 @@ def _pruned_for_latency(
     given: Mapping[str, Any],
     common: Mapping[str, Any],
 ) -> PruneStep | None:
-    """Return how channels are pruned where a latency decides, unless a share of MACs was given.
-
-    Where weights are mixed, filters of four bits serve the latency, and only who asks prunes.
-    """
+    """Return how channels are pruned where a latency decides, unless a share of MACs was given."""
     table = reader.table(document, "prune")
-    if "prune" not in given and given["quantize"].weights is WeightFormat.MIXED:
+    if "prune" not in given and not needs_pruning(document["latency"], given["quantize"].weights):
         return None
     step = given.get("prune") or reader.step("prune", PruneStep, {}, FINE_TUNING, common)
     assert isinstance(step, PruneStep)

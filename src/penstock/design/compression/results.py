@@ -8,13 +8,15 @@ class Cost:
     """What an int8 network takes when it is deployed.
 
     Attributes:
-        weight_bytes: of constants, as they are stored.
-        latency: estimated seconds of an inference; None where no board was named, or where the
-            network does not fit the board.
+        weight_bytes: of constants, as they are stored on the board; where none was named or it has
+            no room for them, in as few bytes as filters can be stored in.
+        latency: estimated seconds of an inference; None where there is no estimate.
+        why_no_latency: for people; empty where there is one, and where no board was named.
     """
 
     weight_bytes: int
     latency: float | None
+    why_no_latency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,14 @@ class LayerSensitivity:
         name: of its output.
         kind: of the operator.
         weights: of its filters.
+        saved_bytes: that 4 bits save; none where no kernel takes them.
         divergence: of the network's class probabilities, mean over samples, in nats.
     """
 
     name: str
     kind: str
     weights: int
+    saved_bytes: int
     divergence: float
 
 

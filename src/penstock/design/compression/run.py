@@ -105,8 +105,6 @@ class Compression:
     def _pruning(self, graph: Graph) -> PruneStep | None:
         """Return how channels are pruned: as asked, or as far as a latency demands."""
         step = self.recipe.prune
-        if step is None and self.recipe.latency is not None and not self._is_mixed:
-            step = PruneStep(macs=None)
         if step is None or step.macs is not None:
             return step
         return None if self._fits(graph, step)(graph) else step

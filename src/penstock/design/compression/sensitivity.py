@@ -5,6 +5,7 @@ divergence of its class probabilities, in nats (Dong et al. 2019, "HAWQ", orders
 curvature).
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -16,7 +17,8 @@ from penstock.design.trainable import TrainableGraph
 from penstock.design.trainable.rounding import RoundedFilters
 from penstock.errors import InputError
 from penstock.ir.graph import Graph
-from penstock.quantize.affine import FILTER_MAXIMUM, INT4_FILTER_MAXIMUM
+from penstock.ir.operators import DepthwiseConv2D
+from penstock.quantize.affine import FILTER_MAXIMUM, INT4_FILTER_MAXIMUM, Weighted
 
 SAMPLES = 500
 
@@ -35,10 +37,24 @@ def measure_sensitivity(graph: Graph, setting: Setting) -> list[LayerSensitivity
             layer.weight.copy_(rounded(kept))
             divergence = _divergence(network, batches, answers)
             layer.weight.copy_(kept)
-            name = operator.output
-            found.append(LayerSensitivity(name, operator.kind, kept.numel(), divergence))
+            saved = saved_by_int4(operator, layer)
+            found.append(
+                LayerSensitivity(operator.output, operator.kind, kept.numel(), saved, divergence)
+            )
             setting.progress("rounding layer by layer", (position + 1) / len(network.weighted))
     return found
+
+
+def saved_by_int4(operator: Weighted, layer: nn.Conv2d | nn.Linear) -> int:
+    """Return the bytes that a layer's filters take less in 4 bits than in 8.
+
+    There are kernels for convolutions in one group, and for fully connected layers.
+    """
+    is_grouped = isinstance(layer, nn.Conv2d) and layer.groups != 1
+    if is_grouped or isinstance(operator, DepthwiseConv2D):
+        return 0
+    channels, *rest = layer.weight.shape
+    return int(channels * (math.prod(rest) // 2))
 
 
 def _divergence(network: nn.Module, batches: Sequence[Tensor], answers: Sequence[Tensor]) -> float:
@@ -55,7 +71,7 @@ def choose_maxima(
     """Return how many steps the largest weight of each layer becomes, such that the network fits.
 
     Layers get 4 bits in the order of what that costs for each byte that it saves; as few of them as
-    will do.
+    will do, and none that saves nothing.
 
     Args:
         layers: with what 4 bits do to them.
@@ -64,11 +80,13 @@ def choose_maxima(
     Raises:
         InputError: 4 bits everywhere are not enough.
     """
-    order = sorted(layers, key=lambda layer: max(layer.divergence, 0.0) / layer.weights)
-    low, high = 0, len(order)
+    saving = [layer for layer in layers if layer.saved_bytes > 0]
+    order = sorted(saving, key=lambda layer: max(layer.divergence, 0.0) / layer.saved_bytes)
+    order += [layer for layer in layers if layer.saved_bytes <= 0]
+    low, high = 0, len(saving)
     if not fits(_maxima(order, high)):
         raise InputError(
-            "even with 4 bits in all layers the network does not fit",
+            f"even with 4 bits in every layer that can have them ({high}) the network does not fit",
             help="ask for less, or prune it besides",
         )
     while low < high:

@@ -10,14 +10,17 @@ from torch import Tensor, nn
 from penstock.design.compression.choices import WeightFormat
 from penstock.design.compression.magnitude import WeightPruning
 from penstock.design.compression.recipe import PruneStep, QuantizeStep, SparsifyStep
-from penstock.design.compression.sensitivity import choose_maxima, measure_sensitivity
+from penstock.design.compression.sensitivity import (
+    choose_maxima,
+    measure_sensitivity,
+    saved_by_int4,
+)
 from penstock.design.compression.setting import Setting
 from penstock.design.compression.structured import gradients_of, prune_channels
 from penstock.design.learning.options import TrainingOptions
 from penstock.design.trainable import TrainableGraph, add_normalization
 from penstock.design.trainable.layout import to_graph_order
 from penstock.design.trainable.rounding import add_rounding
-from penstock.ir import operators as ops
 from penstock.ir.graph import Graph
 from penstock.ir.verify import verify
 from penstock.quantize.affine import FILTER_MAXIMUM, INT4_FILTER_MAXIMUM
@@ -82,7 +85,7 @@ def quantize(
         return _verified(quantize_graph(graph, ranges, weights))
     network = TrainableGraph(graph)
     add_rounding(network, choose_parameters(graph, ranges), maxima, keeps_zeros=True)
-    teacher = TrainableGraph(graph) if setting.task.measure == "accuracy" else None
+    teacher = TrainableGraph(graph) if setting.task.is_classifier else None
     setting.train(network, "quantize", step.training, teacher=teacher, how=step)
     options = WeightOptions(dense_per_channel=True, maxima=maxima)
     return _verified(quantize_graph(network.to_graph(), ranges, options))
@@ -99,7 +102,7 @@ def filter_maxima(graph: Graph, weights: WeightFormat) -> Mapping[str, int]:
     maxima = {operator.output: FILTER_MAXIMUM for operator in network.weighted}
     if weights is WeightFormat.INT4:
         for operator in network.weighted[1:]:
-            if not isinstance(operator, ops.DepthwiseConv2D):
+            if saved_by_int4(operator, network.layer(operator)):
                 maxima[operator.output] = INT4_FILTER_MAXIMUM
     return maxima
 

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
+from penstock.design.data import DataSet
+from penstock.design.learning.batches import network_inputs
 from penstock.design.trainable import TrainableGraph
 from penstock.errors import InputError
+from penstock.frontends.samples import PixelScaling
 from penstock.ir.graph import Graph
 
 _IMAGE_RANK = 4
@@ -55,6 +59,29 @@ def expect_same_use(teacher_name: str, teacher: Graph, name: str, student: Graph
                 help="take a teacher for the same samples and classes; images may have another "
                 "height and width",
             )
+
+
+def expect_scores(teacher: nn.Module, data: DataSet, scaling: PixelScaling) -> None:
+    """Check that a module takes the samples, and gives a score for each class.
+
+    Raises:
+        InputError: it does not.
+    """
+    (sample,) = network_inputs(data.training.values[:1], 1, scaling)
+    wanted = f"samples {list(sample.shape)}"
+    try:
+        with torch.no_grad():
+            scores = teacher.eval()(sample)
+    except Exception as error:  # whatever a module of somebody else raises
+        raise InputError(
+            f"the teacher does not take {wanted}: {error}", help="give one for the same samples"
+        ) from error
+    if scores.numel() != len(data.classes):
+        raise InputError(
+            f"the teacher gives {scores.numel()} scores, {data.name} has "
+            f"{len(data.classes)} classes",
+            help="give one for the same classes",
+        )
 
 
 def _shapes(graph: Graph, names: Sequence[str]) -> list[tuple[int, ...]]:

@@ -37,7 +37,8 @@ def augment(values: Tensor, augmentation: Augmentation, generator: torch.Generat
         torch.randint(0, 2 * margin + 1, (count, 1), generator=generator) + torch.arange(size)
         for margin, size in zip(margins, (height, width), strict=True)
     )
-    if augmentation is Augmentation.MIRROR:
+    if augmentation is not Augmentation.SHIFT:
+        assert augmentation is Augmentation.MIRROR
         mirrored = torch.rand((count, 1), generator=generator) < 0.5
         columns = torch.where(mirrored, columns.flip(1), columns)
     batch = torch.arange(count)[:, None, None]

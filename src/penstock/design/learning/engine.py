@@ -96,6 +96,12 @@ def train(
             f"there are {len(data)} training samples, a batch has {options.batch_size}",
             help="give more data, or a smaller batch",
         )
+    if options.batch_size % training.machines.count:
+        raise InputError(
+            f"a batch has {options.batch_size} samples, which {training.machines.count} processes "
+            "cannot share evenly",
+            help="choose a batch_size in a recipe that the number of processes divides",
+        )
     run = _Run(network, training, steps, after_step)
     run.resume()
     network.train()

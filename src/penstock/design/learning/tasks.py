@@ -21,6 +21,11 @@ class Task(Protocol):
         """What `score` is of."""
         ...
 
+    @property
+    def is_classifier(self) -> bool:
+        """Whether outputs are scores of classes, which others can learn from."""
+        ...
+
     def loss(self, outputs: Tensor, inputs: Tensor, labels: Tensor, smoothing: float) -> Tensor:
         """Return what training makes small."""
         ...
@@ -39,6 +44,7 @@ class Classification:
     """The largest output is to be the sample's class; there is one for each class."""
 
     measure = "accuracy"
+    is_classifier = True
 
     def loss(self, outputs: Tensor, _inputs: Tensor, labels: Tensor, smoothing: float) -> Tensor:
         """Return the cross entropy; outputs are unnormalized."""
@@ -63,6 +69,7 @@ class Reconstruction:
 
     normal: int
     measure = "area under the ROC curve"
+    is_classifier = False
 
     def loss(self, outputs: Tensor, inputs: Tensor, _labels: Tensor, _smoothing: float) -> Tensor:
         """Return the mean squared difference."""

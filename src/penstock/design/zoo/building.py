@@ -44,8 +44,17 @@ def train_float(network: ZooNetwork, name: str, setting: Setting) -> TrainedNetw
     """
     module = network.build()
     setting.train(module, "train", network.training)
+    return as_trained(module, _example(network), name)
+
+
+def as_graph(network: ZooNetwork, name: str) -> Graph:
+    """Return a network before it was trained, for its shapes."""
+    return as_trained(network.build(), _example(network), name).graph
+
+
+def _example(network: ZooNetwork) -> torch.Tensor:
     height, width, channels = network.shape
-    return as_trained(module, torch.zeros(1, channels, height, width), name)
+    return torch.zeros(1, channels, height, width)
 
 
 def as_trained(module: nn.Module, example: torch.Tensor, name: str) -> TrainedNetwork:

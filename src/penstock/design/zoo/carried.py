@@ -1,7 +1,7 @@
 """The files of the zoo that come with Penstock; without torch."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -56,6 +56,11 @@ def find_carried(name: str) -> CarriedNetwork:
         InputError: there is none of that name.
     """
     known = carried_networks()
+    expect_known(name, known)
+    return known[name]
+
+
+def expect_known(name: str, known: Collection[str]) -> None:
+    """Check that the zoo has a network of that name; raises InputError where it has not."""
     if name not in known:
         raise InputError(f"the zoo has no {name!r}", help=f"it has {', '.join(known)}")
-    return known[name]

@@ -40,6 +40,11 @@ class ZooNetwork:
     quantize: QuantizeStep = POST_TRAINING
 
     @property
+    def normal(self) -> int | None:
+        """Of an autoencoder, the class that it learns from."""
+        return self.task.normal if isinstance(self.task, Reconstruction) else None
+
+    @property
     def recipe(self) -> Mapping[str, Document]:
         """Tables of everything that decides the weights, with the keys of a recipe's file."""
         return {"train": step_document(self.training), "quantize": step_document(self.quantize)}
