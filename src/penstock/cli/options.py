@@ -10,12 +10,12 @@ import click
 
 from penstock.cli.parameters import (
     input_file,
+    labelled_data,
     parse_numbers,
     parse_reserve,
     parse_seed,
     result_file,
     result_file_or_stdout,
-    sample_data,
     virtual_board,
 )
 from penstock.design.calibration import Calibration, CalibrationOptions
@@ -85,7 +85,7 @@ def calibration_options(command: Command) -> Command:
 
     @click.option(
         "--calibrate",
-        callback=sample_data,
+        callback=labelled_data,
         metavar="DATA",
         help="Quantize a float network on the way, with samples like those that it will see: a "
         "folder of images, or a .npy or .npz file with an array [N, ...] as the network takes it.",

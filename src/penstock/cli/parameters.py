@@ -262,10 +262,10 @@ _RESERVE = re.compile(r"([^=]+)=([0-9]+)([KM]?)")
 _MULTIPLES = {"": 1, "K": 1024, "M": 1024 * 1024}
 
 
-def sample_data(
+def labelled_data(
     _context: click.Context, parameter: click.Parameter, value: str | None
 ) -> Path | None:
-    """Take a folder or file of samples; None where nothing was given.
+    """Take a folder or file of samples, or the name of a data set; None where nothing was given.
 
     Raises:
         InputError: it is not there.
@@ -273,16 +273,12 @@ def sample_data(
     if value is None:
         return None
     path = _not_empty(parameter, value)
-    if not path.exists():
+    if value not in DATA_SETS and not path.exists():
         raise InputError(
-            f"{option_name(parameter)}: there is nothing at {value!r}", help="check the path"
+            f"{option_name(parameter)}: there is nothing at {value!r}",
+            help=f"check the path; sets with a name are {', '.join(DATA_SETS)}",
         )
     return path
-
-
-def labelled_data(context: click.Context, parameter: click.Parameter, value: str) -> Path | None:
-    """Take what `sample_data` takes, or the name of a data set."""
-    return Path(value) if value in DATA_SETS else sample_data(context, parameter, value)
 
 
 def parse_numbers(

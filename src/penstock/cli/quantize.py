@@ -10,9 +10,9 @@ from penstock.cli.console import progress_bar, stdout, write_file, write_json
 from penstock.cli.options import json_option, model_output_option, pixel_options
 from penstock.cli.parameters import (
     STANDARD_OUTPUT,
+    labelled_data,
     model_file,
     refuse_overwriting,
-    sample_data,
 )
 from penstock.units import format_bytes, format_count
 
@@ -22,10 +22,11 @@ from penstock.units import format_bytes, format_count
 @click.option(
     "--data",
     required=True,
-    callback=sample_data,
-    metavar="PATH",
-    help="Samples like those that the network will see: a folder of images, or a .npy or .npz file "
-    "with an array [N, ...] as the network takes it.",
+    callback=labelled_data,
+    metavar="DATA",
+    help="Samples like those that the network will see: a folder of images; a .npy or .npz file "
+    "with an array [N, ...] as the network takes it, or [N, H, W, C], pixels as uint8; or the "
+    f"training samples of {', '.join(api.DATA_SETS)}.",
 )
 @click.option(
     "--samples",

@@ -9,8 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.design.calibration import DEFAULT_CALIBRATION, CalibrationOptions
+from penstock.design.data import DATA_SETS, load_data_set
 from penstock.errors import InputError, UnsupportedError
-from penstock.frontends.samples import FloatArray, SampleShape, load_samples
+from penstock.frontends.samples import (
+    CalibrationSamples,
+    FloatArray,
+    SampleShape,
+    load_samples,
+    some_samples,
+)
 from penstock.frontends.source_models import SourceModel
 from penstock.ir import interpreter
 from penstock.ir.dtype import DType
@@ -59,7 +66,7 @@ def quantize_source(
 
     Args:
         model: float32, with one input.
-        data: calibration samples, as `load_samples` takes them.
+        data: calibration samples, as `load_samples` takes them, or the name of a data set.
         options: of calibration.
         progress: told what is going on.
 
@@ -68,9 +75,19 @@ def quantize_source(
             not fit.
     """
     prepared = prepare(model.graph)
-    samples = load_samples(data, _sample_shape(model), options.samples_max, options.scaling)
-    pixels = ValueRange(*options.scaling.real_range) if data.is_dir() else None
-    return _quantize(model.graph, prepared, samples, options, progress, pixels)
+    samples = _load(data, _sample_shape(model), options, progress)
+    pixels = ValueRange(*options.scaling.real_range) if samples.are_pixels else None
+    return _quantize(model.graph, prepared, samples.values, options, progress, pixels)
+
+
+def _load(
+    data: Path, shape: SampleShape, options: CalibrationOptions, progress: Progress
+) -> CalibrationSamples:
+    """Return samples of a file or folder, or training samples of a data set with a name."""
+    if str(data) not in DATA_SETS:
+        return load_samples(data, shape, options.samples_max, options.scaling)
+    found = load_data_set(str(data), shape.graph[1:], progress=progress)
+    return some_samples(found.training.values, options.samples_max, options.scaling)
 
 
 def quantize_module(

@@ -54,37 +54,65 @@ class SampleShape:
         return tuple(self.graph[self.order.index(axis)] for axis in range(len(self.graph)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibrationSamples:
+    """Samples for a network's only input.
+
+    Attributes:
+        values: arrays of the graph's shape, each of one sample.
+        are_pixels: whether they were made of pixels, whose whole range is known.
+    """
+
+    values: list[FloatArray]
+    are_pixels: bool
+
+
 def load_samples(
     path: Path,
     shape: SampleShape,
     count_max: int = 500,
     scaling: PixelScaling = PIXELS_AS_THEY_ARE,
-) -> list[FloatArray]:
+) -> CalibrationSamples:
     """Return samples for a network's only input.
 
     Args:
-        path: a folder of images, searched to any depth, or a .npy or .npz file whose (first) array
-            is ``[N, …]``, float32 as the network takes it.
+        path: a folder of images, searched to any depth, or a .npy or .npz file with an array
+            ``[N, …]``, in the order of the network's file or of its graph (``[N, H, W, C]``):
+            pixels as uint8, or float32 as the network takes it. Of several arrays ``x_train`` or
+            ``x`` is taken, or the first.
         shape: of the input.
         count_max: take that many, evenly spread over all that there are.
-        scaling: of the pixels of images.
-
-    Returns:
-        Arrays of the graph's shape.
+        scaling: of pixels.
 
     Raises:
         InputError: there is nothing, or it does not fit.
     """
     if path.is_dir():
-        return _from_images(path, shape, scaling, count_max)
+        return CalibrationSamples(_from_images(path, shape, scaling, count_max), True)
     if path.suffix.lower() in (".npy", ".npz"):
-        refuse_scaling(None if scaling == PIXELS_AS_THEY_ARE else scaling)
-        samples = _from_array(path, shape.file, count_max)
-        return [np.ascontiguousarray(sample.transpose(shape.order)) for sample in samples]
+        return some_samples(_from_array(path, shape), count_max, scaling)
     raise InputError(
         f"{str(path)!r} is neither a folder of images nor a .npy or .npz file",
         help="give calibration data like those that the network will see: some hundred samples",
     )
+
+
+def some_samples(
+    values: npt.NDArray[np.generic], count_max: int, scaling: PixelScaling
+) -> CalibrationSamples:
+    """Return some of many samples ``[N, …]`` in the graph's order; uint8 is pixels.
+
+    Raises:
+        InputError: a scaling is given for what is no pixels, or does not fit their channels.
+    """
+    chosen = values[_spread(len(values), count_max)]
+    are_pixels = chosen.dtype == np.uint8
+    if are_pixels:
+        reals = scale_pixels(chosen, scaling)
+    else:
+        refuse_scaling(None if scaling == PIXELS_AS_THEY_ARE else scaling)
+        reals = np.ascontiguousarray(chosen, np.float32)
+    return CalibrationSamples([sample[np.newaxis] for sample in reals], are_pixels)
 
 
 def refuse_scaling(scaling: PixelScaling | None) -> None:
@@ -95,8 +123,8 @@ def refuse_scaling(scaling: PixelScaling | None) -> None:
     """
     if scaling is not None:
         raise InputError(
-            "mean and deviation are of the pixels of images, and this is a file of arrays",
-            help="save the arrays as the network takes them",
+            "mean and deviation are of pixels, and these are arrays of real numbers",
+            help="save the arrays as the network takes them, or pixels as uint8",
         )
 
 
@@ -156,26 +184,39 @@ def _per_channel(values: tuple[float, ...], channels: int) -> FloatArray:
     return np.array(values, np.float32)
 
 
-def _from_array(path: Path, shape: tuple[int, ...], count_max: int) -> list[FloatArray]:
+def _from_array(path: Path, shape: SampleShape) -> npt.NDArray[np.generic]:
+    """Return the samples of a file in the graph's order."""
+    array = _load_array(path)
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise InputError(
+            f"{path.name} holds values that are no finite numbers ({array.dtype.name})",
+            help="save float32",
+        )
+    as_file, as_graph = shape.file[1:], shape.graph[1:]
+    if len(array) and array.shape[1:] == as_file:
+        return np.ascontiguousarray(array.transpose(shape.order))
+    of_one_channel = as_graph[:-1] if as_graph[-1:] == (1,) else as_graph
+    if len(array) and array.shape[1:] in (as_graph, of_one_channel):
+        return array.reshape(len(array), *as_graph)
+    raise InputError(
+        f"{path.name} holds an array {list(array.shape)}, the network takes "
+        f"[N, {', '.join(map(str, as_file))}]",
+        help="save samples as the network takes them, at least one",
+    )
+
+
+def _load_array(path: Path) -> npt.NDArray[np.generic]:
+    """Return the array of a file: of several, what is called as training samples are."""
     try:
         loaded = np.load(path, allow_pickle=False)
-        array = np.asarray(loaded[loaded.files[0]] if hasattr(loaded, "files") else loaded)
+        if not hasattr(loaded, "files"):
+            return np.asarray(loaded)
+        with loaded:
+            named = [name for name in ("x_train", "x") if name in loaded.files]
+            return np.asarray(loaded[(named or loaded.files)[0]])
     except OSError as error:
         raise InputError(f"cannot read {str(path)!r}: {os_reason(error)}") from error
     except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged files
         raise InputError(
             f"{str(path)!r} is no readable file of plain numbers", help="write it with numpy.save"
         ) from error
-    if array.shape[1:] != shape[1:] or array.ndim != len(shape) or not len(array):
-        raise InputError(
-            f"{path.name} holds an array {list(array.shape)}, the network takes "
-            f"[N, {', '.join(map(str, shape[1:]))}]",
-            help="save samples as the network takes them, at least one",
-        )
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        raise InputError(
-            f"{path.name} holds values that are no finite numbers ({array.dtype.name})",
-            help="save float32",
-        )
-    chosen = array[_spread(len(array), count_max)].astype(np.float32)
-    return [sample[np.newaxis] for sample in chosen]
