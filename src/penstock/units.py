@@ -1,9 +1,32 @@
 """How quantities are shown to people."""
 
+import re
 from math import floor, log10
 
 _BINARY_PREFIXES = ("B", "KiB", "MiB", "GiB")
 _SMALL_PREFIXES = ("", "m", "µ", "n")
+
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(us|µs|ms|s)")
+_SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
+_SIZE = re.compile(r"([0-9]+)([KM]?)")
+MULTIPLES = {"": 1, "K": 1024, "M": 1024 * 1024}
+
+
+def read_duration(text: str) -> float | None:
+    """Return the seconds of a time above 0 with its unit, such as ``100ms``; None of other text."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or float(match[1]) <= 0:
+        return None
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def read_size(text: str) -> int | None:
+    """Return the bytes of a size above 0, such as ``512K``; None of other text."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or not int(match[1]):
+        return None
+    return int(match[1]) * MULTIPLES[match[2]]
 
 
 def format_bytes(size_bytes: int) -> str:

@@ -31,6 +31,7 @@ from penstock.ir.tensor import Tensor  # noqa: E402
 from penstock.ir.verify import verify  # noqa: E402
 from penstock.passes import FuseActivations  # noqa: E402
 from penstock.quantize.fold_scaling import fold_scaling  # noqa: E402
+from tests.design.allowances import allowing  # noqa: E402
 from tests.design.test_trainable import NETWORKS  # noqa: E402
 from tests.frontends.pytorch.modules import MobileNet  # noqa: E402
 from tests.litert import LiteRT  # noqa: E402
@@ -188,7 +189,7 @@ def prepared(graph: Graph) -> TrainableGraph:
 
 def pruned(graph: Graph, criterion: Criterion, fits: Callable[[Graph], bool]) -> TrainableGraph:
     accumulate = gradients_of(lambda n, b: n(b).square().mean(), inputs(graph).split(8))
-    return prune_channels(prepared(graph), fits, criterion, accumulate)
+    return prune_channels(prepared(graph), allowing(fits), criterion, accumulate)
 
 
 def run(made: TrainableGraph, values: torch.Tensor) -> np.ndarray:
@@ -295,7 +296,9 @@ def test_what_is_given_stays_as_it_is_and_gives_the_same_again() -> None:
     limit = graph_macs(graph) / 2
     accumulate = gradients_of(lambda n, b: n(b).square().mean(), [inputs(graph)])
     first, second = (
-        prune_channels(original, lambda g: graph_macs(g) <= limit, Criterion.TAYLOR, accumulate)
+        prune_channels(
+            original, allowing(lambda g: graph_macs(g) <= limit), Criterion.TAYLOR, accumulate
+        )
         for _ in range(2)
     )
     for value, kept in zip(original.state_dict().values(), before, strict=True):
@@ -314,7 +317,7 @@ def test_gradients_are_asked_for_by_taylor_alone() -> None:
             into.append(judged)
             judged(inputs(graph)).square().mean().backward()
 
-        prune_channels(prepared(graph), lambda g: True, criterion, accumulate)
+        prune_channels(prepared(graph), allowing(lambda g: True), criterion, accumulate)
         assert len(asked) == (criterion is Criterion.TAYLOR)
 
 

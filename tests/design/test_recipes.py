@@ -134,6 +134,13 @@ def test_steps_say_for_themselves_what_they_do_not_share() -> None:
     assert list(recipe.trainings) == ["prune", "sparsify"]
 
 
+def test_times_and_sizes_may_have_units() -> None:
+    recipe = parse('data = "s"\nboard = "b"\nlatency = "100ms"\n[quantize]\nweights = "mixed"')
+    assert recipe.latency == pytest.approx(0.1)
+    recipe = parse('data = "s"\n[quantize]\nweights = "mixed"\nsize = "64K"')
+    assert recipe.quantize.size == 65536
+
+
 def test_a_latency_alone_decides_what_is_pruned_unless_a_share_was_given() -> None:
     start = 'data = "set"\nboard = "weir"\nlatency = 0.01\n'
     shared = replace(FINE_TUNING, epochs=2)
@@ -164,6 +171,8 @@ BAD: Mapping[str, str] = {
     "normal = -1": "the normal class is -1; allowed is 0 or more",
     "latency = 0.1": "a latency was asked for, but no board\n  help: name one by --board",
     "board = 'b'\nlatency = 0": "the latency is 0; allowed is above 0, in seconds",
+    "board = 'b'\nlatency = 'soon'": "r.toml: latency is 'soon'\n  help: for example latency = ",
+    "[quantize]\nweights = 'mixed'\nsize = '1G'": "r.toml: [quantize] size is '1G'",
     "board = 'b'\nlatency = nan": "r.toml: latency is nan\n  help: give a number",
     "mean = 'grey'": "r.toml: mean is 'grey'\n  help: give a number, or [n, n, n]",
     "mean = []": "r.toml: mean is []",
@@ -174,7 +183,7 @@ BAD: Mapping[str, str] = {
     "[[prune]]": "r.toml: prune is no table",
     "[training]\nepoch = 3": f"[training] epoch is unknown\n  help: known are {KEYS}",
     "[training]\nepochs = 'ten'": "r.toml: [training] epochs is 'ten'\n  help: give a whole number",
-    "[training]\nbatch_size = 1": "r.toml: [quantize] batch_size is 1; allowed is 2 or more",
+    "[training]\nbatch_size = 1": "r.toml: [training] batch_size is 1; allowed is 2 or more",
     "[training]\noptimizer = 'lamb'": "[training] optimizer is 'lamb'\n  help: allowed are sgd",
     "[train]\nepochs = 0": "r.toml: [train] epochs is 0; allowed is 1 or more",
     "[prune]\nepochs = 0": "r.toml: [prune] epochs is 0; allowed is 1 or more",

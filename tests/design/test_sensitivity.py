@@ -33,6 +33,7 @@ from penstock.quantize.affine import (  # noqa: E402
     dequantize_array,
     quantize_array,
 )
+from tests.design.allowances import allowing  # noqa: E402
 from tests.design.test_trainable import folded  # noqa: E402
 
 torch.set_num_threads(1)
@@ -96,7 +97,7 @@ def test_the_cheapest_layers_get_four_bits_and_no_more_than_needed(
         return sum(layer.saved_bytes for layer in layers if maxima[layer.name] == 7)
 
     wanted = share * saved(dict.fromkeys((layer.name for layer in layers), 7))
-    maxima = choose_maxima(layers, lambda m: saved(m) >= wanted)
+    maxima = choose_maxima(layers, allowing(lambda m: saved(m) >= wanted))
     chosen = [layer for layer in layers if maxima[layer.name] == INT4_FILTER_MAXIMUM]
     kept = [layer for layer in layers if maxima[layer.name] == FILTER_MAXIMUM]
     assert len(chosen) + len(kept) == len(layers)
@@ -113,8 +114,11 @@ def test_the_cheapest_layers_get_four_bits_and_no_more_than_needed(
 
 def test_what_never_fits_is_refused() -> None:
     layers = [LayerSensitivity("a", "CONV_2D", 10, 5, 0.1)]
-    with pytest.raises(InputError, match=r"4 bits in every layer that can have them \(1\)"):
-        choose_maxima(layers, lambda _maxima: False)
+    with pytest.raises(
+        InputError,
+        match=r"\(1\) the network takes too much: rulers 1 m, allowed are 0 m",
+    ):
+        choose_maxima(layers, allowing(lambda _maxima: False))
 
 
 def test_mixed_weights_have_the_bits_that_were_chosen() -> None:

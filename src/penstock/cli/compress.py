@@ -1,5 +1,6 @@
 """``penstock compress``: a trained network becomes a small int8 one."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +20,15 @@ from penstock.cli.parameters import (
     parse_duration,
     parse_size,
     refuse_overwriting,
+    sole_use,
     work_folder,
 )
 from penstock.design.compression.recipe import FINE_TUNING, ROUNDING, needs_pruning
 from penstock.errors import InputError
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE
-from penstock.units import format_bytes, format_count
+from penstock.units import format_bytes, format_count, format_seconds
 
+_SHOWN_ZEROS = 0.005
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
@@ -129,13 +132,14 @@ def compress_command(
     epoch at most. The same command gives the same file. `torchrun --nproc-per-node 2 -m penstock
     compress …` trains on several processes or machines.
     """
-    refuse_overwriting(
-        {"the model": model, "the recipe": recipe_path}, {"--output": output, "--json": json_path}
-    )
     recipe = _from_options(wishes) if recipe_path is None else _from_file(recipe_path)
+    sources = {"the model": model, "the recipe": recipe_path, "the data": Path(recipe.data)}
+    if recipe.distill is not None:
+        sources["the teacher"] = Path(recipe.distill.teacher)
+    refuse_overwriting(sources, {"--output": output, "--json": json_path})
     kept = work or output.with_name(f"{output.name}.work")
     try:
-        with progress_bar() as progress:
+        with sole_use(kept), progress_bar() as progress:
             notices = api.Notices(progress, _show_stage, show_epoch, _show_warning)
             made = api.compress(model, recipe, work=kept, notices=notices)
     except KeyboardInterrupt:
@@ -221,14 +225,14 @@ def _from_options(wishes: dict[str, Any]) -> api.Recipe:
 def _expect_none_in_vain(wishes: dict[str, Any]) -> None:
     """Refuse an option that says how, where what it is about was not asked for."""
     prunes = wishes["prune"] is not None or wishes["latency"] is not None
-    used = {"criterion": prunes, "pattern": wishes["sparsify"] is not None}
-    of = {"criterion": "--prune or --latency", "pattern": "--sparsify"}
-    for name, is_used in used.items():
+    cases = {
+        "criterion": (prunes, "no channels are pruned", "--prune or --latency"),
+        "pattern": (wishes["sparsify"] is not None, "no weights become 0", "--sparsify"),
+    }
+    for name, (is_used, otherwise, option) in cases.items():
         source = click.get_current_context().get_parameter_source(name)
         if not is_used and source is click.core.ParameterSource.COMMANDLINE:
-            raise InputError(
-                f"--{name} says how, and nobody asked for what", help=f"give {of[name]}, too"
-            )
+            raise InputError(f"--{name} was given, and {otherwise}", help=f"give {option}, too")
 
 
 def _prune_step(wishes: dict[str, Any], training: api.TrainingOptions) -> api.PruneStep | None:
@@ -252,7 +256,11 @@ def _sparsify_step(
 
 def _show_stage(result: api.StageResult) -> None:
     if api.is_first_process():
-        time = "" if result.cost.latency is None else f", {1000 * result.cost.latency:.1f} ms"
+        time = (
+            ""
+            if result.cost.latency is None
+            else f", {1000 * result.cost.latency:.1f} ms (estimate)"
+        )
         stderr.print(
             f"{result.stage}: {100 * result.score:.2f} %, {format_count(result.macs)} MACs, "
             f"{format_bytes(result.cost.weight_bytes)}{time}",
@@ -278,8 +286,10 @@ def _show(result: api.CompressResult, output: Path) -> None:
     )
     table = Table(box=None, pad_edge=False)
     table.add_column("stage", no_wrap=True)
-    headings = [result.measure, "MACs", "parameters", "zeros", "weights stored"]
-    for heading in [*headings, f"estimate, {result.board}" if result.board else "estimate"]:
+    has_zeros = any(stage.zeros >= _SHOWN_ZEROS for stage in result.stages)
+    headings = [result.measure, "MACs", "parameters", *(["zeros"] if has_zeros else [])]
+    headings += ["weights", *(["estimate"] if result.board else [])]
+    for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for stage in result.stages:
         latency = stage.cost.latency
@@ -288,25 +298,38 @@ def _show(result: api.CompressResult, output: Path) -> None:
             f"{100 * stage.score:.2f} %",
             format_count(stage.macs),
             format_count(stage.parameters),
-            f"{100 * stage.zeros:.0f} %",
+            *([f"{100 * stage.zeros:.0f} %"] if has_zeros else []),
             format_bytes(stage.cost.weight_bytes),
-            "–" if latency is None else f"{1000 * latency:.2f} ms",
+            *(["–" if latency is None else f"{1000 * latency:.2f} ms"] if result.board else []),
         )
     stdout.print(table)
     for note in _notes(result):
         stdout.print(f"  {note}", style="dim", soft_wrap=True)
-    if result.keeps_latency is False and result.stages[-1].cost.latency is not None:
-        asked = f"{1000 * (result.latency or 0):.2f} ms"
-        stdout.print(f"[yellow]the estimate is above the {asked} asked for[/]")
-    if result.keeps_size is False:
-        stored, asked = format_bytes(result.smallest_bytes), format_bytes(result.size or 0)
-        stdout.print(f"[yellow]weights take {stored}, more than the {asked} asked for[/]")
+    for line, is_kept in _aims(result):
+        stdout.print(line, style="" if is_kept else "yellow", soft_wrap=True)
+
+
+def _aims(result: api.CompressResult) -> Iterator[tuple[str, bool]]:
+    """Yield what was asked for against what was reached, and whether that is enough."""
+    latency = result.stages[-1].cost.latency
+    if result.latency is not None and latency is not None:
+        kept, asked = bool(result.keeps_latency), format_seconds(result.latency)
+        relation = "within" if kept else "above"
+        yield f"estimate: {format_seconds(latency)}, {relation} the {asked} asked for", kept
+    if result.size is not None:
+        kept, asked = bool(result.keeps_size), format_bytes(result.size)
+        stored, relation = format_bytes(result.smallest_bytes), "within" if kept else "above"
+        yield f"weights: {stored} with --weights small, {relation} the {asked} asked for", kept
 
 
 def _notes(result: api.CompressResult) -> list[str]:
     """Return what the figures of a table are."""
     unknown = dict.fromkeys(stage.cost.why_no_latency for stage in result.stages)
     notes = [f"no estimate: {escape(why)}" for why in unknown if why]
+    if result.board:
+        notes.append(f"weights as {escape(result.board)} stores them, with the kernels' tables")
+    else:
+        notes.append("weights in as few bytes as they can be stored, with the kernels' tables")
     notes.append(
         f"{result.measure} over {result.test_samples} test samples of {escape(result.data)}: the "
         "last line that of the C that is deployed, the others of real numbers"

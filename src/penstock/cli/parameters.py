@@ -4,10 +4,12 @@ Each public function is a callback of the argument parser: it takes what was typ
 nothing was, and returns it as what the verb works with.
 """
 
+import fcntl
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -16,15 +18,14 @@ from penstock.codegen.project_files import listed_files
 from penstock.design.data import DATA_SETS
 from penstock.errors import InputError
 from penstock.frontends.source_models import SUFFIXES
+from penstock.options import process_place
 from penstock.pipeline import BOARD_SUFFIX
 from penstock.report.summary import HOST
+from penstock.units import MULTIPLES, read_duration, read_size
 
 STANDARD_OUTPUT = Path("-")
+_LOCK = ".lock"
 _MODEL_FILE = f"a model file: {', '.join(SUFFIXES)}"
-
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(s|ms|us|µs)")
-_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 
 
 def model_file(_context: click.Context, parameter: click.Parameter, value: str) -> Path:
@@ -161,6 +162,34 @@ def virtual_boards(
     return tuple(dict.fromkeys(values))
 
 
+@contextmanager
+def sole_use(folder: Path) -> Iterator[None]:
+    """Keep a folder of checkpoints for this run, and those that `torchrun` started with it.
+
+    Raises:
+        InputError: another run has it.
+    """
+    if process_place()[0]:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / _LOCK
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(
+                f"another run keeps its checkpoints in {str(folder)!r}",
+                help="wait for it, or name another --output or --work",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()
+
+
 def refuse_overwriting(
     sources: Mapping[str, Path | None], results: Mapping[str, Path | None]
 ) -> None:
@@ -257,9 +286,7 @@ def parse_seed(_context: click.Context, parameter: click.Parameter, value: str) 
     return int(value)
 
 
-_SIZE = re.compile(r"([0-9]+)([KM]?)")
 _RESERVE = re.compile(r"([^=]+)=([0-9]+)([KM]?)")
-_MULTIPLES = {"": 1, "K": 1024, "M": 1024 * 1024}
 
 
 def labelled_data(
@@ -319,7 +346,7 @@ def parse_reserve(
                 f"--reserve is {value!r}, not MEMORY=BYTES",
                 help="for example --reserve sram1=32K; `penstock boards NAME` lists the memories",
             )
-        found.append((match[1], int(match[2]) * _MULTIPLES[match[3]]))
+        found.append((match[1], int(match[2]) * MULTIPLES[match[3]]))
     return tuple(found)
 
 
@@ -333,12 +360,12 @@ def parse_duration(
     """
     if value is None:
         return None
-    match = _DURATION.fullmatch(value.strip())
-    if match is None or float(match[1]) <= 0:
+    seconds = read_duration(value)
+    if seconds is None:
         raise InputError(
             f"{option_name(parameter)} {value!r} is no time", help="for example 100ms, 0.1s or 80us"
         )
-    return float(match[1]) * _SECONDS[match[2]]
+    return seconds
 
 
 def parse_size(
@@ -351,12 +378,12 @@ def parse_size(
     """
     if value is None:
         return None
-    match = _SIZE.fullmatch(value.strip())
-    if match is None or not int(match[1]):
+    size = read_size(value)
+    if size is None:
         raise InputError(
             f"{option_name(parameter)} {value!r} is no size", help="for example 500000, 512K or 1M"
         )
-    return int(match[1]) * _MULTIPLES[match[2]]
+    return size
 
 
 def option_name(parameter: click.Parameter | None) -> str:

@@ -83,7 +83,9 @@ def quantize_command(
     an ordinary .tflite file: LiteRT computes the same bytes. The same network and samples give the
     same file.
     """  # noqa: D301 - click wants the character, not the words for it
-    refuse_overwriting({"the model": model}, {"--output": output, "--json": json_path})
+    refuse_overwriting(
+        {"the model": model, "the data": data}, {"--output": output, "--json": json_path}
+    )
     options = api.CalibrationOptions(
         scaling or api.PixelScaling(), samples, api.RangeRule(ranges), correct_bias, equalize
     )

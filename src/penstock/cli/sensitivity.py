@@ -47,7 +47,7 @@ def _show(found: api.SensitivityResult) -> None:
             layer.kind,
             format_count(layer.weights),
             format_bytes(layer.saved_bytes) if layer.saved_bytes else "–",
-            f"{layer.divergence:.5f}",
+            f"{layer.divergence:.3g}",
             f"{100 * layer.divergence / whole:.1f} %" if whole else "–",
         )
     stdout.print(table)

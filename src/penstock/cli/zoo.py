@@ -115,9 +115,9 @@ def _show_networks() -> None:
         table.add_column(heading, no_wrap=True)
     for heading in ("file", "float", "int8, in C"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("of")
-    table.add_column("about")
-    for network in api.zoo():
+    table.add_column("of", no_wrap=True)
+    networks = api.zoo()
+    for network in networks:
         table.add_row(
             network.name,
             network.data,
@@ -125,9 +125,10 @@ def _show_networks() -> None:
             f"{100 * network.float_score:.2f} %",
             f"{100 * network.score:.2f} %",
             network.measure,
-            network.about,
         )
     stdout.print(table)
+    for network in networks:
+        stdout.print(f"  {network.name}: {network.about}", style="dim", soft_wrap=True)
     stdout.print(
         "  zoo get NAME -o FILE writes one of them; zoo train NAME -o FILE trains it anew",
         style="dim",

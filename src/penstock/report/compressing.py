@@ -55,6 +55,7 @@ class CompressResult:
         """Return the ``penstock.compress/1`` form of a network that was written to ``file``."""
         return {
             "schema": "penstock.compress/1",
+            "truth": {"latency": "estimate"},
             **asdict(self),
             "keeps_latency": self.keeps_latency,
             "keeps_size": self.keeps_size,

@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
@@ -13,6 +13,7 @@ from penstock.design.learning.options import TrainingOptions
 from penstock.errors import InputError, os_reason
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE, PixelScaling
 from penstock.quantize.histograms import RangeRule
+from penstock.units import read_duration, read_size
 
 FINE_TUNING = TrainingOptions(epochs=10, learning_rate=0.05, warm_up=0.1)
 """A trained network is gone on with."""
@@ -175,7 +176,12 @@ class Recipe:
             macs = self.prune.macs
             yield "the share of MACs that stays", macs, 0 < macs < 1, share
         if self.sparsify is not None:
-            yield "the share of zeros", self.sparsify.zeros, 0 < self.sparsify.zeros < 1, share
+            yield (
+                "the share of zeros",
+                self.sparsify.zeros,
+                0 < self.sparsify.zeros < 1,
+                share,
+            )
         if self.distill is not None:
             step = self.distill
             yield "the teacher's share", step.share, 0 < step.share < 1, share
@@ -245,6 +251,7 @@ def parse_recipe(document: Mapping[str, Any], name: str) -> Recipe:
     reader = _Reader(name)
     top = {key: value for key, value in document.items() if key != "training"}
     common = reader.values("training", TrainingOptions, reader.table(document, "training"))
+    reader.training("training", FINE_TUNING, common)
     given: dict[str, Any] = {}
     for key, (kind, default) in _STEPS.items():
         if key in top:
@@ -259,7 +266,10 @@ def parse_recipe(document: Mapping[str, Any], name: str) -> Recipe:
     values = reader.values("", Recipe, top)
     if "data" not in values:
         raise InputError(f"{name} names no data", help='such as data = "cifar10"')
-    return Recipe(**values, **given, scaling=PixelScaling(**scaling))
+    try:
+        return Recipe(**values, **given, scaling=PixelScaling(**scaling))
+    except InputError as error:
+        raise InputError(f"{name}: {error.what}", help=error.help) from error
 
 
 def _pruned_for_latency(
@@ -318,11 +328,16 @@ class _Reader:
         asked = self.values(key, TrainingOptions, own)
         if asked.get("epochs") == 0 and kind is QuantizeStep:
             return kind(**values, training=None)
+        return kind(**values, training=self.training(key, default, {**common, **asked}))
+
+    def training(
+        self, table: str, default: TrainingOptions, asked: Mapping[str, Any]
+    ) -> TrainingOptions:
+        """Return options of a training that are other than usual as far as asked."""
         try:
-            training = replace(default, **{**common, **asked})
+            return replace(default, **asked)
         except InputError as error:
-            raise InputError(f"{self._name}: [{key}] {error.what}", help=error.help) from error
-        return kind(**values, training=training)
+            raise InputError(f"{self._name}: [{table}] {error.what}", help=error.help) from error
 
     def values(
         self, table: str, kind: type[Any], given: Mapping[str, Any], others: Sequence[str] = ()
@@ -353,12 +368,22 @@ class _Reader:
                     f"{self._name}: {where} is {value!r}", help=f"allowed are {', '.join(choices)}"
                 )
             return kind(value)
+        if isinstance(value, str) and where in _QUANTITIES:
+            return self._quantity(where, value)
         allowed = _PLAIN[kind]
         if not _is_number_or_text(value) or not isinstance(value, allowed):
             raise InputError(
                 f"{self._name}: {where} is {value!r}", help=f"give {_NAMES[allowed[-1]]}"
             )
         return value
+
+    def _quantity(self, where: str, text: str) -> float:
+        """Return a time or a size that has its unit."""
+        read, example = _QUANTITIES[where]
+        found = read(text)
+        if found is None:
+            raise InputError(f"{self._name}: {where} is {text!r}", help=f"for example {example}")
+        return found
 
     def _pairs(self, where: str, value: Any) -> tuple[tuple[str, str], ...]:
         is_right = isinstance(value, list) and all(
@@ -392,6 +417,10 @@ def _is_number_or_text(value: Any) -> bool:
     )
 
 
+_QUANTITIES: Mapping[str, tuple[Callable[[str], float | None], str]] = {
+    "latency": (read_duration, 'latency = "100ms", or 0.1 for seconds'),
+    "[quantize] size": (read_size, 'size = "500K", or 512000 for bytes'),
+}
 _NOT_IN_FILES = {"training", "scaling", "train", "distill", "prune", "sparsify", "quantize"}
 _EXTRA = ("mean", "deviation", "training")
 _PAIRS = tuple[tuple[str, str], ...]

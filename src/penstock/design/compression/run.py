@@ -1,13 +1,14 @@
 """A recipe is carried out: stage by stage, each measured behind."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 
+from penstock.design.compression.budgets import Budget, Measured
 from penstock.design.compression.choices import WeightFormat
 from penstock.design.compression.recipe import PruneStep, QuantizeStep, Recipe
 from penstock.design.compression.results import Cost, StageResult
@@ -20,9 +21,12 @@ from penstock.ir.graph import Graph
 from penstock.ir.macs import graph_macs
 from penstock.quantize.observers import ValueRange
 from penstock.quantize.post_training import WeightOptions, quantize_graph
+from penstock.units import format_bytes, format_count, format_seconds
 
 Notice = Callable[[StageResult], None]
 _ROUGH_SAMPLES = 50
+_MUCH = 0.1
+"""Of the score, from 0 to 1: who loses that wants to know."""
 _GUESSING = 1.5
 """Times the score of guessing: below that a trained network got the wrong data."""
 EVERYWHERE_INT8: Mapping[str, int] = MappingProxyType({})
@@ -83,12 +87,12 @@ class Compression:
             self._note("train" if recipe.distill is None else "train with the teacher", graph)
         step = self._pruning(graph)
         if step is not None:
-            graph = prune(graph, step, self._fits(graph, step), setting)
+            graph = prune(graph, step, self._budget(graph, step), setting)
             self._note("prune channels", graph)
         if recipe.sparsify is not None:
             graph = sparsify(graph, recipe.sparsify, setting)
             self._note(f"sparsify {100 * recipe.sparsify.zeros:.0f} % of weights", graph)
-        quantized = quantize(graph, recipe.quantize, setting, self._fits_mixed(graph))
+        quantized = quantize(graph, recipe.quantize, setting, self._mixed_budget(graph))
         self._note_deployed(recipe.quantize, quantized)
         return quantized
 
@@ -107,42 +111,48 @@ class Compression:
         step = self.recipe.prune
         if step is None or step.macs is not None:
             return step
-        return None if self._fits(graph, step)(graph) else step
+        return None if self._budget(graph, step)(graph) else step
 
     @property
     def _is_mixed(self) -> bool:
         """Whether filters of four bits serve the latency."""
         return self.recipe.quantize.weights is WeightFormat.MIXED
 
-    def _fits(self, graph: Graph, step: PruneStep) -> Callable[[Graph], bool]:
+    def _budget(self, graph: Graph, step: PruneStep) -> Budget[Graph]:
+        """Return what a network with fewer channels may take."""
         macs = graph_macs(graph)
         latency = self.recipe.latency
         if self._is_mixed and step.macs is not None:
             latency = None
 
-        def fits(candidate: Graph) -> bool:
-            if step.macs is not None and graph_macs(candidate) > step.macs * macs:
-                return False
-            if latency is None:
-                return True
-            taken = self.deployment.cost(self._roughly_quantized(candidate)).latency
-            return taken is not None and taken <= latency
+        def measure(candidate: Graph) -> Iterator[Measured]:
+            if step.macs is not None:
+                kept = float(graph_macs(candidate))
+                yield Measured("multiply-accumulates", kept, step.macs * macs, _show_count)
+            if latency is not None:
+                yield self._latency(self._roughly_quantized(candidate), latency)
 
-        return fits
+        return Budget(measure)
 
-    def _fits_mixed(self, graph: Graph) -> Callable[[Mapping[str, int]], bool]:
+    def _mixed_budget(self, graph: Graph) -> Budget[Mapping[str, int]]:
+        """Return what a network may take some of whose filters have 4 bits."""
         size, latency = self.recipe.quantize.size, self.recipe.latency
 
-        def fits(maxima: Mapping[str, int]) -> bool:
+        def measure(maxima: Mapping[str, int]) -> Iterator[Measured]:
             candidate = self._roughly_quantized(graph, maxima)
-            if size is not None and self.deployment.smallest_bytes(candidate) > size:
-                return False
-            if latency is None:
-                return True
-            taken = self.deployment.cost(candidate).latency
-            return taken is not None and taken <= latency
+            if size is not None:
+                stored = self.deployment.smallest_bytes(candidate)
+                yield Measured("weights", stored, size, _show_bytes)
+            if latency is not None:
+                yield self._latency(candidate, latency)
 
-        return fits
+        return Budget(measure)
+
+    def _latency(self, candidate: Graph, allowed: float) -> Measured:
+        cost = self.deployment.cost(candidate)
+        return Measured(
+            "an estimate of", cost.latency, allowed, format_seconds, cost.why_no_latency
+        )
 
     def _note(self, stage: str, graph: Graph) -> None:
         setting = self.setting
@@ -167,6 +177,12 @@ class Compression:
         found = self.deployment.score(graph)
         result = _result(f"quantize to {step.weights.value}{how}", found, graph, cost)
         self._add(replace(result, is_deployed=True))
+        lost = self.results[0].score - found
+        if lost > _MUCH:
+            self.warn(
+                f"{100 * lost:.1f} points were lost on the way: train longer, learn more slowly "
+                "(a recipe's learning_rate), or ask for less"
+            )
 
     def _count(self, seconds: float) -> None:
         """Add what a stage took before an interruption."""
@@ -177,6 +193,14 @@ class Compression:
         self.results.append(replace(result, seconds=now - self._started))
         self._started = now
         self.notice(self.results[-1])
+
+
+def _show_count(count: float) -> str:
+    return format_count(int(count))
+
+
+def _show_bytes(size: float) -> str:
+    return format_bytes(int(size))
 
 
 def _result(stage: str, found: float, graph: Graph, cost: Cost) -> StageResult:

@@ -6,11 +6,12 @@ curvature).
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from penstock.design.compression.budgets import Budget
 from penstock.design.compression.results import LayerSensitivity
 from penstock.design.compression.setting import Setting
 from penstock.design.trainable import TrainableGraph
@@ -66,7 +67,7 @@ def _divergence(network: nn.Module, batches: Sequence[Tensor], answers: Sequence
 
 
 def choose_maxima(
-    layers: Sequence[LayerSensitivity], fits: Callable[[Mapping[str, int]], bool]
+    layers: Sequence[LayerSensitivity], fits: Budget[Mapping[str, int]]
 ) -> Mapping[str, int]:
     """Return how many steps the largest weight of each layer becomes, such that the network fits.
 
@@ -75,7 +76,7 @@ def choose_maxima(
 
     Args:
         layers: with what 4 bits do to them.
-        fits: whether a network with these maxima is small and fast enough.
+        fits: what a network with these maxima may take.
 
     Raises:
         InputError: 4 bits everywhere are not enough.
@@ -84,10 +85,11 @@ def choose_maxima(
     order = sorted(saving, key=lambda layer: max(layer.divergence, 0.0) / layer.saved_bytes)
     order += [layer for layer in layers if layer.saved_bytes <= 0]
     low, high = 0, len(saving)
-    if not fits(_maxima(order, high)):
+    if not fits(smallest := _maxima(order, high)):
         raise InputError(
-            f"even with 4 bits in every layer that can have them ({high}) the network does not fit",
-            help="ask for less, or prune it besides",
+            f"even with 4 bits in every layer that can have them ({high}) the network takes too "
+            f"much: {fits.excess(smallest)}",
+            help="allow more, or prune it besides",
         )
     while low < high:
         middle = (low + high) // 2

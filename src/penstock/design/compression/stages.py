@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from penstock.design.compression.budgets import UNLIMITED, Budget
 from penstock.design.compression.choices import WeightFormat
 from penstock.design.compression.magnitude import WeightPruning
 from penstock.design.compression.recipe import PruneStep, QuantizeStep, SparsifyStep
@@ -40,7 +41,7 @@ def fine_tune(graph: Graph, options: TrainingOptions, setting: Setting) -> Graph
     return network.to_graph()
 
 
-def prune(graph: Graph, step: PruneStep, fits: Callable[[Graph], bool], setting: Setting) -> Graph:
+def prune(graph: Graph, step: PruneStep, fits: Budget[Graph], setting: Setting) -> Graph:
     """Return a network with fewer channels, trained on."""
     setting.progress("choosing channels", None)
     network = _normalized(graph, setting)
@@ -62,7 +63,7 @@ def quantize(
     graph: Graph,
     step: QuantizeStep,
     setting: Setting,
-    fits: Callable[[Mapping[str, int]], bool] = lambda _maxima: True,
+    fits: Budget[Any] = UNLIMITED,
 ) -> Graph:
     """Return the int8 network; with training, weights and biases get used to the rounding.
 
@@ -72,8 +73,8 @@ def quantize(
         graph: float32, normalization in its weights.
         step: how.
         setting: data and the like.
-        fits: where weights are mixed, whether filters with these largest steps, by output of their
-            operator, are small and fast enough.
+        fits: where weights are mixed, what a network may take whose filters have these largest
+            steps, by output of their operator.
     """
     if step.weights is WeightFormat.MIXED:
         maxima = choose_maxima(measure_sensitivity(graph, setting), fits)

@@ -13,14 +13,13 @@ import torch
 import torch_pruning as pruning
 from torch import Tensor, nn
 
+from penstock.design.compression.budgets import Budget
 from penstock.design.compression.choices import Criterion
 from penstock.design.trainable.layout import to_torch_order
 from penstock.design.trainable.network import TrainableGraph
 from penstock.errors import InputError
 from penstock.ir import operators as ops
 from penstock.ir.graph import Graph
-from penstock.ir.macs import graph_macs
-from penstock.units import format_count
 
 CHANNEL_MULTIPLE = 4
 """Kernels work on four channels at a time."""
@@ -47,7 +46,7 @@ class _Group:
 
 def prune_channels(
     network: TrainableGraph,
-    fits: Callable[[Graph], bool],
+    fits: Budget[Graph],
     criterion: Criterion,
     accumulate: Callable[[nn.Module], None],
 ) -> TrainableGraph:
@@ -58,7 +57,7 @@ def prune_channels(
 
     Args:
         network: with normalization; it stays as it is.
-        fits: whether a graph is small enough.
+        fits: what the graph may take.
         criterion: which channels go first.
         accumulate: adds gradients of the loss to a network's parameters; called for `TAYLOR`.
 
@@ -71,10 +70,8 @@ def prune_channels(
     if not fits(smallest := best.to_graph()):
         raise InputError(
             f"even without {100 * _RATIO_MAX:.0f} % of the channels that the criterion "
-            f"{criterion.value} can compare, the network does not fit: it keeps "
-            f"{format_count(graph_macs(smallest))} of {format_count(graph_macs(network.graph))} "
-            "multiply-accumulates",
-            help="ask for less, take another criterion, or a smaller network",
+            f"{criterion.value} can compare, the network takes too much: {fits.excess(smallest)}",
+            help="allow more, take another criterion, or a smaller network",
         )
     for _ in range(_RATIO_STEPS):
         middle = (low + high) / 2
