@@ -184,7 +184,20 @@ def test_the_same_again_gives_the_same_bytes(files: Path, expected: bytes) -> No
     assert compressed(files) == expected
 
 
-def test_interruptions_change_no_byte(files: Path, tmp_path: Path, expected: bytes) -> None:
+class SlowClock:
+    """Every look at it takes a minute."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 60
+        return self.now
+
+
+def test_interruptions_change_no_byte(
+    files: Path, tmp_path: Path, expected: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After each epoch of each stage, one after the other; what is done is not done again."""
     seen: list[tuple[str, int]] = []
     trained: defaultdict[str, float] = defaultdict(float)
@@ -198,6 +211,7 @@ def test_interruptions_change_no_byte(files: Path, tmp_path: Path, expected: byt
     def note(result: api.StageResult) -> None:
         taken[result.stage.split()[0]] = result.seconds
 
+    monkeypatch.setattr("penstock.design.learning.engine.time", SlowClock())
     stages = [(stage, epoch) for stage in ("prune", "sparsify", "quantize") for epoch in (1, 2)]
     for _ in stages:
         with pytest.raises(KeyboardInterrupt):
@@ -206,6 +220,7 @@ def test_interruptions_change_no_byte(files: Path, tmp_path: Path, expected: byt
     again = compressed(files, tmp_path, epoch=lambda *_: seen.append(("again", 0)), stage=note)
     assert again == expected
     assert seen == stages and len(list(tmp_path.iterdir())) == 3
+    assert min(trained.values()) >= 120
     assert all(taken[stage] > seconds for stage, seconds in trained.items())
 
 
@@ -303,6 +318,8 @@ def test_weights_of_mixed_bits_are_as_small_as_asked(
     assert penstock("compile", tmp_path / "o.tflite", *small, "-o", tmp_path / "c") == 0
     compiled = json.loads((tmp_path / "c.json").read_text())
     assert compiled["weights_bytes"] == found["smallest_bytes"]
+    assert penstock(*mixed, "--latency", "1us") == 2
+    assert "the network takes too much: an estimate of" in capsys.readouterr().err
     assert penstock(*mixed, "--size", "1") == 2
     assert "4 bits in every layer that can have them (2)" in capsys.readouterr().err
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -54,6 +54,7 @@ def test_no_value_is_lost_and_bins_stay_few(batches: list[np.ndarray]) -> None:
 
 
 @given(BATCHES)
+@settings(deadline=None)
 def test_narrower_ranges_lie_within_the_whole(batches: list[np.ndarray]) -> None:
     observer = HistogramObserver()
     for batch in batches:

@@ -6,7 +6,7 @@ Which channels belong together is for Torch-Pruning to find out (Fang et al. 202
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil, gcd
+from math import ceil, gcd, lcm
 from typing import Any
 
 import torch
@@ -97,7 +97,7 @@ def _ranked(
     for group in _dependencies(judged).get_all_groups(_fixed_layers(judged), _LAYERS):
         found = importance(group)
         if found is not None:
-            parts = max(_parts(each.dep.target.module) for each in group)
+            parts = lcm(*(_parts(each.dep.target.module) for each in group))
             of_part = found.detach().reshape(parts, -1).mean(dim=0)
             groups.append(_Group(keys[group[0].dep.target.module], of_part, parts))
     return groups
