@@ -130,6 +130,12 @@ def test_nobody_else_copies(tmp_path: Path, plan: ExecutionPlan) -> None:
         _build(tmp_path, "-DCIFAR10_COPIES=nobody")
 
 
+def test_the_driver_says_that_it_is_for_the_board(tmp_path: Path, plan: ExecutionPlan) -> None:
+    _write(tmp_path, plan, LISTS, MAIN)
+    with pytest.raises(ToolError, match="elsewhere set <NAME>_COPIES to core"):
+        _build(tmp_path)
+
+
 @pytest.mark.skipif(not TARGET_GCC, reason="no target gcc")
 @pytest.mark.parametrize(("weights", "address"), [("sdram", 0xC), ("qspi", 0x9)])
 def test_a_linker_script_includes_all_sections(

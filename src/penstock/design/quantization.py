@@ -31,6 +31,7 @@ from penstock.quantize.agreement import Agreement
 from penstock.quantize.calibration import calibrate
 from penstock.quantize.equalize import equalize
 from penstock.quantize.fold_scaling import fold_scaling
+from penstock.quantize.layer_names import keep_layer_names
 from penstock.quantize.observers import ValueRange
 from penstock.quantize.post_training import WeightOptions, expect_rules, quantize_graph
 
@@ -144,7 +145,7 @@ def prepare(graph: Graph) -> Graph:
         )
     _expect_finite(graph)
     static = EliminateDeadCode().apply(FoldConstants().apply(graph))
-    prepared = FuseActivations().apply(fold_scaling(static))
+    prepared = keep_layer_names(static, FuseActivations().apply(fold_scaling(static)))
     expect_rules(prepared)
     return prepared
 

@@ -49,7 +49,14 @@ def with_constants(make: Callable[[OnnxModel], str], shape: Any = IMAGE, rank: i
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
-    "an unknown operator": (one("Erf"), r"node 0 'n0' \(Erf\) is unknown", "what is known: Add"),
+    "an unknown operator": (one("Det"), r"node 0 'n0' \(Det\) is unknown", "what is known: Add"),
+    "an operator with a replacement": (one("Elu"), r"\(Elu\) is unknown here", "take LeakyRelu"),
+    "several unknown operators": (
+        with_constants(lambda m: m.node("Softplus", m.node("Elu", m.node("Elu", "x")))),
+        r"node 0 'n0' \(Elu\) is unknown here, and so are 2 more: node 1 'n1' \(Elu\), "
+        r"node 2 'n2' \(Softplus\)\n",
+        r"take LeakyRelu .*\n  Softplus: take HardSwish",
+    ),
     "a resize": (
         with_constants(lambda m: m.node("Resize", "x", "", m.constant([1, 1, 2, 2]))),
         r"\(Resize\) is unknown here",

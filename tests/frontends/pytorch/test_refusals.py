@@ -70,6 +70,88 @@ def test_what_is_unknown_is_refused_with_its_module(name: str) -> None:
     assert caught.value.help
 
 
+REPLACED = {
+    "gelu": (nn.GELU(), "nn.Hardswish or nn.ReLU"),
+    "silu": (nn.SiLU(), "nn.Hardswish"),
+    "in place": (nn.ELU(inplace=True), "nn.LeakyReLU or nn.ReLU"),
+    "known out of place": (lambda x: x.sigmoid_(), "without inplace"),
+    "of two kinds": (lambda x: torch.max(x, x), "torch.maximum"),
+    "resized": (nn.Upsample(scale_factor=2, mode="bilinear"), "nothing is resized on the device"),
+    "normalized": (nn.GroupNorm(2, 4), "nn.BatchNorm2d"),
+    "recurrent": (lambda x: nn.LSTM(8, 8)(x[0])[0], "recurrent layer by convolutions"),
+    "best": (lambda x: x.topk(2)[0], "end the network before it"),
+    "not in the table": (torch.round, "compute it with what is known: adaptive_avg_pool2d, "),
+}
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_an_unknown_operator_has_a_replacement(name: str) -> None:
+    function, instead = REPLACED[name]
+    program = export_module(Around(function), (torch.randn(IMAGE),))
+    with pytest.raises(UnsupportedError, match="unknown here") as caught:
+        translate_program(program, "net")
+    assert instead in str(caught.value)
+
+
+def test_all_that_cannot_be_translated_is_named() -> None:
+    def many(x: torch.Tensor) -> torch.Tensor:
+        values, _ = functional.gelu(functional.gelu(x)).topk(2, dim=1)
+        return functional.silu(functional.gelu(functional.gelu(values))) * 2.0
+
+    program = export_module(Around(many), (torch.randn(IMAGE),))
+    with pytest.raises(UnsupportedError) as caught:
+        translate_program(program, "net")
+    assert caught.value.what == (
+        "7 operators cannot be translated:\n"
+        "  odd (gelu), odd (gelu_1), odd (gelu_2) and 1 more: the operator aten.gelu.default is "
+        "unknown here: take nn.Hardswish or nn.ReLU, and train on\n"
+        "  odd (topk): the operator aten.topk.default is unknown here: end the network before it: "
+        "the application computes it of the outputs\n"
+        "  odd (silu): the operator aten.silu.default is unknown here: take nn.Hardswish and train "
+        "on, or x * torch.sigmoid(x), which is the same\n"
+        "  odd (mul): computes with a number: make the number a buffer of the module"
+    )
+    assert caught.value.help == "change the module, train it on, and export it again"
+
+
+def test_more_kinds_than_are_shown() -> None:
+    functions = (torch.exp, torch.log, torch.sin, torch.cos, torch.sqrt, torch.abs, torch.round)
+
+    def many(x: torch.Tensor) -> torch.Tensor:
+        for function in functions:
+            x = function(x)
+        return torch.round(x)
+
+    program = export_module(Around(many), (torch.randn(IMAGE),))
+    with pytest.raises(UnsupportedError, match=r"(?s)^8 operators.*\n  and 2 more\n") as caught:
+        translate_program(program, "net")
+    assert "what is known" in caught.value.help
+
+
+@pytest.mark.parametrize(
+    ("module", "found"),
+    [
+        (nn.BatchNorm2d(4), r"odd.function \(batch_norm\) normalizes by the batch"),
+        (nn.Dropout(0.2), r"odd.function \(dropout\) drops values at random"),
+    ],
+)
+def test_a_program_exported_in_training_mode(module: nn.Module, found: str, tmp_path: Path) -> None:
+    around = Around(module).train()
+    program = torch.export.export(around, (torch.randn(IMAGE),))
+    torch.export.save(program, tmp_path / "m.pt2")
+    with pytest.raises(InputError, match=f"exported in training mode: {found}") as caught:
+        translate_program(load_program(tmp_path / "m.pt2"), "net")
+    assert caught.value.help.startswith("call module.eval() before torch.export.export")
+    assert translate_program(export_module(around, (torch.randn(IMAGE),)), "net").graph.operators
+
+
+def test_a_normalization_without_statistics() -> None:
+    module = Around(nn.BatchNorm2d(4, track_running_stats=False))
+    program = export_module(module, (torch.randn(IMAGE),))
+    with pytest.raises(UnsupportedError, match="has no statistics"):
+        translate_program(program, "net")
+
+
 def test_an_example_that_does_not_fit(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(
         InputError, match=r"MobileNet does not accept inputs of shape \[1, 4, 8, 8\]"
@@ -123,3 +205,9 @@ def test_files_that_are_no_program(tmp_path: Path) -> None:
     torch.save(MobileNet().state_dict(), path)
     with pytest.raises(InputError, match=r"is no program of torch.export"):
         load_program(path)
+    save = tmp_path / "whole.pt2"
+    torch.export.save(export_module(MobileNet(), (torch.randn(1, 3, 32, 32),)), save)
+    for content in (save.read_bytes()[:9000], b"\x1c\0\0\0TFL3" + bytes(99), b"# text\n", b""):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"is no program of torch.export, or a damaged one"):
+            load_program(path)

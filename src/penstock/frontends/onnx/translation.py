@@ -14,7 +14,7 @@ import numpy as np
 from onnx import numpy_helper
 
 from penstock.errors import ModelFormatError, PenstockError, UnsupportedError
-from penstock.frontends.onnx.advice import instead_of
+from penstock.frontends.onnx.advice import instead_of, others_named
 from penstock.frontends.onnx.folding import fold, is_foldable, is_small
 from penstock.frontends.onnx.inputs import input_order, input_shape, integer_type
 from penstock.frontends.onnx.operators import TRANSLATORS
@@ -101,8 +101,17 @@ class Translation:
             return
         translate = TRANSLATORS.get(node.kind)
         if translate is None:
-            raise self.refused(node, "is unknown here", instead_of(node.kind, TRANSLATORS))
+            raise self._unknown(node)
         translate(self, node)
+
+    def _unknown(self, node: Node) -> UnsupportedError:
+        """Return the error for a node of an unknown kind, which names those behind it too."""
+        behind = [Node(n, proto) for n, proto in enumerate(self.model.node) if n > node.index]
+        others = [n for n in behind if n.kind not in TRANSLATORS and not is_foldable(n.kind)]
+        what, instead = others_named(node, others, TRANSLATORS)
+        return self.refused(
+            node, f"is unknown here{what}", f"{instead_of(node.kind, TRANSLATORS)}{instead}"
+        )
 
     def _fold(self, node: Node, names: Sequence[str]) -> None:
         constants = [self.constant(node, name) for name in names]

@@ -80,6 +80,12 @@ def _batch_norm(t: "Translation", node: Node) -> None:
     source = t.tensor(node.args[0])
     if len(t.tensors[source].shape) != IMAGE_RANK:
         raise t.refused(node, "normalizes no images", "put BatchNorm2d behind a convolution")
+    if node.args[3] is None:
+        raise t.refused(
+            node,
+            "normalizes by the batch at hand, as it has no statistics",
+            "leave out track_running_stats=False, and train again",
+        )
     mean, variance = t.weight(node.args[3]), t.weight(node.args[4])
     epsilon = argument(node, 7, "eps", 1e-5)
     factor = 1 / np.sqrt(variance.astype(np.float64) + epsilon)

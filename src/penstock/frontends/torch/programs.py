@@ -77,14 +77,18 @@ def load_program(path: Path) -> ExportedProgram:
         InputError: the file cannot be read, is no such program, or has a weight that is not finite.
     """
     try:
-        with path.open("rb") as file, _silence():
-            program = torch.export.load(file)
+        file = path.open("rb")
     except OSError as error:
         raise InputError(
             f"cannot read {str(path)!r}: {os_reason(error)}", help="check the path"
         ) from error
+    try:
+        with file, _silence():
+            program = torch.export.load(file)
     except Exception as error:  # torch raises whatever its readers of archives and JSON do
-        raise InputError(f"{str(path)!r} is no program of torch.export", help=_SAVE) from error
+        raise InputError(
+            f"{str(path)!r} is no program of torch.export, or a damaged one", help=_SAVE
+        ) from error
     expect_finite(program)
     return program
 

@@ -4,7 +4,8 @@ Images are ``[N, C, H, W]`` in torch and ``[N, H, W, C]`` in the graph: tensors 
 have their channels moved, weights likewise; nothing is optimised here.
 """
 
-from collections.abc import Callable, Iterable
+import operator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ from torch.fx import Node
 from penstock.errors import UnsupportedError
 from penstock.frontends.source_models import SourceModel
 from penstock.frontends.tflite import identifier
+from penstock.frontends.torch.advice import instead_of, with_known
 from penstock.frontends.torch.checking import check_translation
+from penstock.frontends.torch.modes import expect_inference_mode
 from penstock.frontends.torch.operators import FROM_TORCH, IMAGE_RANK, TRANSLATORS
 from penstock.frontends.torch.programs import load_program
+from penstock.frontends.torch.refusals import RefusedOperatorError, together
 from penstock.ir.dtype import DType
 from penstock.ir.graph import Graph
 from penstock.ir.operators import Operator
@@ -46,12 +50,12 @@ def translate_program(program: ExportedProgram, name: str) -> SourceModel:
         name: the graph's name, a C identifier.
 
     Raises:
-        UnsupportedError: naming the module and the operator that cannot be translated, and what to
-            put in its place.
+        InputError: it was exported in training mode.
+        UnsupportedError: naming the modules and the operators that cannot be translated, and what
+            to put in their place.
     """
-    translation = Translation(program)
-    for node in program.graph.nodes:
-        translation.follow(node)
+    expect_inference_mode(program)
+    translation = _follow_all(program)
     graph = Graph.build(
         name,
         translation.tensors.values(),
@@ -63,6 +67,24 @@ def translate_program(program: ExportedProgram, name: str) -> SourceModel:
     model = SourceModel(graph, dict.fromkeys(images, FROM_TORCH))
     check_translation(program, model)
     return model
+
+
+def _follow_all(program: ExportedProgram) -> "Translation":
+    """Translate all nodes, or say of all that cannot be."""
+    translation = Translation(program)
+    refusals: list[RefusedOperatorError] = []
+    for node in program.graph.nodes:
+        if refusals and node.op == "output":
+            break
+        try:
+            translation.follow(node)
+        except RefusedOperatorError as refusal:
+            refusals.append(refusal)
+            if node.op == "placeholder" or not translation.stand_in(node):
+                break
+    if refusals:
+        raise together(refusals)
+    return translation
 
 
 @dataclass(eq=False)
@@ -86,6 +108,8 @@ class Translation:
 
     def follow(self, node: Node) -> None:
         """Translate one node."""
+        if node.name in self._values:  # of one that something stands in for
+            return
         if node.op == "placeholder":
             if node.name not in self._weights:
                 self._add_input(node)
@@ -112,10 +136,30 @@ class Translation:
             self.outputs.append(self.tensor(result))
 
     def _call(self, node: Node) -> None:
-        translate = TRANSLATORS.get(str(node.target))
+        target = str(node.target)
+        translate = TRANSLATORS.get(target)
         if translate is None:
-            raise self.refused(node, f"the operator {node.target} is unknown here", _instead())
+            raise self.refused(
+                node,
+                f"the operator {target} is unknown here",
+                instead_of(target, TRANSLATORS),
+                otherwise=with_known(TRANSLATORS),
+            )
         translate(self, node)
+
+    def stand_in(self, node: Node) -> bool:
+        """Let a node that cannot be translated have values, and return whether it could be done.
+
+        Nodes behind it can be translated then, to find others that cannot be.
+        """
+        parts = [user for user in node.users if user.target is operator.getitem]
+        missing = [node] if len(parts) < len(node.users) else parts
+        for part in missing:
+            if not isinstance(part.meta.get("val"), torch.Tensor):
+                return False
+            if part.name not in self._values:
+                self.add_output(part)
+        return True
 
     def shape(self, node: Node) -> tuple[int, ...]:
         """Return the shape of a node's value, in torch's order.
@@ -182,9 +226,9 @@ class Translation:
         """Let a node have the value of another."""
         self._values[node.name] = self.tensor(source)
 
-    def append(self, operator: Operator) -> None:
+    def append(self, added: Operator) -> None:
         """Add an operator."""
-        self.operators.append(operator)
+        self.operators.append(added)
 
     def _free_name(self, wanted: str) -> str:
         name, number = wanted, 2
@@ -198,15 +242,9 @@ class Translation:
         stack = node.meta.get("nn_module_stack") or {}
         return str(list(stack.values())[-1][0]) if stack else ""
 
-    def refused(self, node: Node, why: str, instead: str) -> UnsupportedError:
+    def refused(
+        self, node: Node, why: str, instead: str, otherwise: str = ""
+    ) -> RefusedOperatorError:
         """Return the error for a node that cannot be translated."""
         where = self.module(node) or "the outermost module"
-        return UnsupportedError(f"{where} ({node.name}): {why}", help=instead)
-
-
-Translator = Callable[[Translation, Node], None]
-
-
-def _instead() -> str:
-    known = sorted({name.split(".")[1].rstrip("_") for name in TRANSLATORS})
-    return f"compute it with what is known: {', '.join(known)}"
+        return RefusedOperatorError(f"{where} ({node.name})", why, instead, otherwise)

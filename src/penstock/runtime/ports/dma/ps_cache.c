@@ -1,5 +1,9 @@
 /* Maintenance of a Cortex-M7's data cache by address: ARMv7-M architecture reference manual
  * B2.2.7. On cores without one, PS_CACHE_LINE_BYTES is 0 and nothing happens. */
+#if !defined(__arm__) && !defined(__ICCARM__)
+#error "this driver is for the board's Arm core: elsewhere set <NAME>_COPIES to core (cmake -D)"
+#endif
+
 #include "ps_dma.h"
 #include "ps_dma_board.h"
 
