@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.units import format_joules, format_ordinal, format_seconds
+from penstock.units import format_duration, format_joules, format_ordinal, format_seconds
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,11 @@ def test_ordinals() -> None:
     numbers = (1, 2, 3, 4, 11, 12, 13, 21, 22, 111, 123)
     ordinals = "1st 2nd 3rd 4th 11th 12th 13th 21st 22nd 111th 123rd"
     assert " ".join(map(format_ordinal, numbers)) == ordinals
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0 s"), (59, "59 s"), (90, "2 min"), (3540, "59 min"), (5400, "1.5 h")],
+)
+def test_durations_are_for_people(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text

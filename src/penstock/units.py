@@ -52,6 +52,14 @@ def format_seconds(seconds: float, digits: int = 4) -> str:
     return _format_scaled(seconds, "s", digits)
 
 
+def format_duration(seconds: float) -> str:
+    """Return how long something takes a person who waits, in s, min or h: ``150`` is ``2 min``."""
+    minutes = seconds / 60
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 60 else f"{minutes / 60:.1f} h"
+
+
 def format_joules(joules: float, digits: int = 3) -> str:
     """Return an energy in J, mJ, µJ or nJ, without an exponent: ``1.17e-7`` is ``117 nJ``."""
     return _format_scaled(joules, "J", digits)

@@ -19,7 +19,6 @@ from penstock.design.learning.distillation import Distillation  # noqa: E402
 from penstock.design.learning.engine import (  # noqa: E402
     EpochResult,
     Training,
-    format_duration,
     learning_rate,
     train,
 )
@@ -333,14 +332,6 @@ def test_filters_decay_and_biases_do_not() -> None:
             assert value.abs().max() < 0.97 * before[name].abs().max()
         else:
             torch.testing.assert_close(value, before[name], rtol=0, atol=0)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.2, "0 s"), (59, "59 s"), (90, "2 min"), (3540, "59 min"), (5400, "1.5 h")],
-)
-def test_durations_are_for_people(seconds: float, text: str) -> None:
-    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_litert_the_interpreter_and_the_c_agree(
 def fits(name: str, board: str) -> bool:
     network = ZOO[name]
     deployment = BoardDeployment(
-        load_board(board), data(name).test, PIXELS_AS_THEY_ARE, network.task
+        load_board(board), board, data(name).test, PIXELS_AS_THEY_ARE, network.task
     )
     return deployment.cost(quantized(name)).latency is not None
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from penstock.design.compression.run import Compression
     from penstock.design.compression.setting import Setting
     from penstock.design.data import DataSet
-    from penstock.design.learning.machines import Machines
+    from penstock.design.learning.processes import Processes
 
 
 _IN_MEMORY = "in memory"
@@ -85,7 +85,7 @@ def compress(
         from penstock.design.compression.networks import load_network
         from penstock.design.compression.run import Compression
         from penstock.design.compression.teachers import expect_scores
-        from penstock.design.learning.machines import join_machines, set_threads
+        from penstock.design.learning.processes import join_processes, set_threads
     told = notices or Notices()
     board = load_board(recipe.board) if recipe.board else None
     if board is not None:
@@ -100,8 +100,8 @@ def compress(
     else:
         teacher = find_teacher(name, recipe.distill, trained)
     set_threads(recipe.threads)
-    with join_machines() as machines:
-        setting = make_setting(recipe, data, teacher, work, machines, told)
+    with join_processes() as processes:
+        setting = make_setting(recipe, data, teacher, work, processes, told)
         deployment = BoardDeployment(
             board,
             recipe.board or HOST,
@@ -121,6 +121,8 @@ def compress(
 def _summary(
     name: str, compression: "Compression", file_bytes: int, smallest_bytes: int
 ) -> CompressResult:
+    from penstock.design.learning.processes import describe_computer
+
     recipe = compression.recipe
     return CompressResult(
         model=name,
@@ -134,6 +136,7 @@ def _summary(
         stages=tuple(compression.results),
         file_bytes=file_bytes,
         smallest_bytes=smallest_bytes,
+        computer=describe_computer(compression.setting.processes),
     )
 
 
@@ -153,7 +156,7 @@ def sensitivity(
     with needs_extra("running a network", "design"):
         from penstock.design.compression.networks import load_float
         from penstock.design.compression.sensitivity import measure_sensitivity
-        from penstock.design.learning.machines import ALONE
+        from penstock.design.learning.processes import ALONE
     told = notices or Notices()
     source = Path(model)
     trained = load_float(source)
@@ -198,7 +201,7 @@ def make_setting(
     data: "DataSet",
     teacher: "Module | None",
     work: str | Path | None,
-    machines: "Machines",
+    processes: "Processes",
     told: Notices,
 ) -> "Setting":
     """Return what all trainings of a recipe have in common."""
@@ -213,7 +216,7 @@ def make_setting(
         teacher=teacher,
         distill=recipe.distill,
         folder=None if work is None else Path(work),
-        machines=machines,
+        processes=processes,
         progress=told.progress,
         report=lambda stage, result: told.epoch(stage, result.epoch, result.loss, result.seconds),
     )

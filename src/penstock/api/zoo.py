@@ -73,7 +73,11 @@ def train_zoo(
     with needs_extra("training a network", "design"):
         from penstock.api.deploying import BoardDeployment
         from penstock.design.learning.evaluation import score
-        from penstock.design.learning.machines import join_machines, set_threads
+        from penstock.design.learning.processes import (
+            describe_computer,
+            join_processes,
+            set_threads,
+        )
         from penstock.design.trainable import TrainableGraph
         from penstock.design.zoo.building import quantize_trained, train_float
     told, asked = notices or Notices(), options or ZooTraining()
@@ -84,14 +88,15 @@ def train_zoo(
     teacher = _teacher(name, network, recipe)
     set_threads(asked.threads)
     earlier: list[float] = []
-    with join_machines() as machines:
+    with join_processes() as processes:
         setting = replace(
-            make_setting(recipe, data, teacher, asked.work, machines, told),
+            make_setting(recipe, data, teacher, asked.work, processes, told),
             resumed=earlier.append,
         )
         trained = train_float(network, identifier(name), setting)
         float_score = score(TrainableGraph(trained.graph), data.test, network.task)
         graph = quantize_trained(network, trained, setting)
+        computer = describe_computer(processes)
     deployment = BoardDeployment(
         None, HOST, data.test, PIXELS_AS_THEY_ARE, network.task, progress=told.progress
     )
@@ -109,6 +114,7 @@ def train_zoo(
         seconds=time.monotonic() - started + sum(earlier),
         recipe={key: document[key] for key in _STEPS if key in document},
         file_bytes=len(content),
+        computer=computer,
     )
     return TrainedZooNetwork(result, content, trained.saved())
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from penstock.design.compression.results import LayerSensitivity, StageResult
+from penstock.design.compression.results import Computer, LayerSensitivity, StageResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class CompressResult:
         file_bytes: of the .tflite file.
         smallest_bytes: of its constants, where filters are stored in as few bytes as they can be:
             ``penstock compile --weights small``.
+        computer: that trained it.
     """
 
     model: str
@@ -37,6 +38,7 @@ class CompressResult:
     stages: tuple[StageResult, ...]
     file_bytes: int
     smallest_bytes: int
+    computer: Computer
 
     @property
     def keeps_latency(self) -> bool | None:

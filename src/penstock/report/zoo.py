@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from penstock.design.compression.results import Computer
 from penstock.report.inspection import GraphTotals
 
 
@@ -23,6 +24,7 @@ class ZooResult:
         seconds: that it took, runs before an interruption included.
         recipe: tables of everything that decided it, with the keys of a recipe's file.
         file_bytes: of the .tflite file.
+        computer: that trained it.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ZooResult:
     seconds: float
     recipe: Mapping[str, Mapping[str, Any]]
     file_bytes: int
+    computer: Computer
 
     def to_json(self, file: str) -> dict[str, Any]:
         """Return the ``penstock.zoo/1`` form of a network that was written to ``file``."""

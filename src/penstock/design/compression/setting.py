@@ -12,8 +12,8 @@ from penstock.design.data import DataSet
 from penstock.design.learning.batches import network_inputs
 from penstock.design.learning.distillation import Distillation
 from penstock.design.learning.engine import AfterStep, EpochResult, Training, train
-from penstock.design.learning.machines import ALONE, Machines
 from penstock.design.learning.options import TrainingOptions
+from penstock.design.learning.processes import ALONE, Processes
 from penstock.design.learning.tasks import Task
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE, PixelScaling
 from penstock.progress import Progress, silent
@@ -33,7 +33,7 @@ class Setting:
         teacher: that networks learn from besides; None is nobody.
         distill: how they do.
         folder: of checkpoints; None keeps none.
-        machines: that train together.
+        processes: that train together.
         progress: told what is going on.
         report: told of each epoch, with the stage's name.
         resumed: told how many seconds earlier runs took that a checkpoint goes on from.
@@ -45,7 +45,7 @@ class Setting:
     teacher: nn.Module | None = None
     distill: DistillStep | None = None
     folder: Path | None = None
-    machines: Machines = ALONE
+    processes: Processes = ALONE
     progress: Progress = silent
     report: Report = lambda _stage, _result: None
     resumed: Callable[[float], None] = lambda _seconds: None
@@ -78,7 +78,7 @@ class Setting:
             how=how,
             distillation=self._distillation(teacher),
             folder=self.folder,
-            machines=self.machines,
+            processes=self.processes,
             progress=self.progress,
             report=lambda result: self.report(label, result),
             resumed=self.resumed,

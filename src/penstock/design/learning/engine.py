@@ -14,12 +14,13 @@ from penstock.design.data.sets import Samples
 from penstock.design.learning.batches import augment, shuffled_batches, to_network_input
 from penstock.design.learning.checkpoints import Checkpoint, State, digest
 from penstock.design.learning.distillation import Distillation
-from penstock.design.learning.machines import ALONE, Machines
 from penstock.design.learning.options import Optimizer, TrainingOptions
+from penstock.design.learning.processes import ALONE, Processes
 from penstock.design.learning.tasks import Task
 from penstock.errors import InputError
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE, PixelScaling
 from penstock.progress import Progress, silent
+from penstock.units import format_duration
 
 AfterStep = Callable[[int, int, int], None]
 """Takes the step within its epoch, the step within training, and how many there are in all."""
@@ -56,7 +57,7 @@ class Training:
         how: whatever decides the result besides what is said here and the weights at first; its
             text tells checkpoints apart.
         folder: of checkpoints; None keeps none.
-        machines: that train together.
+        processes: that train together.
         progress: told what is going on, and how long it will take.
         report: called after each epoch.
         resumed: told how many seconds earlier runs took that a checkpoint goes on from.
@@ -70,7 +71,7 @@ class Training:
     distillation: Distillation | None = None
     how: object = None
     folder: Path | None = None
-    machines: Machines = ALONE
+    processes: Processes = ALONE
     progress: Progress = silent
     report: Callable[[EpochResult], None] = lambda _result: None
     resumed: Callable[[float], None] = lambda _seconds: None
@@ -96,9 +97,9 @@ def train(
             f"there are {len(data)} training samples, a batch has {options.batch_size}",
             help="give more data, or a smaller batch",
         )
-    if options.batch_size % training.machines.count:
+    if options.batch_size % training.processes.count:
         raise InputError(
-            f"a batch has {options.batch_size} samples, which {training.machines.count} processes "
+            f"a batch has {options.batch_size} samples, which {training.processes.count} processes "
             "cannot share evenly",
             help="choose a batch_size in a recipe that the number of processes divides",
         )
@@ -131,11 +132,11 @@ class _Run:
 
     def resume(self) -> None:
         """Take up where the checkpoint is."""
-        machines = self.training.machines
+        processes = self.training.processes
         state = None
-        if self.checkpoint is not None and machines.is_first:
+        if self.checkpoint is not None and processes.is_first:
             state = self.checkpoint.load()
-        state = machines.from_first(state)
+        state = processes.from_first(state)
         if state is not None:
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
@@ -159,23 +160,23 @@ class _Run:
                 f"training diverged in epoch {number}: the loss is {loss}",
                 help="use a lower learning rate",
             )
-        self.training.machines.average_statistics(self.network)
+        self.training.processes.average_statistics(self.network)
         self.history.append(EpochResult(number, loss, time.monotonic() - started))
-        if self.training.machines.is_first:
+        if self.training.processes.is_first:
             if self.checkpoint is not None:
                 self.checkpoint.save(self._state())
             self.training.report(self.history[-1])
-        self.training.machines.wait()
+        self.training.processes.wait()
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield what the network reads; all machines draw the same, and take their part."""
+        """Yield what the network reads; all processes draw the same, and take their part."""
         training = self.training
         size = training.options.batch_size
         for values, labels in shuffled_batches(training.data, size, self.generator):
             varied = augment(values, training.options.augmentation, self.generator)
-            inputs = to_network_input(training.machines.part(varied), training.scaling)
+            inputs = to_network_input(training.processes.part(varied), training.scaling)
             arranged = inputs.contiguous(memory_format=_memory_format(inputs))
-            yield arranged, training.machines.part(labels)
+            yield arranged, training.processes.part(labels)
 
     def _step(self, inputs: Tensor, labels: Tensor, done: int) -> float:
         options = self.training.options
@@ -184,7 +185,7 @@ class _Run:
         loss = self._loss(inputs, labels)
         self.optimizer.zero_grad()
         loss.backward()
-        self.training.machines.average_gradients(self.network)
+        self.training.processes.average_gradients(self.network)
         self.optimizer.step()
         return float(loss.item())
 
@@ -218,14 +219,6 @@ class _Run:
         }
 
 
-def format_duration(seconds: float) -> str:
-    """Return a duration for people."""
-    minutes = seconds / 60
-    if minutes < 1:
-        return f"{seconds:.0f} s"
-    return f"{minutes:.0f} min" if minutes < 60 else f"{minutes / 60:.1f} h"
-
-
 def learning_rate(options: TrainingOptions, done: float) -> float:
     """Return the rate when a share of all steps is done: it rises evenly, and falls as a cosine."""
     if done < options.warm_up:
@@ -254,7 +247,7 @@ def _checkpoint(network: nn.Module, training: Training) -> Checkpoint | None:
         training.scaling,
         training.task,
         teaching,
-        training.machines.count,
+        training.processes.count,
         training.how,
     )
 

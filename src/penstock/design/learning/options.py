@@ -30,7 +30,7 @@ class TrainingOptions:
 
     Attributes:
         epochs: passes over the training samples.
-        batch_size: samples a step, of all machines together.
+        batch_size: samples a step, of all processes together.
         learning_rate: its peak; from there it falls as a cosine to 0.
         warm_up: share of all steps in which it rises to the peak.
         weight_decay: of filters; biases and normalization have none.

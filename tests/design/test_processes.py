@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'design'")
 
 from penstock.design.learning.engine import train  # noqa: E402
-from penstock.design.learning.machines import ALONE, Machines, join_machines  # noqa: E402
+from penstock.design.learning.processes import ALONE, Processes, join_processes  # noqa: E402
 from tests.design.test_training import network, training  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def states(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, torch.Tensor]]]:
     """What each process had at the end."""
-    folder = tmp_path_factory.mktemp("machines")
+    folder = tmp_path_factory.mktemp("processes")
     shared = {
         **os.environ,
         "MASTER_ADDR": "127.0.0.1",
@@ -35,7 +35,7 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str,
         "WORLD_SIZE": str(COUNT),
         "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, "-m", "tests.design.training_on_machines", str(folder)]
+    command = [sys.executable, "-m", "tests.design.training_in_processes", str(folder)]
     started = [
         subprocess.Popen(
             command, env={**shared, "RANK": str(rank)}, cwd=ROOT, stderr=subprocess.PIPE
@@ -82,10 +82,10 @@ def test_both_go_on_where_the_first_one_was(
 
 def test_parts_make_up_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = torch.arange(11)
-    parts = [Machines(rank, 3).part(batch) for rank in range(3)]
+    parts = [Processes(rank, 3).part(batch) for rank in range(3)]
     assert sorted(torch.cat(parts).tolist()) == batch.tolist()
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with join_machines() as alone:
+    with join_processes() as alone:
         assert alone == ALONE and alone.is_first
         assert torch.equal(alone.part(batch), batch)
         assert alone.from_first("value") == "value"

@@ -1,4 +1,4 @@
-"""What each of several processes does that `test_machines.py` starts."""
+"""What each of several processes does that `test_processes.py` starts."""
 
 import sys
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from penstock.design.learning.engine import train
-from penstock.design.learning.machines import ALONE, Machines, join_machines
+from penstock.design.learning.processes import ALONE, Processes, join_processes
 from tests.design.test_training import network, training
 
 
@@ -16,13 +16,13 @@ def interrupt(_step: int, done: int, _total: int) -> None:
         raise KeyboardInterrupt
 
 
-def train_all(folder: Path, machines: Machines) -> None:
+def train_all(folder: Path, processes: Processes) -> None:
     """Save what several trainings give: without normalization, with it, and interrupted."""
-    wanted = replace(training(), machines=machines)
+    wanted = replace(training(), processes=processes)
     plain, normalized, resumed = network(normalized=False), network(), network()
     train(plain, wanted)
     train(normalized, wanted)
-    kept = replace(wanted, folder=folder / f"work{machines.rank}")
+    kept = replace(wanted, folder=folder / f"work{processes.rank}")
     try:
         train(network(), kept, interrupt)
     except KeyboardInterrupt:
@@ -31,11 +31,11 @@ def train_all(folder: Path, machines: Machines) -> None:
         assert epochs[0] == 7
     names = ("plain", "normalized", "resumed")
     states = dict(zip(names, (plain, normalized, resumed), strict=True))
-    torch.save({n: m.state_dict() for n, m in states.items()}, folder / f"{machines.rank}.pt")
+    torch.save({n: m.state_dict() for n, m in states.items()}, folder / f"{processes.rank}.pt")
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    with join_machines() as joined:
+    with join_processes() as joined:
         assert joined != ALONE
         train_all(Path(sys.argv[1]), joined)

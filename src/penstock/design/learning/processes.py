@@ -1,4 +1,4 @@
-"""Several machines that train one network: `torchrun` starts the command on each."""
+"""Several processes that train one network, on one machine or more: `torchrun` starts them."""
 
 import gc
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,14 @@ from typing import TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
+from penstock.design.compression.results import Computer
 from penstock.options import process_place
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Machines:
+class Processes:
     """Who trains.
 
     Attributes:
@@ -72,11 +73,11 @@ class Machines:
             distributed.barrier()
 
 
-ALONE = Machines()
+ALONE = Processes()
 
 
 @contextmanager
-def join_machines() -> Iterator[Machines]:
+def join_processes() -> Iterator[Processes]:
     """Join those that `torchrun` has started, which says so in the environment; or be alone."""
     _, count = process_place()
     if count == 1:
@@ -84,7 +85,7 @@ def join_machines() -> Iterator[Machines]:
         return
     distributed.init_process_group("gloo")
     try:
-        yield Machines(distributed.get_rank(), count)
+        yield Processes(distributed.get_rank(), count)
     finally:
         # What still holds the group keeps its threads alive, which abort a process that is ending.
         gc.collect()
@@ -95,3 +96,13 @@ def set_threads(count: int | None) -> None:
     """Compute with so many threads: another number gives other last bits of sums."""
     if count is not None:
         torch.set_num_threads(count)
+
+
+def describe_computer(processes: Processes) -> Computer:
+    """Return what a training's last bits depend on besides its recipe."""
+    return Computer(
+        torch=torch.__version__,
+        instructions=torch.backends.cpu.get_cpu_capability(),
+        threads=torch.get_num_threads(),
+        processes=processes.count,
+    )
