@@ -5,7 +5,8 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 EXTRAS ?= dev,simulate,zig,onnx
 FITTED := src/penstock/planning/estimate/data
-STAMP  := $(VENV)/.installed
+COMMA  := ,
+STAMP  := $(VENV)/.installed-$(subst $(COMMA),-,$(EXTRAS))
 
 .PHONY: help setup demo test test-long lint format bench bench-overlays bench-compression fit docs clean
 .DEFAULT_GOAL := help
@@ -23,6 +24,7 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 demo: $(STAMP) ## classify a photograph with a network of the zoo on a virtual board
+	@mkdir -p build
 	$(BIN)/penstock zoo get cifar10-large -o build/cifar10-large.tflite
 	$(BIN)/penstock run build/cifar10-large.tflite --board stm32f746g-disco \
 	  --input examples/cat.jpg --detail 32 --labels examples/labels.txt --verify

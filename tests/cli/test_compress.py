@@ -268,7 +268,9 @@ def test_a_latency_prunes_as_far_as_it_demands(
         assert found["stages"][-1]["cost"]["latency"] <= limit * 1e-6
     assert "epoch 2" not in capsys.readouterr().err  # --epochs holds for this pruning, too
     assert penstock(*command, "--latency", "1us", "-o", tmp_path / "p.tflite") == 2
-    assert "the network does not fit: it keeps " in capsys.readouterr().err
+    refused = capsys.readouterr().err
+    assert "the network takes too much: an estimate of " in refused
+    assert "allowed are 1 µs" in refused
     assert not (tmp_path / "p.tflite").exists()
 
 
@@ -343,7 +345,7 @@ BAD = {
     "few data": (("--data", "few.npz"), "few.npz has 90 samples to learn from, a batch of the"),
     "scaled reals": (
         ("--data", "real.npz", "--mean", "0.5"),
-        "mean and deviation are of the pixels of images, and this is a file of arrays",
+        "mean and deviation are of pixels, and these are arrays of real numbers",
     ),
     "two means": (("--mean", "0.5,0.5"), "2 numbers were given for the pixels of 1 channels"),
     "no deviation": (("--deviation", "0"), "the deviation of pixels must be above 0"),

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from penstock.api.extras import needs_extra
 from penstock.boards import load_board
 from penstock.design.compression.choices import WeightFormat
 from penstock.design.compression.documents import recipe_document
@@ -16,6 +15,7 @@ from penstock.design.compression.fitting import (
 )
 from penstock.design.compression.recipe import ITSELF, DistillStep, Recipe
 from penstock.design.compression.results import StageResult
+from penstock.extras import needs_extra
 from penstock.ir.graph import Graph
 from penstock.options import process_place
 from penstock.progress import Progress, silent

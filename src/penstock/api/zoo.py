@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.api.compressing import Notices, find_teacher, make_setting
-from penstock.api.extras import needs_extra
 from penstock.design.compression.documents import recipe_document
 from penstock.design.compression.fitting import expect_classes
 from penstock.design.compression.recipe import DistillStep, Recipe, TrainStep
@@ -17,6 +16,7 @@ from penstock.design.zoo.carried import (
     expect_known,
     find_carried,
 )
+from penstock.extras import needs_extra
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE
 from penstock.frontends.tflite import identifier, read_model
 from penstock.report.inspection import graph_totals

@@ -18,18 +18,28 @@ from penstock.cli.parameters import (
     result_file,
     work_folder,
 )
+from penstock.errors import InputError
+from penstock.report.zoo import zoo_document
 from penstock.units import format_bytes, format_count
 
 
 @click.group("zoo", invoke_without_command=True)
+@json_option
 @click.pass_context
-def zoo_group(context: click.Context) -> None:
+def zoo_group(context: click.Context, json_path: Path | None) -> None:
     """Show the networks that come with Penstock; take one, or train it again.
 
     All are int8, trained by Penstock itself, and under its own licence (MIT).
     """
     if context.invoked_subcommand is None:
-        _show_networks()
+        write_json(zoo_document(api.zoo()), json_path)
+        if json_path != STANDARD_OUTPUT:
+            _show_networks()
+    elif json_path is not None:
+        raise InputError(
+            f"--json before {context.invoked_subcommand!r} is of the list of networks",
+            help=f"see penstock zoo {context.invoked_subcommand} --help",
+        )
 
 
 @zoo_group.command("get")

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from penstock.errors import InputError, ToolError
+from penstock.errors import InputError
+from penstock.extras import needs_extra
 from penstock.frontends.tflite import load_model
 from penstock.ir.graph import Graph
 from penstock.ir.quantization import GivenQuantization
@@ -99,10 +100,5 @@ def load_source_model(path: Path) -> SourceModel:
             help=_ELSEWHERE[suffix],
         )
     kind = _FORMATS.get(suffix, _FORMATS[TFLITE])
-    try:
+    with needs_extra(f"reading {kind.description}", kind.extra):
         return kind.load(path)
-    except ModuleNotFoundError as error:
-        raise ToolError(
-            f"reading {kind.description} needs the package {error.name!r}, which is not installed",
-            help=f"pip install 'penstock[{kind.extra}]'",
-        ) from error

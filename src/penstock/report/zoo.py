@@ -1,10 +1,11 @@
 """What ``penstock zoo train`` made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from penstock.design.compression.results import Computer
+from penstock.design.zoo.carried import CarriedNetwork
 from penstock.report.inspection import GraphTotals
 
 
@@ -43,6 +44,12 @@ class ZooResult:
     def to_json(self, file: str) -> dict[str, Any]:
         """Return the ``penstock.zoo/1`` form of a network that was written to ``file``."""
         return {"schema": "penstock.zoo/1", **asdict(self), "file": file}
+
+
+def zoo_document(networks: Sequence[CarriedNetwork]) -> dict[str, Any]:
+    """Return the ``penstock.zoo-list/1`` form of the networks that come with Penstock."""
+    described = [asdict(network) | {"file_bytes": len(network.content())} for network in networks]
+    return {"schema": "penstock.zoo-list/1", "networks": described}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,7 @@ from penstock.boards.board import Core
 from penstock.boards.cores import check_simulated, is_timed
 from penstock.boards.memories import PAGE_BYTES
 from penstock.errors import SimulationError, ToolError
+from penstock.extras import install_command, needs_extra
 from penstock.simulate.computed_accesses import ComputedAccesses
 from penstock.simulate.dma import Dma
 from penstock.simulate.firmware import Firmware
@@ -45,19 +46,14 @@ def import_unicorn() -> ModuleType:
     Raises:
         ToolError: it is not installed, or its version is one that miscomputes.
     """
-    remedy = "pip install 'penstock[simulate]'"
-    try:
+    note = "; it is GPL-2.0, and nothing else needs it"
+    with needs_extra("the virtual board", "simulate", note):
         import unicorn
-    except ImportError as error:
-        raise ToolError(
-            "the virtual board needs the package 'unicorn', which is not installed",
-            help=f"install it with `{remedy}`; it is GPL-2.0, and nothing else needs it",
-        ) from error
     if unicorn.__version__ != UNICORN_VERSION:
         raise ToolError(
             f"the virtual board needs unicorn {UNICORN_VERSION}, found {unicorn.__version__}; "
             "other versions load wrong values in IT blocks or are slower",
-            help=f"install it with `{remedy}`",
+            help=f"install it with `{install_command('simulate')}`",
         )
     module: ModuleType = unicorn
     return module

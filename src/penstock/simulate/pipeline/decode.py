@@ -9,7 +9,8 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from penstock.errors import ToolError, UnsupportedError
+from penstock.errors import UnsupportedError
+from penstock.extras import needs_extra
 from penstock.simulate.pipeline.instruction import (
     FLAGS,
     FP_BASE,
@@ -43,13 +44,8 @@ _MODIFIED_CONSTANT, _MODIFIED_MASK = 0xF000, 0xFA00
 
 @lru_cache(maxsize=1)
 def _disassembler() -> Any:
-    try:
+    with needs_extra("telling the time of machine code", "simulate"):
         import capstone
-    except ImportError as error:
-        raise ToolError(
-            "telling the time of machine code needs the package 'capstone', which is not installed",
-            help="pip install 'penstock[simulate]'",
-        ) from error
     mode = capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | capstone.CS_MODE_V8
     return capstone.Cs(capstone.CS_ARCH_ARM, mode)
 
