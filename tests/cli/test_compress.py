@@ -132,7 +132,7 @@ def test_everything_at_once(here: None, tmp_path: Path, capsys: pytest.CaptureFi
     names = [
         "as given",
         "prune channels",
-        "sparsify 50 % of weights",
+        "sparsify filters",
         "quantize to int8, trained",
     ]
     assert [stage["stage"] for stage in stages] == names
@@ -345,7 +345,7 @@ BAD = {
     "few data": (("--data", "few.npz"), "few.npz has 90 samples to learn from, a batch of the"),
     "scaled reals": (
         ("--data", "real.npz", "--mean", "0.5"),
-        "mean and deviation are of pixels, and these are arrays of real numbers",
+        "mean and deviation are of pixels, and these arrays hold no",
     ),
     "two means": (("--mean", "0.5,0.5"), "2 numbers were given for the pixels of 1 channels"),
     "no deviation": (("--deviation", "0"), "the deviation of pixels must be above 0"),
@@ -355,7 +355,8 @@ BAD = {
         "nobody has modelled how long instructions take on core 'cortex-m55'",
     ),
     "no folder": (("-o", "no/o.tflite"), "there is no folder 'no'"),
-    "itself": (("-o", "net.pt2"), "is the model, which would be overwritten"),
+    "itself": (("--json", "net.pt2"), "is the model, which would be overwritten"),
+    "another format": (("-o", "o.pt2"), "--output 'o.pt2' is to be a .tflite file by its name"),
     "a model file": (("x.tflite",), "x.tflite"),
 }
 

@@ -10,7 +10,7 @@ from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
 from penstock.cli.labels import fit_labels, read_labels
 from penstock.cli.options import json_option, pixel_options
-from penstock.cli.parameters import (
+from penstock.cli.places import (
     STANDARD_OUTPUT,
     input_file,
     labelled_data,

@@ -10,13 +10,13 @@ from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_file, write_json
 from penstock.cli.kernel_tables import show_kernels
 from penstock.cli.options import board_option, json_option, plan_options
-from penstock.cli.parameters import (
+from penstock.cli.parameters import virtual_boards
+from penstock.cli.places import (
     STANDARD_OUTPUT,
     board_file,
     model_files,
     refuse_overwriting,
     result_file,
-    virtual_boards,
 )
 from penstock.cli.tables import add_columns, plain_table
 from penstock.errors import InputError

@@ -11,12 +11,8 @@ from penstock.boards.board import Board
 from penstock.cli.board_table import show_board
 from penstock.cli.console import stdout, write_json
 from penstock.cli.options import json_option
-from penstock.cli.parameters import (
-    STANDARD_OUTPUT,
-    board_file,
-    refuse_overwriting,
-    virtual_board,
-)
+from penstock.cli.parameters import virtual_board
+from penstock.cli.places import STANDARD_OUTPUT, board_file, refuse_overwriting
 from penstock.cli.tables import add_columns, plain_table
 from penstock.report.boards import describe_board, summarize_board
 from penstock.units import format_bytes

@@ -8,10 +8,7 @@ from rich.markup import escape
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_file, write_json
 from penstock.cli.options import json_option, model_output_option, seed_option
-from penstock.cli.parameters import (
-    STANDARD_OUTPUT,
-    refuse_overwriting,
-)
+from penstock.cli.places import STANDARD_OUTPUT, refuse_overwriting
 from penstock.cli.tables import arena_bound
 from penstock.design.published import FILTER_BITS
 from penstock.units import format_bytes, format_count

@@ -17,12 +17,7 @@ from penstock.cli.options import (
     seed_option,
 )
 from penstock.cli.overlay_tables import format_totals
-from penstock.cli.parameters import (
-    STANDARD_OUTPUT,
-    board_file,
-    model_file,
-    refuse_overwriting,
-)
+from penstock.cli.places import STANDARD_OUTPUT, board_file, model_file, refuse_overwriting
 from penstock.cli.tables import add_columns, format_share, plain_table
 from penstock.errors import InputError
 from penstock.report.results import RunResult, moved_bytes

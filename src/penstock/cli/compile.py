@@ -9,7 +9,7 @@ from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
 from penstock.cli.options import calibration_options, json_option, plan_options
 from penstock.cli.overlay_tables import show_planned_overlays
-from penstock.cli.parameters import (
+from penstock.cli.places import (
     STANDARD_OUTPUT,
     board_file,
     model_file,

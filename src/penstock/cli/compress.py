@@ -13,12 +13,11 @@ from rich.table import Table
 from penstock import api
 from penstock.cli.console import progress_bar, stderr, stdout, write_file, write_json
 from penstock.cli.options import json_option, model_output_option, pixel_options
-from penstock.cli.parameters import (
+from penstock.cli.parameters import parse_duration, parse_size
+from penstock.cli.places import (
     STANDARD_OUTPUT,
     input_file,
     model_file,
-    parse_duration,
-    parse_size,
     refuse_overwriting,
     sole_use,
     work_folder,

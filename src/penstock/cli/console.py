@@ -15,7 +15,7 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from penstock.cli.parameters import STANDARD_OUTPUT
+from penstock.cli.places import STANDARD_OUTPUT
 from penstock.errors import InputError, os_reason
 from penstock.progress import Progress
 from penstock.report.results import render_json

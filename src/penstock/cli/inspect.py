@@ -8,13 +8,8 @@ from rich.markup import escape
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
 from penstock.cli.options import calibration_options, json_option
-from penstock.cli.parameters import (
-    STANDARD_OUTPUT,
-    board_file,
-    model_file,
-    refuse_overwriting,
-    virtual_board,
-)
+from penstock.cli.parameters import virtual_board
+from penstock.cli.places import STANDARD_OUTPUT, board_file, model_file, refuse_overwriting
 from penstock.cli.tables import add_columns, arena_bound, format_shape, plain_table
 from penstock.report.inspection import GraphTotals
 from penstock.units import format_bytes, format_count, format_seconds

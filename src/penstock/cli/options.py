@@ -8,16 +8,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from penstock.cli.parameters import (
-    input_file,
-    labelled_data,
-    parse_numbers,
-    parse_reserve,
-    parse_seed,
-    result_file,
-    result_file_or_stdout,
-    virtual_board,
-)
+from penstock.cli.parameters import parse_numbers, parse_reserve, parse_seed, virtual_board
+from penstock.cli.places import input_file, labelled_data, named, result_file_or_stdout
 from penstock.design.calibration import Calibration, CalibrationOptions
 from penstock.errors import InputError
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE, PixelScaling
@@ -113,7 +105,7 @@ def model_output_option(command: Command) -> Command:
         "-o",
         "--output",
         required=True,
-        callback=result_file,
+        callback=named(".tflite"),
         metavar="FILE",
         help="The .tflite file to write.",
     )(command)

@@ -8,12 +8,7 @@ from rich.markup import escape
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_file, write_json
 from penstock.cli.options import json_option, model_output_option, pixel_options
-from penstock.cli.parameters import (
-    STANDARD_OUTPUT,
-    labelled_data,
-    model_file,
-    refuse_overwriting,
-)
+from penstock.cli.places import STANDARD_OUTPUT, labelled_data, model_file, refuse_overwriting
 from penstock.units import format_bytes, format_count
 
 

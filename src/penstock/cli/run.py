@@ -15,7 +15,7 @@ from penstock.cli.options import (
     plan_options,
     seed_option,
 )
-from penstock.cli.parameters import (
+from penstock.cli.places import (
     STANDARD_OUTPUT,
     board_file,
     input_file,

@@ -9,7 +9,7 @@ from rich.table import Table
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
 from penstock.cli.options import json_option, pixel_options
-from penstock.cli.parameters import STANDARD_OUTPUT, model_file, refuse_overwriting
+from penstock.cli.places import STANDARD_OUTPUT, model_file, refuse_overwriting
 from penstock.units import format_bytes, format_count
 
 

@@ -12,13 +12,8 @@ from rich.markup import escape
 from penstock import api
 from penstock.cli.console import progress_bar, stdout, write_json
 from penstock.cli.options import board_option, json_option
-from penstock.cli.parameters import (
-    STANDARD_OUTPUT,
-    board_file,
-    input_file,
-    option_name,
-    refuse_overwriting,
-)
+from penstock.cli.parameters import option_name
+from penstock.cli.places import STANDARD_OUTPUT, board_file, input_file, refuse_overwriting
 from penstock.cli.run_tables import show_spent
 from penstock.cli.tables import add_columns, format_share, plain_table
 from penstock.errors import InputError

@@ -11,13 +11,7 @@ from penstock import api
 from penstock.cli.compress import show_epoch
 from penstock.cli.console import progress_bar, stdout, write_file, write_json
 from penstock.cli.options import json_option, model_output_option
-from penstock.cli.parameters import (
-    STANDARD_OUTPUT,
-    model_file,
-    refuse_overwriting,
-    result_file,
-    work_folder,
-)
+from penstock.cli.places import STANDARD_OUTPUT, model_file, named, refuse_overwriting, work_folder
 from penstock.errors import InputError
 from penstock.report.zoo import zoo_document
 from penstock.units import format_bytes, format_count
@@ -58,7 +52,7 @@ def get_command(name: str, output: Path) -> None:
 @click.option(
     "--float",
     "float_path",
-    callback=result_file,
+    callback=named(".pt2"),
     metavar="FILE.pt2",
     help="Write the network in real numbers, too: what `penstock compress` takes.",
 )

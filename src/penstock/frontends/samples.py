@@ -123,7 +123,7 @@ def refuse_scaling(scaling: PixelScaling | None) -> None:
     """
     if scaling is not None:
         raise InputError(
-            "mean and deviation are of pixels, and these are arrays of real numbers",
+            "mean and deviation are of pixels, and these arrays hold no uint8",
             help="save the arrays as the network takes them, or pixels as uint8",
         )
 

@@ -251,6 +251,14 @@ def test_weights_that_are_no_numbers(value: float, tmp_path: Path) -> None:
         quantize_source(source, tmp_path)
 
 
+def test_a_normalization_by_less_than_nothing(tmp_path: Path) -> None:
+    m = OnnxModel((1, 2, 4, 4))
+    statistics = [m.constant(np.array(values)) for values in ((1, 1), (0, 0), (0, 0), (1, -0.5))]
+    model = m.build(m.node("BatchNormalization", "x", *statistics))
+    with pytest.raises(UnsupportedError, match=r"normalizes by a variance of -0.5, allowed is 0"):
+        read(model, tmp_path)
+
+
 def test_a_missing_package_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     onnx.save(mobilenet(), tmp_path / "net.onnx")
     for name in [name for name in sys.modules if name.startswith("penstock.frontends.onnx")]:

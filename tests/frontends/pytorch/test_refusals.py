@@ -152,6 +152,15 @@ def test_a_normalization_without_statistics() -> None:
         translate_program(program, "net")
 
 
+def test_a_normalization_by_less_than_nothing() -> None:
+    norm = nn.BatchNorm2d(4).eval()
+    assert isinstance(norm.running_var, torch.Tensor)
+    norm.running_var[1] = -0.5
+    program = export_module(nn.Sequential(nn.Conv2d(4, 4, 1), norm), (torch.randn(IMAGE),))
+    with pytest.raises(UnsupportedError, match=r"1 \(batch_norm\): normalizes by a variance of -0"):
+        translate_program(program, "net")
+
+
 def test_an_example_that_does_not_fit(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(
         InputError, match=r"MobileNet does not accept inputs of shape \[1, 4, 8, 8\]"

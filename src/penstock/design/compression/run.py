@@ -24,6 +24,7 @@ from penstock.quantize.post_training import WeightOptions, quantize_graph
 from penstock.units import format_bytes, format_count, format_seconds
 
 Notice = Callable[[StageResult], None]
+Ranges = Mapping[str, ValueRange]
 _ROUGH_SAMPLES = 50
 _MUCH = 0.1
 """Of the score, from 0 to 1: who loses that wants to know."""
@@ -70,7 +71,6 @@ class Compression:
     warn: Callable[[str], None]
     results: list[StageResult] = field(default_factory=list)
     _started: float = 0.0
-    _ranges: Mapping[str, ValueRange] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.setting = replace(self.setting, resumed=self._count)
@@ -80,19 +80,20 @@ class Compression:
         recipe, setting = self.recipe, self.setting
         self._started = time.monotonic()
         graph = trained
-        self._note("as given", graph)
+        ranges = self._note("as given", graph)
         self._doubt()
         if recipe.train is not None:
             graph = fine_tune(graph, recipe.train.training, setting)
-            self._note("train" if recipe.distill is None else "train with the teacher", graph)
-        step = self._pruning(graph)
+            alone = recipe.distill is None
+            ranges = self._note("train" if alone else "train with the teacher", graph)
+        step = self._pruning(graph, ranges)
         if step is not None:
-            graph = prune(graph, step, self._budget(graph, step), setting)
-            self._note("prune channels", graph)
+            graph = prune(graph, step, self._budget(graph, step, ranges), setting)
+            ranges = self._note("prune channels", graph)
         if recipe.sparsify is not None:
             graph = sparsify(graph, recipe.sparsify, setting)
-            self._note(f"sparsify {100 * recipe.sparsify.zeros:.0f} % of weights", graph)
-        quantized = quantize(graph, recipe.quantize, setting, self._mixed_budget(graph))
+            ranges = self._note("sparsify filters", graph)
+        quantized = quantize(graph, recipe.quantize, setting, self._mixed_budget(graph, ranges))
         self._note_deployed(recipe.quantize, quantized)
         return quantized
 
@@ -106,20 +107,20 @@ class Compression:
                 "its training?"
             )
 
-    def _pruning(self, graph: Graph) -> PruneStep | None:
+    def _pruning(self, graph: Graph, ranges: Ranges) -> PruneStep | None:
         """Return how channels are pruned: as asked, or as far as a latency demands."""
         step = self.recipe.prune
         if step is None or step.macs is not None:
             return step
-        return None if self._budget(graph, step)(graph) else step
+        return None if self._budget(graph, step, ranges)(graph) else step
 
     @property
     def _is_mixed(self) -> bool:
         """Whether filters of four bits serve the latency."""
         return self.recipe.quantize.weights is WeightFormat.MIXED
 
-    def _budget(self, graph: Graph, step: PruneStep) -> Budget[Graph]:
-        """Return what a network with fewer channels may take."""
+    def _budget(self, graph: Graph, step: PruneStep, ranges: Ranges) -> Budget[Graph]:
+        """Return what a network with fewer channels may take; that hardly changes ranges."""
         macs = graph_macs(graph)
         latency = self.recipe.latency
         if self._is_mixed and step.macs is not None:
@@ -130,16 +131,16 @@ class Compression:
                 kept = float(graph_macs(candidate))
                 yield Measured("multiply-accumulates", kept, step.macs * macs, _show_count)
             if latency is not None:
-                yield self._latency(self._roughly_quantized(candidate), latency)
+                yield self._latency(_roughly_quantized(candidate, ranges), latency)
 
         return Budget(measure)
 
-    def _mixed_budget(self, graph: Graph) -> Budget[Mapping[str, int]]:
+    def _mixed_budget(self, graph: Graph, ranges: Ranges) -> Budget[Mapping[str, int]]:
         """Return what a network may take some of whose filters have 4 bits."""
         size, latency = self.recipe.quantize.size, self.recipe.latency
 
         def measure(maxima: Mapping[str, int]) -> Iterator[Measured]:
-            candidate = self._roughly_quantized(graph, maxima)
+            candidate = _roughly_quantized(graph, ranges, maxima)
             if size is not None:
                 stored = self.deployment.smallest_bytes(candidate)
                 yield Measured("weights", stored, size, _show_bytes)
@@ -154,22 +155,16 @@ class Compression:
             "an estimate of", cost.latency, allowed, format_seconds, cost.why_no_latency
         )
 
-    def _note(self, stage: str, graph: Graph) -> None:
+    def _note(self, stage: str, graph: Graph) -> Ranges:
+        """Measure a network in real numbers; returns its ranges over a few samples."""
         setting = self.setting
         found = score(
             TrainableGraph(graph), self.data.test, setting.task, setting.scaling, setting.progress
         )
-        self._ranges, _ = calibrate(graph, QuantizeStep(samples=_ROUGH_SAMPLES), setting)
-        cost = self.deployment.cost(self._roughly_quantized(graph))
+        ranges, _ = calibrate(graph, QuantizeStep(samples=_ROUGH_SAMPLES), setting)
+        cost = self.deployment.cost(_roughly_quantized(graph, ranges))
         self._add(_result(stage, found, graph, cost))
-
-    def _roughly_quantized(
-        self, graph: Graph, maxima: Mapping[str, int] = EVERYWHERE_INT8
-    ) -> Graph:
-        """Return a network in int8, to see what it takes; pruning hardly changes ranges."""
-        return quantize_graph(
-            graph, self._ranges, WeightOptions(dense_per_channel=True, maxima=maxima)
-        )
+        return ranges
 
     def _note_deployed(self, step: QuantizeStep, graph: Graph) -> None:
         how = "" if step.training is None else ", trained"
@@ -193,6 +188,13 @@ class Compression:
         self.results.append(replace(result, seconds=now - self._started))
         self._started = now
         self.notice(self.results[-1])
+
+
+def _roughly_quantized(
+    graph: Graph, ranges: Ranges, maxima: Mapping[str, int] = EVERYWHERE_INT8
+) -> Graph:
+    """Return a network in int8, to see what it takes."""
+    return quantize_graph(graph, ranges, WeightOptions(dense_per_channel=True, maxima=maxima))
 
 
 def _show_count(count: float) -> str:

@@ -175,10 +175,20 @@ def _from_pair(
 ) -> Samples:
     if values.shape[1:] == shape[:-1] and shape[-1:] == (1,):
         values = values[..., np.newaxis]
-    if labels.ndim != 1 or labels.shape != values.shape[:1] or not len(labels):
+    if labels.ndim == 2 and labels.shape[:1] == values.shape[:1]:
+        raise InputError(
+            f"{path.name}: labels are {list(labels.shape)}, a position of a class each is wanted",
+            help="save labels.argmax(axis=1) where there is a column for each class",
+        )
+    if 0 in labels.shape[:1] + values.shape[:1]:
+        raise InputError(
+            f"{path.name}: a part of it has {len(values)} samples and {len(labels)} labels",
+            help="give at least one sample, and its label, to learn from and to test with",
+        )
+    if labels.ndim != 1 or labels.shape != values.shape[:1]:
         raise InputError(
             f"{path.name}: {list(values.shape)} samples have {list(labels.shape)} labels",
-            help="save as many labels as samples, at least one",
+            help="save as many labels as samples",
         )
     if labels.dtype.kind not in "iu":
         raise InputError(

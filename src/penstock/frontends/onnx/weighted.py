@@ -68,6 +68,9 @@ def _batch_norm(t: "Translation", node: Node) -> None:
     factor, shift, mean, variance = (
         np.asarray(t.constant(node, node.input_name(n)).data, np.float64) for n in range(1, 5)
     )
+    if (variance < 0).any():
+        why = f"normalizes by a variance of {variance.min():g}, allowed is 0 and more"
+        raise t.refused(node, why, "take an earlier checkpoint: its statistics are damaged")
     factor = factor / np.sqrt(variance + node.attribute("epsilon", 1e-5))
     shift = shift - mean * factor
     value = t.computed(node)

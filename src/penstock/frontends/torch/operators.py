@@ -88,6 +88,9 @@ def _batch_norm(t: "Translation", node: Node) -> None:
         )
     mean, variance = t.weight(node.args[3]), t.weight(node.args[4])
     epsilon = argument(node, 7, "eps", 1e-5)
+    if (variance < 0).any():
+        why = f"normalizes by a variance of {variance.min():g}, allowed is 0 and more"
+        raise t.refused(node, why, "take an earlier checkpoint: running_var is damaged")
     factor = 1 / np.sqrt(variance.astype(np.float64) + epsilon)
     if node.args[1] is not None:
         factor = factor * t.weight(node.args[1])
