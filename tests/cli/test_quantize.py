@@ -61,7 +61,7 @@ BAD = {
     "no model": (("nowhere.pt2",), "there is no model 'nowhere.pt2'"),
     "no data": (("net.pt2", "--data", "nowhere"), "there is nothing at"),
     "words": (("net.pt2", "--mean", "1,two"), "is no number, nor numbers with commas"),
-    "scaled arrays": (("net.pt2", "--mean", "0.5"), "mean and deviation are of pixels, and these arrays hold no"),
+    "scaled arrays": (("net.pt2", "--mean", "0.5"), "deviation are of pixels, and these arrays"),
 }
 
 

@@ -55,7 +55,12 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
     show_default=True,
     help="Which filters go first.",
 )
-@click.option("--sparsify", type=_SHARE, metavar="SHARE", help="Make so many weights 0.")
+@click.option(
+    "--sparsify",
+    type=_SHARE,
+    metavar="SHARE",
+    help="Make so many weights 0; depthwise ones and the first layer's stay.",
+)
 @click.option(
     "--pattern",
     type=click.Choice([choice.value for choice in api.Pattern]),
