@@ -314,3 +314,40 @@ def test_what_cannot_be_trained_is_refused_before_any_training(
     assert "epoch " not in printed.err and not printed.out
     assert not list(tmp_path.iterdir())
     assert {path: path.read_bytes() for path in shared.rglob("*.*")} == before
+
+
+UNFIT: dict[str, tuple[str, int, Callable[[np.ndarray], np.ndarray], str]] = {
+    "more classes": ("tiny", 160, lambda y: y + 1, "mnist has 4 classes (0, 1, 2, 3), the network"),
+    "fewer classes": (
+        "tiny",
+        160,
+        lambda y: y % 2,
+        "mnist has 2 classes (0, 1), the network has 3",
+    ),
+    "few": ("tiny", 15, lambda y: y, "mnist has 15 samples to learn from, a batch of the step"),
+    "nothing normal": (
+        "strange",
+        160,
+        lambda y: y * 0 + 1,
+        "of the 160 training samples of mnist, 0",
+    ),
+    "nothing unusual": ("strange", 160, lambda y: y * 0, "of the 60 test samples of mnist, 60"),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_data_for_something_else_are_refused_before_any_training(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trained, count, relabelled, message = UNFIT[name]
+    parts = [samples(count), samples(60, seed=1)]
+    write_data(tmp_path, *(replace(part, labels=relabelled(part.labels)) for part in parts))
+    monkeypatch.setenv("PENSTOCK_SHARED", str(tmp_path))
+    assert penstock("zoo", "train", trained, "-o", tmp_path / "o.tflite") == 2
+    printed = capsys.readouterr()
+    assert message in re.sub(r"\s+", " ", printed.err) and "help: " in printed.err
+    assert "epoch " not in printed.err and not printed.out
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
