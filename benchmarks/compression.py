@@ -6,6 +6,7 @@ are starts of the names of results, to make only those. A result holds its comma
 how long it took. Nothing here is a test.
 """
 
+import hashlib
 import json
 import shlex
 import shutil
@@ -53,20 +54,32 @@ def main() -> None:
 
 def carry() -> None:
     """Put the networks that were trained where `penstock zoo` finds them, with their figures."""
+    trained = [network for network in NETWORKS if (HERE / f"{network}.json").is_file()]
+    for network in trained:
+        expect_model(network)
     lines = ["# Written by `make bench-compression`: the files beside this one, and what they are."]
-    for network in NETWORKS:
-        model = ROOT / file(f"{network}.tflite")
-        if not (HERE / f"{network}.json").is_file():
-            continue
+    for network in trained:
+        model, carried = ROOT / file(f"{network}.tflite"), FILES / f"{network}.tflite"
         if model.is_file():
-            shutil.copyfile(model, FILES / model.name)
+            shutil.copyfile(model, carried)
         found = result(network)
-        lines += ["", f"[{network}]"]
         keys = ("about", "data", "measure", "float_score", "score")
-        lines += assignments({key: found[key] for key in keys})
+        figures = {key: found[key] for key in keys}
+        digest = hashlib.sha256(carried.read_bytes()).hexdigest()
+        lines += ["", f"[{network}]", *assignments({**figures, "sha256": digest})]
         for step, values in found["recipe"].items():
             lines += ["", f"[{network}.recipe.{step}]", *assignments(values)]
     (FILES / "zoo.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def expect_model(network: str) -> None:
+    """Exit where the file of a result is neither made nor carried: nothing would have its score."""
+    name = f"{network}.tflite"
+    if not (ROOT / file(name)).is_file() and not (FILES / name).is_file():
+        sys.exit(
+            f"{network}.json has no network: {name} is neither in {WORK} nor in {FILES}; "
+            "delete the result to train it again"
+        )
 
 
 def assignments(values: Row) -> list[str]:

@@ -31,11 +31,25 @@ def test_attention_is_where_squares_are_large() -> None:
     assert found.item() == pytest.approx(np.square(first - second).mean())
 
 
+def triangles(count: int, wanted: int) -> np.ndarray:
+    """What each of fewer positions has of each of many: linear filters as wide as the steps."""
+    step = count / wanted
+    centres = (np.arange(wanted)[:, np.newaxis] + 0.5) * step
+    parts = np.maximum(1 - np.abs(np.arange(count) + 0.5 - centres) / step, 0)
+    return np.asarray(parts / parts.sum(axis=1, keepdims=True))
+
+
 def test_attention_of_another_size_is_resized() -> None:
-    value = torch.rand(2, 3, 8, 8)
-    halved = nn.functional.avg_pool2d(value.square().sum(1, keepdim=True), 2).sqrt()
-    assert attention_distance(halved, value).item() < 0.01
-    assert attention_distance(value, value).item() == 0
+    """The second one's map, after its channels are summed."""
+    generator = np.random.default_rng(1)
+    small, large = generator.normal(size=(2, 5, 3, 4)), generator.normal(size=(2, 3, 6, 12))
+    maps = [
+        np.square(small).sum(axis=1),
+        triangles(6, 3) @ np.square(large).sum(axis=1) @ triangles(12, 4).T,
+    ]
+    first, second = (m.reshape(2, -1) / np.linalg.norm(m, axis=(1, 2))[:, None] for m in maps)
+    found = attention_distance(torch.from_numpy(small), torch.from_numpy(large))
+    assert found.item() == pytest.approx(np.square(first - second).mean())
 
 
 def test_features_of_vectors_are_refused() -> None:

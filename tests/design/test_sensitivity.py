@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="needs the extra 'design'")
 
+from torch import Tensor  # noqa: E402
+
 from penstock.design.compression.choices import WeightFormat  # noqa: E402
 from penstock.design.compression.recipe import QuantizeStep  # noqa: E402
 from penstock.design.compression.results import LayerSensitivity  # noqa: E402
@@ -29,6 +31,7 @@ from penstock.ir.graph import Graph  # noqa: E402
 from penstock.quantize.affine import (  # noqa: E402
     FILTER_MAXIMUM,
     INT4_FILTER_MAXIMUM,
+    channel_axis,
     choose_filter_parameters,
     dequantize_array,
     quantize_array,
@@ -53,30 +56,37 @@ def network() -> tuple[Graph, Setting]:
     return graph, setting(shape[1:], graph.tensors[graph.outputs[0]].element_count)
 
 
-def test_divergence_is_that_of_a_graph_with_one_layer_rounded() -> None:
+def log_probabilities(graph: Graph, given_setting: Setting) -> Tensor:
+    trained = TrainableGraph(graph).eval()
+    with torch.no_grad():
+        scores = [trained(batch).double() for batch in given_setting.some_inputs(500)]
+    return torch.log_softmax(torch.cat(scores), 1)
+
+
+def test_divergences_are_those_of_graphs_with_one_layer_rounded() -> None:
     graph, given_setting = network()
-    found = {layer.name: layer for layer in measure_sensitivity(graph, given_setting)}
+    found = measure_sensitivity(graph, given_setting)
     operators = TrainableGraph(graph).weighted
-    assert list(found) == [operator.output for operator in operators]
-    batches = list(given_setting.some_inputs(500))
-    operator = next(o for o in operators if isinstance(o, ops.Conv2D))
-    filters = graph.tensors[operator.filters]
-    assert filters.data is not None
-    parameters = choose_filter_parameters(
-        np.asarray(filters.data, np.float32), 0, maximum=INT4_FILTER_MAXIMUM
-    )
-    steps = quantize_array(np.asarray(filters.data, np.float32), parameters, DType.INT8)
-    rounded = dequantize_array(steps, parameters).astype(np.float32)
-    changed = graph.with_changes(tensors={filters.name: replace(filters, data=rounded)})
-    answers, moved = (
-        torch.cat([torch.softmax(TrainableGraph(g).eval()(b).double(), 1) for b in batches])
-        for g in (graph, changed)
-    )
-    expected = (answers * (answers.log() - moved.log())).sum(dim=1).mean().item()
-    layer = found[operator.output]
-    assert layer.divergence == pytest.approx(expected, rel=1e-2, abs=1e-6)
-    assert layer.weights == filters.element_count
-    assert layer.kind == "CONV_2D"
+    assert [layer.name for layer in found] == [operator.output for operator in operators]
+    before = log_probabilities(graph, given_setting)
+    for layer, operator in zip(found, operators, strict=True):
+        filters = graph.tensors[operator.filters]
+        weights = np.asarray(filters.data, np.float32)
+        axis = 0 if isinstance(operator, ops.FullyConnected) else channel_axis(operator)
+        parameters = choose_filter_parameters(weights, axis, maximum=INT4_FILTER_MAXIMUM)
+        steps = quantize_array(weights, parameters, DType.INT8)
+        rounded = dequantize_array(steps, parameters).astype(np.float32)
+        changed = graph.with_changes(tensors={filters.name: replace(filters, data=rounded)})
+        after = log_probabilities(changed, given_setting)
+        expected = (before.exp() * (before - after)).sum(dim=1).mean().item()
+        assert layer.divergence == pytest.approx(expected, rel=1e-2, abs=3e-7)
+        assert (layer.kind, layer.weights) == (operator.kind, filters.element_count)
+        channels = len(parameters.scale)
+        is_depthwise = isinstance(operator, ops.DepthwiseConv2D)
+        assert layer.saved_bytes == (
+            0 if is_depthwise else channels * (steps.size // channels // 2)
+        )
+    assert sum(layer.divergence > 1e-5 for layer in found) >= 3
 
 
 LAYERS = st.lists(

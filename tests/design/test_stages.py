@@ -31,17 +31,20 @@ from penstock.design.learning.tasks import Classification, Reconstruction  # noq
 from penstock.design.trainable import TrainableGraph  # noqa: E402
 from penstock.errors import InputError  # noqa: E402
 from penstock.frontends.samples import PixelScaling  # noqa: E402
+from penstock.ir import interpreter  # noqa: E402
 from penstock.ir import operators as ops  # noqa: E402
 from penstock.ir.dtype import DType  # noqa: E402
 from penstock.ir.graph import Graph  # noqa: E402
 from penstock.ir.verify import verify  # noqa: E402
-from penstock.quantize.affine import dequantize_array  # noqa: E402
+from penstock.quantize.affine import dequantize_array, quantize_array  # noqa: E402
 from penstock.quantize.histograms import RangeRule  # noqa: E402
 from tests.design.test_trainable import SPEC, folded  # noqa: E402
 
 torch.set_num_threads(1)
 
 OPTIONS = TrainingOptions(epochs=2, batch_size=8, learning_rate=0.01)
+STILL = replace(OPTIONS, epochs=1, batch_size=10, learning_rate=1e-9)
+"""Weights stay what they are."""
 SCALING = PixelScaling((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
 
 
@@ -55,6 +58,34 @@ def data() -> DataSet:
 
 def setting(**others: object) -> Setting:
     return Setting(data=data(), task=Classification(), scaling=SCALING, **others)  # type: ignore[arg-type]
+
+
+def outputs_of(graph: Graph, reals: np.ndarray) -> np.ndarray:
+    """What a graph gives for each sample ``[H, W, C]``, as the interpreter has it: real numbers."""
+    source, result = (graph.tensors[n].quantization for n in (*graph.inputs, *graph.outputs))
+    rows = []
+    for real in reals.astype(np.float32):
+        value = real[np.newaxis]
+        if source is not None:
+            value = quantize_array(value, source, DType.INT8)
+        (found,) = interpreter.run(graph, [value])
+        rows.append(np.ravel(found if result is None else dequantize_array(found, result)))
+    return np.array(rows, np.float64)
+
+
+def real_samples() -> np.ndarray:
+    return np.asarray((data().training.values / 255 - SCALING.mean) / SCALING.deviation)
+
+
+def log_softmax(scores: np.ndarray) -> np.ndarray:
+    return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
+
+
+def cross_entropy(scores: np.ndarray, smoothing: float) -> float:
+    """Of all samples with their labels, some of the probability spread over all classes."""
+    logs = log_softmax(scores)
+    right = logs[np.arange(len(logs)), data().training.labels]
+    return float(-((1 - smoothing) * right + smoothing * logs.mean(axis=1)).mean())
 
 
 def filters(graph: Graph) -> Mapping[str, np.ndarray]:
@@ -185,24 +216,31 @@ def test_calibration_sees_the_training_samples() -> None:
         np.testing.assert_allclose(means[name], values.mean(axis=dims), atol=1e-4)
 
 
-def test_networks_learn_from_themselves_while_they_are_rounded(tmp_path: Path) -> None:
-    """Unless there is a teacher for all stages; and nobody teaches what reconstructs."""
+def test_networks_learn_from_themselves_while_they_are_rounded() -> None:
+    """Unless there is a teacher for all stages: losses are those of Hinton et al. 2015."""
     graph = folded("classifier")
-    step = QuantizeStep(weights=WeightFormat.INT4, training=OPTIONS)
+    step = QuantizeStep(weights=WeightFormat.INT4, training=STILL)
     other = TrainableGraph(graph)
     for parameter in other.parameters():
         torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(1))
-    found = []
-    for chosen in (setting(), setting(teacher=TrainableGraph(graph)), setting(teacher=other)):
-        losses: list[float] = []
+    scores = {
+        name: outputs_of(g, real_samples())
+        for name, g in (("own", graph), ("other", other.to_graph()))
+    }
+    for teacher, taught in ((None, "own"), (TrainableGraph(graph), "own"), (other, "other")):
+        losses: list[tuple[str, float]] = []
 
-        def report(stage: str, result: EpochResult, into: list[float] = losses) -> None:
-            assert stage == "quantize"
-            into.append(result.loss)
+        def report(stage: str, result: EpochResult, into: list[tuple[str, float]] = losses) -> None:
+            into.append((stage, result.loss))
 
-        quantize(graph, step, replace(chosen, report=report))
-        found.append(losses)
-    assert found[0] == found[1] != found[2]
+        made = quantize(graph, step, setting(teacher=teacher, report=report))
+        found = outputs_of(made, real_samples())
+        target, own = (log_softmax(each / 4.0) for each in (scores[taught], found))
+        divergence = (np.exp(target) * (target - own)).sum(axis=1).mean()
+        expected = 0.3 * cross_entropy(found, 0.05) + 0.7 * 4.0**2 * divergence
+        ((stage, loss),) = losses
+        assert stage == "quantize"
+        assert loss == pytest.approx(expected, rel=0.02)
 
 
 def test_values_that_are_no_numbers_are_refused_before_training() -> None:
@@ -218,6 +256,7 @@ def test_values_that_are_no_numbers_are_refused_before_training() -> None:
 
 
 def test_a_network_is_trained_on() -> None:
+    """The network that is returned has about the loss of the last epoch."""
     graph = folded("classifier")
     losses: list[tuple[str, float]] = []
     options = replace(OPTIONS, epochs=6, optimizer=Optimizer.ADAM, label_smoothing=0.0)
@@ -225,7 +264,9 @@ def test_a_network_is_trained_on() -> None:
     made = fine_tune(graph, options, chosen)
     verify(made)
     assert [stage for stage, _ in losses] == ["train"] * 6
-    assert losses[-1][1] < losses[0][1]
+    before, after = (cross_entropy(outputs_of(g, real_samples()), 0.0) for g in (graph, made))
+    assert before > 1.1 * after
+    assert losses[-1][1] == pytest.approx(after, rel=0.02)
 
 
 def test_stages_go_on_where_they_were(tmp_path: Path) -> None:
@@ -251,8 +292,22 @@ def test_stages_go_on_where_they_were(tmp_path: Path) -> None:
 
 
 def test_autoencoders_are_rounded_too() -> None:
+    """Nobody teaches them: their loss is how badly the int8 network gives its inputs back."""
     graph = folded("autoencoder")
     values = np.random.default_rng(0).random((20, 4, 6, 1)).astype(np.float32)
     samples = Samples(values, np.zeros(20, np.int64))
-    chosen = Setting(data=DataSet("set", samples, samples, ("0",)), task=Reconstruction(normal=0))
-    verify(quantize(graph, QuantizeStep(training=OPTIONS), chosen))
+    whole = DataSet("set", samples, samples, ("0",))
+    errors, losses = [], []
+    for options in (STILL, replace(OPTIONS, epochs=8, batch_size=10, optimizer=Optimizer.ADAM)):
+        seen: list[float] = []
+
+        def report(_stage: str, result: EpochResult, into: list[float] = seen) -> None:
+            into.append(result.loss)
+
+        chosen = Setting(data=whole, task=Reconstruction(normal=0), report=report)
+        made = quantize(graph, QuantizeStep(training=options), chosen)
+        verify(made)
+        errors.append(np.square(outputs_of(made, values) - values.reshape(20, -1)).mean())
+        losses.append(seen[-1])
+    assert losses == pytest.approx(errors, rel=0.01)
+    assert errors[1] < 0.95 * errors[0]

@@ -1,5 +1,7 @@
 """The networks that come with Penstock are what they are said to be."""
 
+import hashlib
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 from penstock.api.deploying import BoardDeployment
 from penstock.design.data import load_data_set
+from penstock.design.zoo import carried
 from penstock.design.zoo.carried import CarriedNetwork, carried_networks, find_carried
 from penstock.errors import InputError
 from penstock.frontends.inputs import random_inputs
@@ -23,10 +26,22 @@ from penstock.design.zoo.catalogue import ZOO  # noqa: E402
 
 NETWORKS = carried_networks()
 LIMIT_BYTES = 12_000_000
+FOLDER = Path(carried.__file__).parent / "files"
 
 
 def test_all_together_are_small_enough_to_carry() -> None:
     assert sum(len(network.content()) for network in NETWORKS.values()) < LIMIT_BYTES
+
+
+def test_every_file_is_named_and_every_name_has_a_file() -> None:
+    named = tomllib.loads((FOLDER / "zoo.toml").read_text("utf-8"))
+    wanted = ["zoo.toml", *(f"{name}.tflite" for name in named)]
+    assert sorted(path.name for path in FOLDER.iterdir()) == sorted(wanted)
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_file_is_the_one_that_figures_are_of(network: CarriedNetwork) -> None:
+    assert hashlib.sha256(network.content()).hexdigest() == network.sha256
 
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.api.compressing import Notices, find_teacher, make_setting
 from penstock.design.compression.documents import recipe_document
-from penstock.design.compression.fitting import expect_classes
+from penstock.design.compression.fitting import expect_data_fit
 from penstock.design.compression.recipe import DistillStep, Recipe, TrainStep
 from penstock.design.data import load_data_set
 from penstock.design.zoo.carried import (
@@ -24,7 +24,6 @@ from penstock.report.summary import HOST
 from penstock.report.zoo import TrainedZooNetwork, ZooResult
 
 if TYPE_CHECKING:
-    from penstock.design.compression.networks import Module
     from penstock.design.zoo.catalogue import ZooNetwork
 
 
@@ -68,7 +67,7 @@ def train_zoo(
         notices: who is told of what.
 
     Raises:
-        PenstockError: unknown name, no data, or a missing package.
+        PenstockError: unknown name, no data or data for something else, or a missing package.
     """
     with needs_extra("training a network", "design"):
         from penstock.api.deploying import BoardDeployment
@@ -79,13 +78,15 @@ def train_zoo(
             set_threads,
         )
         from penstock.design.trainable import TrainableGraph
-        from penstock.design.zoo.building import quantize_trained, train_float
+        from penstock.design.zoo.building import as_graph, quantize_trained, train_float
     told, asked = notices or Notices(), options or ZooTraining()
     network = _asked_for(name, asked)
     recipe = _recipe(network, asked)
     started = time.monotonic()
     data = load_data_set(network.data, network.shape, progress=told.progress)
-    teacher = _teacher(name, network, recipe)
+    untrained = as_graph(network, identifier(name))
+    expect_data_fit(untrained, data, recipe)
+    teacher = find_teacher(name, recipe.distill, untrained)
     set_threads(asked.threads)
     earlier: list[float] = []
     with join_processes() as processes:
@@ -142,13 +143,3 @@ def _recipe(network: "ZooNetwork", asked: ZooTraining) -> Recipe:
         distill=None if asked.teacher is None else DistillStep(teacher=asked.teacher),
         quantize=network.quantize,
     )
-
-
-def _teacher(name: str, network: "ZooNetwork", recipe: Recipe) -> "Module | None":
-    """Return who teaches a network of the zoo, if anybody does."""
-    if recipe.distill is None:
-        return None
-    from penstock.design.zoo.building import as_graph
-
-    expect_classes(recipe)
-    return find_teacher(name, recipe.distill, as_graph(network, identifier(name)))

@@ -23,6 +23,7 @@ class CarriedNetwork:
         measure: what scores are.
         float_score: of the network in real numbers, over the whole test set, from 0 to 1.
         score: of its C, likewise.
+        sha256: digest of the file, in hexadecimal digits.
         recipe: tables of everything that decided it, with the keys of a recipe's file.
     """
 
@@ -32,6 +33,7 @@ class CarriedNetwork:
     measure: str
     float_score: float
     score: float
+    sha256: str
     recipe: Mapping[str, Mapping[str, Any]]
 
     def content(self) -> bytes:
