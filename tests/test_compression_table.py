@@ -53,7 +53,8 @@ def compressed(score: float, macs: int = 1_000_000, size: int = 4000) -> dict[st
     stages = [(0.8, 2_000_000, 1.0), (0.1, 3_000_000, 29.0), (score, macs, 60.0)]
     return {
         "stages": [
-            {"score": found, "macs": count, "seconds": seconds} for found, count, seconds in stages
+            {"score": found, "macs": count, "zeros": 0.1, "seconds": seconds}
+            for found, count, seconds in stages
         ],
         "smallest_bytes": size,
     }
@@ -88,7 +89,14 @@ def write_everything(bench: ModuleType) -> None:
     }
     students["student-taught-3"]["float_score"] = 0.74
     write_results(bench, **large, **students)
-    write_results(bench, **{f"latency-{name}": {"latency_ms": t} for name, t in times.items()})
+    found: dict[str, Any] = {
+        name: {"latency_ms": time, "filters": {}} for name, time in times.items()
+    }
+    found["int4"]["filters"] = {
+        "int4": {"steps": 3, "stored_bytes": 500, "int8_bytes": 1000},
+        "sparse": {"steps": 1, "stored_bytes": 700, "int8_bytes": 2000},
+    }
+    write_results(bench, **{f"latency-{name}": each for name, each in found.items()})
 
 
 def rows(bench: ModuleType, section: str) -> dict[str, list[str]]:
@@ -113,11 +121,14 @@ def test_quantized_networks_are_compared_with_their_real_numbers(bench: ModuleTy
 def test_large_networks_are_compared_with_the_quantized_one(bench: ModuleType) -> None:
     write_everything(bench)
     expected = {
-        "ptq": "79.00 %|-1.00|2.0 M|8,000 B (1.00)|120.0 ms (1.00x faster)|2",
-        "int4": "70.00 %|-10.00|2.0 M|4,200 B (0.53)|150.0 ms (0.80x faster)|2",
-        "prune-half": "78.00 %|-2.00|0.9 M|3,200 B (0.40)|60.0 ms (2.00x faster)|2",
-        "sparse-75": "77.00 %|-3.00|2.0 M|2,000 B (0.25)|100.0 ms (1.20x faster)|2",
-        "all-together": "80.50 %|+0.50|0.5 M|800 B (0.10)|40.0 ms (3.00x faster)|2",
+        "ptq": "79.00 %|-1.00|2.0 M|10 %|8,000 B (1.00)|none|120.0 ms (1.00x faster)|2",
+        "int4": (
+            "70.00 %|-10.00|2.0 M|10 %|4,200 B (0.53)|1,200 of 3,000 B (0.40)|"
+            "150.0 ms (0.80x faster)|2"
+        ),
+        "prune-half": "78.00 %|-2.00|0.9 M|10 %|3,200 B (0.40)|none|60.0 ms (2.00x faster)|2",
+        "sparse-75": "77.00 %|-3.00|2.0 M|10 %|2,000 B (0.25)|none|100.0 ms (1.20x faster)|2",
+        "all-together": "80.50 %|+0.50|0.5 M|10 %|800 B (0.10)|none|40.0 ms (3.00x faster)|2",
     }
     found = rows(bench, f"cifar10-large on the virtual {bench.BOARD}")
     assert {name: "|".join(cells) for name, cells in found.items()} == expected

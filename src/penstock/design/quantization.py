@@ -135,7 +135,7 @@ def prepare(graph: Graph) -> Graph:
     if found is None:
         raise InputError(
             f"the network {graph.name!r} is quantized already",
-            help="compile it as it is: `penstock compile`",
+            help="give the network in real numbers, or compile it as it is: `penstock compile`",
         )
     if scaled is not None:
         raise UnsupportedError(
