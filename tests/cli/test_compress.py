@@ -1,10 +1,6 @@
 """``penstock compress``, from a trained network and labelled data to a file and figures."""
 
 import json
-import os
-import re
-from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,111 +13,32 @@ pytest.importorskip("torch_pruning", reason="needs the extra 'design'")
 from torch import nn  # noqa: E402
 
 from penstock import api  # noqa: E402
-from penstock.cli.entry import run_command_line  # noqa: E402
 from penstock.design.compression.recipe import (  # noqa: E402
-    DistillStep,
-    PruneStep,
     QuantizeStep,
     Recipe,
-    SparsifyStep,
 )
 from penstock.design.data import DataSet, Samples  # noqa: E402
 from penstock.design.learning.engine import Training, train  # noqa: E402
 from penstock.design.learning.options import Augmentation, Optimizer, TrainingOptions  # noqa: E402
 from penstock.design.learning.tasks import (  # noqa: E402
-    Classification,
     Reconstruction,
     training_data,
 )
 from penstock.design.networks import Autoencoder  # noqa: E402
 from penstock.errors import InputError  # noqa: E402
-from penstock.ir.dtype import DType  # noqa: E402
 from penstock.ir.macs import graph_macs  # noqa: E402
-from penstock.quantize.affine import quantize_array  # noqa: E402
 from tests.design.test_training import samples  # noqa: E402
-from tests.litert import LiteRT  # noqa: E402
 
 torch.set_num_threads(1)
 
+from tests.cli.compressing import OPTIONS, litert_accuracy, network, penstock, save  # noqa: E402
+
 BOARD = "stm32f746g-disco"
-OPTIONS = TrainingOptions(epochs=2, batch_size=40, learning_rate=0.02)
-RECIPE = Recipe(
-    data="data.npz",
-    threads=1,
-    distill=DistillStep(share=0.5),
-    prune=PruneStep(macs=0.6, training=OPTIONS),
-    sparsify=SparsifyStep(zeros=0.5, training=OPTIONS),
-    quantize=QuantizeStep(training=OPTIONS),
-)
 
 
-def penstock(*arguments: str | Path) -> int:
-    return run_command_line([str(argument) for argument in arguments])
-
-
-def network(classes: int = 3, channels: int = 1) -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(channels, 8, 3, padding=1, bias=False),
-        nn.BatchNorm2d(8),
-        nn.ReLU(),
-        nn.Conv2d(8, 16, 3, 2, padding=1, bias=False),
-        nn.BatchNorm2d(16),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(16, classes),
-    ).eval()
-
-
-def save(module: nn.Module, path: Path, *shape: int) -> None:
-    module.eval().to(memory_format=torch.contiguous_format)
-    torch.export.save(torch.export.export(module, (torch.zeros(1, *shape),)), path)
-
-
-@pytest.fixture(scope="module")
-def trained() -> nn.Module:
-    module = network()
-    options = TrainingOptions(epochs=6, batch_size=16, learning_rate=0.05)
-    train(module, Training("train", samples(160), Classification(), options))
-    return module
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory, trained: nn.Module) -> Path:
-    """A folder with a network that knows three kinds of images, and with these."""
-    folder = tmp_path_factory.mktemp("trained")
-    save(trained, folder / "net.pt2", 1, 8, 8)
-    save(network(classes=5), folder / "five.pt2", 1, 8, 8)
-    parts = {"train": samples(160), "test": samples(60, seed=1)}
-    arrays = {f"x_{name}": part.values for name, part in parts.items()}
-    arrays |= {f"y_{name}": part.labels for name, part in parts.items()}
-    np.savez(folder / "data.npz", **arrays)
-    broken = network()
-    broken[0].weight.data[0, 0] = torch.nan
-    save(broken, folder / "nan.pt2", 1, 8, 8)
-    return folder
-
-
-@pytest.fixture
-def here(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(files)
-
-
-def litert_accuracy(model: Path) -> float:
-    """Of the whole test set, in the oracle."""
-    source = api.load_model(model).tensors["input"]
-    assert source.quantization is not None
-    oracle, data = LiteRT(model), samples(60, seed=1)
-    right = 0
-    for value, label in zip(data.values, data.labels, strict=True):
-        real = (value[np.newaxis] / np.float32(255)).astype(np.float32)
-        (scores,) = oracle.run([quantize_array(real, source.quantization, DType.INT8)])
-        right += int(scores.argmax() == label)
-    return right / 60
-
-
-def test_everything_at_once(here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_everything_at_once(
+    among_trained_files: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     model, result = tmp_path / "small.tflite", tmp_path / "small.json"
     command = ("compress", "net.pt2", "--data", "data.npz", "-o", model, "--threads", "1")
     steps = ("--prune", "0.4", "--sparsify", "0.5", "--distill", "self", "--board", BOARD)
@@ -168,94 +85,8 @@ def test_everything_at_once(here: None, tmp_path: Path, capsys: pytest.CaptureFi
     assert penstock("accuracy", model, "--data", tmp_path / "small.json") == 2
 
 
-@pytest.fixture(scope="module")
-def expected(files: Path) -> bytes:
-    return compressed(files)
-
-
-def compressed(files: Path, work: Path | None = None, **notices: Callable[..., None]) -> bytes:
-    recipe = replace(RECIPE, data=str(files / "data.npz"))
-    told = api.Notices(**notices)  # type: ignore[arg-type]
-    return api.compress(files / "net.pt2", recipe, work=work, notices=told).content
-
-
-def test_the_same_again_gives_the_same_bytes(files: Path, expected: bytes) -> None:
-    torch.rand(3)
-    assert compressed(files) == expected
-
-
-class SlowClock:
-    """Every look at it takes a minute."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        self.now += 60
-        return self.now
-
-
-def test_interruptions_change_no_byte(
-    files: Path, tmp_path: Path, expected: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After each epoch of each stage, one after the other; what is done is not done again."""
-    seen: list[tuple[str, int]] = []
-    trained: defaultdict[str, float] = defaultdict(float)
-    taken: dict[str, float] = {}
-
-    def interrupt(stage: str, epoch: int, _loss: float, seconds: float) -> None:
-        seen.append((stage, epoch))
-        trained[stage] += seconds
-        raise KeyboardInterrupt
-
-    def note(result: api.StageResult) -> None:
-        taken[result.stage.split()[0]] = result.seconds
-
-    monkeypatch.setattr("penstock.design.learning.engine.time", SlowClock())
-    stages = [(stage, epoch) for stage in ("prune", "sparsify", "quantize") for epoch in (1, 2)]
-    for _ in stages:
-        with pytest.raises(KeyboardInterrupt):
-            compressed(files, tmp_path, epoch=interrupt)
-    assert seen == stages
-    again = compressed(files, tmp_path, epoch=lambda *_: seen.append(("again", 0)), stage=note)
-    assert again == expected
-    assert seen == stages and len(list(tmp_path.iterdir())) == 3
-    assert min(trained.values()) >= 120
-    assert all(taken[stage] > seconds for stage, seconds in trained.items())
-
-
-def test_interrupted_commands_go_on(
-    here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """And leave nothing behind in the end but what somebody else put there."""
-    first, second = tmp_path / "a.tflite", tmp_path / "b.tflite"
-    options = ("--data", "data.npz", "--sparsify", "0.5", "--epochs", "2", "--threads", "1")
-    assert penstock("compress", "net.pt2", *options, "-o", first) == 0
-    (tmp_path / "b.tflite.work").mkdir()
-    (tmp_path / "b.tflite.work" / "notes.txt").touch()
-    interrupted = []
-
-    def stop(stage: str, epoch: int, _loss: float, _seconds: float) -> None:
-        if not interrupted:
-            interrupted.append((stage, epoch))
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("penstock.cli.compress.show_epoch", stop)
-    assert penstock("compress", "net.pt2", *options, "-o", second) == 130
-    said = " ".join(capsys.readouterr().err.split())
-    assert "nothing was left half-written" in said
-    assert f"the same command goes on from {tmp_path / 'b.tflite.work'}" in said
-    assert interrupted == [("sparsify", 1)] and not second.exists()
-    (checkpoint,) = (tmp_path / "b.tflite.work").glob("*.pt")
-    assert checkpoint.name.startswith("sparsify-")
-    assert penstock("compress", "net.pt2", *options, "-o", second) == 0
-    assert second.read_bytes() == first.read_bytes()
-    left = sorted(path.name for path in tmp_path.rglob("*"))
-    assert left == ["a.tflite", "b.tflite", "b.tflite.work", "notes.txt"]
-
-
 def test_a_latency_prunes_as_far_as_it_demands(
-    here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    among_trained_files: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ("compress", "net.pt2", "--data", "data.npz", "--board", BOARD, "--threads", "1")
     for limit, name in ((1000, "quantize to int8, trained"), (180, "prune channels")):
@@ -275,7 +106,7 @@ def test_a_latency_prunes_as_far_as_it_demands(
 
 
 def test_json_on_standard_output_stands_alone(
-    here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    among_trained_files: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ("compress", "net.pt2", "--data", "data.npz", "--epochs", "0", "--json", "-")
     assert penstock(*command, "-o", tmp_path / "o.tflite", "--work", tmp_path / "kept") == 0
@@ -284,7 +115,9 @@ def test_json_on_standard_output_stands_alone(
     assert found["stages"][1]["score"] == litert_accuracy(tmp_path / "o.tflite")
 
 
-def test_weights_of_four_bits_are_measured_as_such(here: None, tmp_path: Path) -> None:
+def test_weights_of_four_bits_are_measured_as_such(
+    among_trained_files: None, tmp_path: Path
+) -> None:
     result = tmp_path / "r.json"
     command = ("compress", "net.pt2", "--data", "data.npz", "--epochs", "1", "--threads", "1")
     options = ("-o", tmp_path / "o.tflite", "--json", result)
@@ -302,7 +135,7 @@ def test_weights_of_four_bits_are_measured_as_such(here: None, tmp_path: Path) -
 
 
 def test_weights_of_mixed_bits_are_as_small_as_asked(
-    here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    among_trained_files: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As a compile stores them that is asked for small ones, whatever the board finds faster."""
     result = tmp_path / "r.json"
@@ -326,85 +159,8 @@ def test_weights_of_mixed_bits_are_as_small_as_asked(
     assert "4 bits in every layer that can have them (2)" in capsys.readouterr().err
 
 
-BAD = {
-    "another teacher": (
-        ("--distill", "five.pt2"),
-        "the teacher five.pt2 has outputs [1, 5], net.pt2 has [1, 3]",
-    ),
-    "no teacher": (("--distill", "no.pt2"), "cannot read 'no.pt2': there is no such file"),
-    "weights that diverged": (("nan.pt2",), "have 9 of 72 values that are infinite or no number"),
-    "more classes": (
-        ("five.pt2",),
-        "data.npz has 3 classes (0, 1, 2), the network has 5 outputs",
-    ),
-    "another shape": (
-        ("--data", "wide.npz"),
-        "wide.npz: samples are [8, 9, 1], the network takes [8, 8, 1]",
-    ),
-    "no data": (("--data", "no.npz"), "there is no file 'no.npz'"),
-    "few data": (("--data", "few.npz"), "few.npz has 90 samples to learn from, a batch of the"),
-    "scaled reals": (
-        ("--data", "real.npz", "--mean", "0.5"),
-        "mean and deviation are of pixels, and these arrays hold no",
-    ),
-    "two means": (("--mean", "0.5,0.5"), "2 numbers were given for the pixels of 1 channels"),
-    "no deviation": (("--deviation", "0"), "the deviation of pixels must be above 0"),
-    "no board": (("--board", "weir"), "there is no board 'weir'"),
-    "no clock": (
-        ("--board", "mps3-an547", "--latency", "1ms"),
-        "nobody has modelled how long instructions take on core 'cortex-m55'",
-    ),
-    "no folder": (("-o", "no/o.tflite"), "there is no folder 'no'"),
-    "itself": (("--json", "net.pt2"), "is the model, which would be overwritten"),
-    "another format": (("-o", "o.pt2"), "--output 'o.pt2' is to be a .tflite file by its name"),
-    "a model file": (("x.tflite",), "x.tflite"),
-}
-
-
-@pytest.fixture(scope="module")
-def bad_files(files: Path) -> Path:
-    labels = np.arange(160) % 3
-    np.savez(files / "wide.npz", x=np.zeros((160, 8, 9, 1), np.uint8), y=labels)
-    np.savez(files / "few.npz", x=np.zeros((100, 8, 8, 1), np.uint8), y=labels[:100])
-    np.savez(files / "real.npz", x=np.zeros((160, 8, 8, 1), np.float32), y=labels)
-    (files / "x.tflite").write_bytes(b"TFL3")
-    return files
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_compressed_is_refused_before_any_training(
-    name: str,
-    bad_files: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(bad_files)
-    options, message = BAD[name]
-    output = tmp_path / "o.tflite"
-    model = () if options[0].endswith((".pt2", ".tflite")) else ("net.pt2",)
-    before = sorted(path.name for path in bad_files.iterdir())
-    assert penstock("compress", *model, "--data", "data.npz", "-o", output, *options) == 2
-    printed = capsys.readouterr()
-    assert message in re.sub(r"\s+", " ", printed.err) and "help: " in printed.err
-    assert "epoch" not in printed.err and "as given" not in printed.err and not printed.out
-    assert not list(tmp_path.iterdir())
-    assert sorted(path.name for path in bad_files.iterdir()) == before
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_places_that_cannot_be_written_are_refused_before_any_training(
-    here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "shut").mkdir(mode=0o500)
-    command = ("compress", "net.pt2", "--data", "data.npz")
-    assert penstock(*command, "-o", tmp_path / "shut" / "o.tflite") == 2
-    assert penstock(*command, "-o", tmp_path / "o.tflite", "--work", tmp_path / "shut") == 2
-    assert capsys.readouterr().err.count("no permission in folder") == 2
-
-
 def test_modules_in_memory_are_compressed_with_data_in_memory(
-    files: Path, trained: nn.Module
+    trained_files: Path, trained: nn.Module
 ) -> None:
     training, test = samples(160), samples(60, seed=1)
     reals = DataSet(
@@ -428,10 +184,10 @@ def test_modules_in_memory_are_compressed_with_data_in_memory(
         api.compress(dense, Recipe(data="", quantize=shifted), data=vectors)
     wide = Samples(np.zeros((160, 8, 9, 1), np.float32), training.labels)
     with pytest.raises(InputError, match=r"samples are \[8, 9, 1\], the network takes \[8, 8, 1\]"):
-        api.compress(files / "net.pt2", recipe, data=replace(reals, training=wide))
+        api.compress(trained_files / "net.pt2", recipe, data=replace(reals, training=wide))
 
 
-def test_scores_may_lie_in_an_image_of_one_position_and_not_of_several(files: Path) -> None:
+def test_scores_may_lie_in_an_image_of_one_position_and_not_of_several(trained_files: Path) -> None:
     module = nn.Sequential(*list(network())[:-2], nn.Conv2d(16, 3, 1))
     data = DataSet("images", samples(160), samples(60, seed=1), ("a", "b", "c"))
     recipe = Recipe(data="", quantize=QuantizeStep(training=OPTIONS))
@@ -444,7 +200,7 @@ def test_scores_may_lie_in_an_image_of_one_position_and_not_of_several(files: Pa
 
 
 def test_classes_in_another_order_are_doubted(
-    here: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    among_trained_files: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with np.load("data.npz") as archive:
         arrays = dict(archive)
@@ -476,7 +232,7 @@ def autoencoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_autoencoders_are_scored_by_what_they_tell_apart(
-    here: None, autoencoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    among_trained_files: None, autoencoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe, result = tmp_path / "r.toml", tmp_path / "r.json"
     recipe.write_text('data = "data.npz"\nnormal = 1\n[quantize]\nepochs = 1\nbatch_size = 16\n')

@@ -18,7 +18,7 @@ from penstock.design.learning.engine import Training, train  # noqa: E402
 from penstock.design.learning.options import TrainingOptions  # noqa: E402
 from penstock.design.learning.tasks import Classification  # noqa: E402
 from penstock.units import format_bytes, format_count  # noqa: E402
-from tests.cli.test_compress import network, penstock, save  # noqa: E402
+from tests.cli.compressing import network, penstock, save  # noqa: E402
 from tests.design.test_training import samples  # noqa: E402
 
 torch.set_num_threads(1)

@@ -24,7 +24,7 @@ from penstock.ir.dtype import DType  # noqa: E402
 from penstock.ir.macs import graph_macs  # noqa: E402
 from penstock.quantize.affine import dequantize_array, quantize_array  # noqa: E402
 from penstock.units import format_bytes  # noqa: E402
-from tests.cli.test_compress import SlowClock, litert_accuracy, network, penstock, save  # noqa: E402
+from tests.cli.compressing import SlowClock, litert_accuracy, network, penstock, save  # noqa: E402
 from tests.design.test_training import samples  # noqa: E402
 from tests.litert import LiteRT  # noqa: E402
 
