@@ -113,7 +113,7 @@ PLACES = {
     "no/o.tflite": "there is no folder 'no'",
     "folder": "is a folder, not a file",
     "-": "is no file: only --json prints",
-    "x" * 250: "cannot write 'xxx",
+    "x" * 243 + ".tflite": "cannot write 'xxx",
 }
 
 
@@ -278,9 +278,9 @@ BAD = {
         ("strange", "--distill", "three.pt2"),
         "distillation compares scores of classes, and an autoencoder has none",
     ),
-    "overwritten by the file": (
+    "another format": (
         ("tiny", "--distill", "three.pt2", "-o", "three.pt2"),
-        "--output 'three.pt2' is the teacher, which would be overwritten",
+        "--output 'three.pt2' is to be a .tflite file by its name",
     ),
     "overwritten by the float network": (
         ("tiny", "--distill", "three.pt2", "--float", "./three.pt2"),
