@@ -42,10 +42,14 @@ def test_everything_at_once(
     model, result = tmp_path / "small.tflite", tmp_path / "small.json"
     command = ("compress", "net.pt2", "--data", "data.npz", "-o", model, "--threads", "1")
     steps = ("--prune", "0.4", "--sparsify", "0.5", "--distill", "self", "--board", BOARD)
-    assert penstock(*command, *steps, "--epochs", "3", "--json", result) == 0
+    how = ("--epochs", "3", "--batch", "40")
+    assert penstock(*command, *steps, *how, "--json", result) == 0
     captured = capsys.readouterr()
     found = json.loads(result.read_text())
     stages = found["stages"]
+    assert {found["recipe"][step]["batch_size"] for step in ("prune", "sparsify", "quantize")} == {
+        40
+    }
     names = [
         "as given",
         "prune channels",

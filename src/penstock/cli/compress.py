@@ -102,6 +102,14 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
     f"it (default {ROUNDING.epochs}). 0 quantizes without training.",
 )
 @click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=FINE_TUNING.batch_size,
+    show_default=True,
+    metavar="NUMBER",
+    help="Samples that each step of training learns from.",
+)
+@click.option(
     "--augment",
     type=click.Choice([choice.value for choice in api.Augmentation]),
     default=api.Augmentation.NONE.value,
@@ -195,6 +203,7 @@ def _from_options(wishes: dict[str, Any]) -> api.Recipe:
     epochs, distill = wishes["epochs"], wishes["distill"]
     common: dict[str, Any] = {
         "augmentation": api.Augmentation(wishes["augment"]),
+        "batch_size": wishes["batch"],
         "seed": wishes["seed"],
     }
     long = replace(FINE_TUNING, **common, **({"epochs": epochs} if epochs else {}))

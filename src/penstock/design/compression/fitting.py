@@ -116,7 +116,7 @@ def expect_data_fit(network: Graph, data: DataSet, recipe: Recipe) -> None:
             raise InputError(
                 f"{data.name} has {count} samples to learn from, a batch of the step {step} has "
                 f"{training.batch_size}",
-                help="give more data, or a smaller batch_size in a recipe",
+                help="give more data, or smaller batches: --batch, or batch_size in a recipe",
             )
         if training.augmentation is not Augmentation.NONE and len(data.shape) != _IMAGE_RANK:
             raise InputError(

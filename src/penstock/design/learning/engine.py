@@ -101,7 +101,7 @@ def train(
         raise InputError(
             f"a batch has {options.batch_size} samples, which {training.processes.count} processes "
             "cannot share evenly",
-            help="choose a batch_size in a recipe that the number of processes divides",
+            help="choose --batch, or batch_size in a recipe, so that their number divides it",
         )
     run = _Run(network, training, steps, after_step)
     run.resume()
