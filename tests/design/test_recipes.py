@@ -24,9 +24,8 @@ from penstock.design.compression.recipe import (
     Recipe,
     SparsifyStep,
     TrainStep,
-    load_recipe,
-    parse_recipe,
 )
+from penstock.design.compression.recipe_files import load_recipe, parse_recipe
 from penstock.design.learning.options import Augmentation, Optimizer, TrainingOptions
 from penstock.errors import InputError
 from penstock.frontends.samples import PixelScaling

@@ -21,8 +21,8 @@ from penstock.design.compression.recipe import (
     Recipe,
     SparsifyStep,
     TrainStep,
-    load_recipe,
 )
+from penstock.design.compression.recipe_files import load_recipe
 from penstock.design.compression.results import StageResult
 from penstock.design.data import DATA_SETS
 from penstock.design.learning.options import Augmentation, Optimizer, TrainingOptions

@@ -1,4 +1,4 @@
-"""Recipes as they stand in files and results: the way back from `parse_recipe`."""
+"""Recipes as they stand in files and results: the way back from `recipe_files`."""
 
 from collections.abc import Mapping
 from dataclasses import fields
