@@ -3,6 +3,7 @@
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib import resources
 from itertools import combinations, takewhile
 from pathlib import Path
@@ -65,6 +66,11 @@ def load_board(name: str, *, others: tuple[str, ...] = ()) -> Board:
             help=f"{hint}`penstock boards` lists them; a description of your own works too: "
             "--board my-board.toml (docs/boards.md says how)",
         )
+    return _shipped(name)
+
+
+@cache
+def _shipped(name: str) -> Board:
     text = (resources.files("penstock.boards") / "data" / f"{name}.toml").read_text("utf-8")
     return parse_board(text, name=name, where=f"{name}.toml")
 

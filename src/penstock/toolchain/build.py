@@ -20,6 +20,7 @@ from penstock.toolchain.compilers import (
     find_target_compiler,
 )
 from penstock.toolchain.folders import explain_writing
+from penstock.toolchain.kept_objects import kept_object
 from penstock.toolchain.process import run_tool
 
 STANDARD_FLAGS = (
@@ -42,18 +43,29 @@ def compile_objects(
 ) -> list[Path]:
     """Compile C files to objects in ``directory``, several at once; return them in order.
 
+    Those of our library may lie in the cache: they are to be read, not changed.
+
     Raises:
         ToolError: a file does not compile; the compiler's diagnostics are in the message.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    options = [*compiler.flags, *STANDARD_FLAGS, *_path_flags(sources, include_dirs), *flags]
+    begin = _begin(sources, include_dirs)
+    options = [*compiler.flags, *STANDARD_FLAGS, *_path_flags(begin), *flags]
     options += [f"-I{folder.absolute()}" for folder in include_dirs]
 
     def compile_one(numbered: tuple[int, Path]) -> Path:
         number, source = numbered
+
+        def compile_to(target: Path) -> None:
+            command = [*compiler.command, *options, "-c", str(source.absolute()), "-o", str(target)]
+            _run(compiler, command, f"compiling {source.name}")
+
+        lasting = (*STANDARD_FLAGS, *flags)
+        kept = kept_object(source, compiler, lasting, include_dirs, begin, compile_to)
+        if kept is not None:
+            return kept
         target = directory.absolute() / f"{number:03d}_{source.stem}.o"
-        command = [*compiler.command, *options, "-c", str(source.absolute()), "-o", str(target)]
-        _run(compiler, command, f"compiling {source.name}")
+        compile_to(target)
         return target
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
@@ -64,10 +76,14 @@ def compile_objects(
             raise
 
 
-def _path_flags(sources: Sequence[Path], include_dirs: Sequence[Path]) -> list[str]:
-    """Return flags that shorten paths to where the sources begin; the last that fits counts."""
+def _begin(sources: Sequence[Path], include_dirs: Sequence[Path]) -> Path:
+    """Return the folder in which the sources begin."""
     folders = [*(source.absolute().parent for source in sources), *include_dirs]
-    begin = os.path.commonpath([folder.absolute() for folder in folders]) if folders else os.sep
+    return Path(os.path.commonpath([folder.absolute() for folder in folders]) if folders else _ROOT)
+
+
+def _path_flags(begin: Path) -> list[str]:
+    """Return flags that shorten paths to where the sources begin; the last that fits counts."""
     shortened = ((FREESTANDING_DIRECTORY, "freestanding"), (begin, "."))
     return [f"-ffile-prefix-map={folder}={short}" for folder, short in shortened]
 
