@@ -1,5 +1,6 @@
 """Packages that not everybody needs."""
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +13,14 @@ _CHECKOUT = Path(__file__).parents[2]
 
 def install_command(extra: str) -> str:
     """Return what to type to get an extra, for the Python and the checkout that are running."""
-    if (_CHECKOUT / "pyproject.toml").is_file():
-        return f"{sys.executable} -m pip install --editable '{_CHECKOUT}[{extra}]'"
-    return f"{sys.executable} -m pip install 'penstock[{extra}]'"
+    is_checkout = (_CHECKOUT / "pyproject.toml").is_file()
+    what = ("--editable", f"{_CHECKOUT}[{extra}]") if is_checkout else (f"penstock[{extra}]",)
+    return shlex.join([sys.executable, "-m", "pip", "install", *what])
 
 
 @contextmanager
 def needs_extra(what: str, extra: str, note: str = "") -> Iterator[None]:
-    """Explain what to install where an import within fails.
+    """Explain what to install where an import within fails, of somebody else's package.
 
     Args:
         what: needs the package, such as "training".
@@ -27,12 +28,17 @@ def needs_extra(what: str, extra: str, note: str = "") -> Iterator[None]:
         note: for people, about the package.
 
     Raises:
-        ToolError: a package is missing.
+        ToolError: a package is missing, or cannot be loaded.
     """
     try:
         yield
-    except ModuleNotFoundError as error:
+    except ImportError as error:
+        name = error.name or extra
+        if name.partition(".")[0] == __name__.partition(".")[0]:
+            raise
+        is_missing = isinstance(error, ModuleNotFoundError)
+        fault = "is not installed" if is_missing else f"cannot be loaded: {error}"
         raise ToolError(
-            f"{what} needs the package {error.name!r}, which is not installed",
+            f"{what} needs the package {name!r}, which {fault}",
             help=f"install it with `{install_command(extra)}`{note}",
         ) from error

@@ -1,6 +1,7 @@
 """``penstock accuracy``: the deployed C over labelled data."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,24 @@ def test_folders_are_classes_and_boards_give_the_same(tmp_path: Path, labels: li
     assert found[0].deviation == pytest.approx(np.sqrt(2 / 9 / COUNT))
 
 
+def test_of_two_parts_the_one_to_test_with_is_taken(tmp_path: Path, labels: list[int]) -> None:
+    """From a folder, and from a .zip file of it."""
+    tree = tmp_path / "tree"
+    for part, count in (("train", 3), ("test", COUNT)):
+        for name in CLASSES:
+            (tree / part / name).mkdir(parents=True)
+            Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tree / "train" / name / "0.png")
+        for number, (image, label) in enumerate(zip(pixels()[:count], labels, strict=False)):
+            Image.fromarray(image).save(tree / part / CLASSES[label] / f"{number + 1}.png")
+    shutil.make_archive(str(tmp_path / "data"), "zip", tree)
+    for data in (tree, tmp_path / "data.zip"):
+        found = api.accuracy(EXAMPLE, data=data, classes=CLASSES)
+        assert (found.correct, found.samples) == (16, COUNT)
+        backwards = api.accuracy(EXAMPLE, data=data, classes=CLASSES[::-1])
+        expected = found.confusion[::-1]  # the model's outputs are what they were
+        np.testing.assert_array_equal(backwards.confusion, expected)
+
+
 def save(path: Path, **arrays: np.ndarray) -> None:
     np.savez(path, **arrays)  # type: ignore[arg-type]
 
@@ -140,4 +159,4 @@ def test_data_that_do_not_fit_are_refused(
     assert "'unicorn'" in capsys.readouterr().err
     (tmp_path / "t.csv").touch()
     assert penstock("accuracy", EXAMPLE, "--data", tmp_path / "t.csv") == 2
-    assert "neither a folder of classes nor a .npz file" in capsys.readouterr().err
+    assert "neither a folder of classes nor a .zip or .npz file" in capsys.readouterr().err

@@ -28,8 +28,8 @@ _CLASSES_SHOWN = 20
     required=True,
     callback=labelled_data,
     metavar="DATA",
-    help="A folder with a folder of images for each class; a .npz file with arrays x (samples) "
-    "and y (classes), or x_test and y_test; or the test samples of "
+    help="A folder or .zip with CLASS/*.jpg, or with test/CLASS/*.jpg beside train; a .npz with "
+    "arrays x (samples) and y (classes), or x_test and y_test; or the test samples of "
     f"{', '.join(api.DATA_SETS)}.",
 )
 @click.option(

@@ -19,7 +19,8 @@ from penstock.units import format_bytes, format_count
     required=True,
     callback=labelled_data,
     metavar="DATA",
-    help="Samples like those that the network will see: a folder of images; a .npy or .npz file "
+    help="Samples like those that the network will see: a folder of images (of train beside test, "
+    "those of train); a .npy or .npz file "
     "with an array [N, ...] as the network takes it, or [N, H, W, C], pixels as uint8; or the "
     f"training samples of {', '.join(api.DATA_SETS)}.",
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from penstock.design.data import DATA_SETS, load_data_set
+from penstock.design.data import DATA_SETS, has_parts, load_data_set
 from penstock.errors import InputError
 from penstock.frontends.inputs import IMAGE_SUFFIXES, load_inputs
 from penstock.frontends.samples import PixelScaling, load_scaled, refuse_scaling, scale_pixels
@@ -47,7 +47,8 @@ def load_labelled(
     Args:
         path: a folder with a folder of images for each class; a .npz file with arrays ``x``
             (samples) and ``y`` (positions of classes), or ``x_test`` and ``y_test``; or the name
-            of a data set, of which the samples to test with are taken.
+            of a data set, a .zip file, or a folder with ``train`` and ``test``, of which the
+            samples to test with are taken.
         graph: with one input: int8, uint8 or float32.
         class_count: how many outputs there are.
         names: of the classes, in the order of outputs; None takes those of folders, sorted.
@@ -61,15 +62,16 @@ def load_labelled(
             f"the model has {len(graph.inputs)} inputs, labelled data are for one",
             help="`penstock run` takes several inputs",
         )
-    if str(path) in DATA_SETS:
+    if str(path) in DATA_SETS or path.suffix.lower() == ".zip":
         return _from_data_set(str(path), graph, class_count, names, scaling)
     if path.is_dir():
-        return _from_folder(path, class_count, names, _image_loader(graph, scaling))
+        folder = path / "test" if has_parts(path) else path
+        return _from_folder(folder, class_count, names, _image_loader(graph, scaling))
     if path.suffix.lower() == ".npz":
         refuse_scaling(scaling)
         return _from_arrays(path, graph, class_count, names)
     raise InputError(
-        f"{str(path)!r} is neither a folder of classes nor a .npz file",
+        f"{str(path)!r} is neither a folder of classes nor a .zip or .npz file",
         help="give FOLDER/CLASS/*.jpg, a .npz file with arrays x and y, or one of "
         + ", ".join(DATA_SETS),
     )
@@ -86,15 +88,15 @@ def _from_data_set(
     data = load_data_set(name, tensor.shape[1:])
     classes = data.classes if names is None else tuple(names)
     _check_count(classes, class_count, "classes" if names is None else "labels")
-    values = data.test.values
+    values, labels = data.test.values, data.test.labels
+    if set(data.classes) <= set(classes):
+        labels = np.array([classes.index(name) for name in data.classes], np.int64)[labels]
     if scaling is None or values.dtype != np.uint8:
         refuse_scaling(scaling)
         convert = input_conversion(tensor, values.dtype)
-        return LabelledData(data.test.labels, classes, lambda n: convert(values[n : n + 1]))
+        return LabelledData(labels, classes, lambda n: convert(values[n : n + 1]))
     to_input, known = input_conversion(tensor, np.float32), scaling
-    return LabelledData(
-        data.test.labels, classes, lambda n: to_input(scale_pixels(values[n : n + 1], known))
-    )
+    return LabelledData(labels, classes, lambda n: to_input(scale_pixels(values[n : n + 1], known)))
 
 
 def _image_loader(graph: Graph, scaling: PixelScaling | None) -> Callable[[Path], Array]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.design.calibration import DEFAULT_CALIBRATION, CalibrationOptions
-from penstock.design.data import DATA_SETS, load_data_set
+from penstock.design.data import DATA_SETS, has_parts, load_data_set
 from penstock.errors import InputError, UnsupportedError
 from penstock.frontends.samples import (
     CalibrationSamples,
@@ -67,7 +67,8 @@ def quantize_source(
 
     Args:
         model: float32, with one input.
-        data: calibration samples, as `load_samples` takes them, or the name of a data set.
+        data: calibration samples, as `load_samples` takes them, or the name of a data set or a
+            .zip file as `load_data_set` takes them; of those with two parts, what is trained on.
         options: of calibration.
         progress: told what is going on.
 
@@ -84,9 +85,10 @@ def quantize_source(
 def _load(
     data: Path, shape: SampleShape, options: CalibrationOptions, progress: Progress
 ) -> CalibrationSamples:
-    """Return samples of a file or folder, or training samples of a data set with a name."""
-    if str(data) not in DATA_SETS:
-        return load_samples(data, shape, options.samples_max, options.scaling)
+    """Return samples of a file or folder; where it has two parts, of the one to learn from."""
+    if str(data) not in DATA_SETS and data.suffix.lower() != ".zip":
+        folder = data / "train" if has_parts(data) else data
+        return load_samples(folder, shape, options.samples_max, options.scaling)
     found = load_data_set(str(data), shape.graph[1:], progress=progress)
     return some_samples(found.training.values, options.samples_max, options.scaling)
 

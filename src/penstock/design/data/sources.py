@@ -61,6 +61,11 @@ def load_data_set(
     )
 
 
+def has_parts(folder: Path) -> bool:
+    """Return whether a folder holds both: samples to learn from, and others to test with."""
+    return all((folder / part).is_dir() for part in _PARTS)
+
+
 def _find(name: str, pattern: str) -> Path:
     """Return the file of a set with a name."""
     folder = shared_folder() / "data"
@@ -154,8 +159,8 @@ def _from_arrays(path: Path, shape: Shape, seed: int, _progress: Progress) -> Da
     try:
         # NumPy leaves files open that are no archives.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            has_parts = all(name in archive.files for name in names)
-            arrays = [np.asarray(archive[name]) for name in (names if has_parts else ("x", "y"))]
+            is_parted = all(name in archive.files for name in names)
+            arrays = [np.asarray(archive[name]) for name in (names if is_parted else ("x", "y"))]
     except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged archives
         raise InputError(
             f"{str(path)!r} is no .npz file with the arrays {', '.join(names)}, or x and y",
@@ -165,7 +170,7 @@ def _from_arrays(path: Path, shape: Shape, seed: int, _progress: Progress) -> Da
         _from_pair(path, values, labels, shape)
         for values, labels in zip(arrays[::2], arrays[1::2], strict=True)
     ]
-    training, test = samples if has_parts else hold_back(samples[0], seed)
+    training, test = samples if is_parted else hold_back(samples[0], seed)
     count = 1 + max(int(part.labels.max()) for part in samples)
     return DataSet(path.name, training, test, tuple(str(n) for n in range(count)))
 
