@@ -50,6 +50,30 @@ BAD = {
 }
 
 
+RECIPE = """
+data = "data.npz"
+[train]
+epochs = 1
+[distill]
+features = [[{pair}]]
+[quantize]
+"""
+
+
+@pytest.mark.parametrize("pair", ['"2", "0"', '"0", "2"', '"8", "0"'])
+def test_features_that_no_network_computes_are_refused_before_any_training(
+    pair: str, among_trained_files: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither activations, which are in the layers before them, nor scores."""
+    recipe, output = tmp_path / "r.toml", tmp_path / "o.tflite"
+    recipe.write_text(RECIPE.format(pair=pair))
+    assert penstock("compress", "net.pt2", "--recipe", recipe, "-o", output) == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    name = pair.replace('"0"', "").strip(', "')
+    assert f"the feature {name!r} is no image that" in printed and "as given" not in printed
+    assert "help: it computes 0, 3" in printed
+
+
 @pytest.fixture(scope="module")
 def bad_files(trained_files: Path) -> Path:
     labels = np.arange(160) % 3

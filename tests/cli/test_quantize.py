@@ -1,6 +1,7 @@
 """``penstock quantize``."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,21 @@ def test_a_trained_network_becomes_a_model_file(
     )
     assert again.content == model.read_bytes()
     assert penstock("compile", model, "--board", "host", "-o", tmp_path / "c") == 0
+
+
+def test_of_two_parts_the_one_to_learn_from_is_taken(files: Path, tmp_path: Path) -> None:
+    """From a folder, and from a .zip file of it."""
+    tree = tmp_path / "tree"
+    for part, count in (("train", 4), ("test", 3)):
+        for number in range(count):
+            path = tree / part / f"class{number % 2}" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (16, 16), (40 * number, 90, 200)).save(path)
+    shutil.make_archive(str(tmp_path / "data"), "zip", tree)
+    parts = [tree, tmp_path / "data.zip", tree / "train"]
+    made = [api.quantize(files / "net.pt2", data=data) for data in parts]
+    assert [each.result.calibrated_on for each in made] == [4, 4, 4]
+    assert len({each.content for each in made}) == 1
 
 
 BAD = {

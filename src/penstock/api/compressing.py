@@ -174,13 +174,13 @@ def find_teacher(name: str, step: DistillStep | None, trained: Graph) -> "Module
     if step is None:
         return None
     from penstock.design.compression.networks import load_float
-    from penstock.design.compression.teachers import Teacher, expect_same_use
+    from penstock.design.compression.teachers import Teacher, expect_features, expect_same_use
 
-    if step.teacher == ITSELF:
-        return Teacher(trained)
-    path = Path(step.teacher)
-    teacher = load_float(path)
-    expect_same_use(path.name, teacher, name, trained)
+    path, teacher = Path(step.teacher), trained
+    if step.teacher != ITSELF:
+        teacher = load_float(path)
+        expect_same_use(path.name, teacher, name, trained)
+    expect_features(step.features, name, trained, path.name, teacher)
     return Teacher(teacher)
 
 

@@ -61,6 +61,41 @@ def expect_same_use(teacher_name: str, teacher: Graph, name: str, student: Graph
             )
 
 
+def expect_features(
+    features: Sequence[tuple[str, str]],
+    name: str,
+    student: Graph,
+    teacher_name: str,
+    teacher: Graph,
+) -> None:
+    """Check that two networks compute the images that they are to look at alike.
+
+    Args:
+        features: names of tensors, the student's and the teacher's each.
+        name: of the student, for errors.
+        student: as it is trained, normalization and activations in its layers.
+        teacher_name: likewise.
+        teacher: likewise.
+
+    Raises:
+        InputError: one does not compute such an image.
+    """
+    for pair in features:
+        for feature, file, graph in zip(
+            pair, (name, teacher_name), (student, teacher), strict=True
+        ):
+            images = _computed_images(graph)
+            if feature not in images:
+                raise InputError(
+                    f"the feature {feature!r} is no image that {file} computes when it is trained",
+                    help=f"it computes {', '.join(images)}",
+                )
+
+
+def _computed_images(graph: Graph) -> list[str]:
+    return [name for name in graph.producers() if len(graph.tensors[name].shape) == _IMAGE_RANK]
+
+
 def expect_scores(teacher: nn.Module, data: DataSet, scaling: PixelScaling) -> None:
     """Check that a module takes the samples, and gives a score for each class.
 

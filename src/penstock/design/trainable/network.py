@@ -95,7 +95,7 @@ class TrainableGraph(nn.Module):
             if name not in seen:
                 raise InputError(
                     f"the network computes no tensor {name!r}",
-                    help="`penstock inspect --text` lists them",
+                    help=f"it computes {', '.join(seen)}",
                 )
         return output, {name: seen[name] for name in names}
 
