@@ -7,6 +7,7 @@ how long it took. Nothing here is a test.
 """
 
 import hashlib
+import itertools
 import json
 import shlex
 import shutil
@@ -38,18 +39,37 @@ def main() -> None:
     for name, arguments in experiments():
         if not name.startswith(asked or ("",)) or (HERE / f"{name}.json").is_file():
             continue
+        expect_inputs(name, arguments)
         whole = WORK / f"{name}.json"
         run([*arguments, "--json", str(whole)])
         found = json.loads(whole.read_text(encoding="utf-8"))
         kept_part = {key: value for key, value in found.items() if key not in LEFT_OUT}
         text = json.dumps({"command": shlex.join(arguments), **kept_part}, indent=2)
-        (HERE / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        write(HERE / f"{name}.json", text + "\n")
     carry()
     missing = [name for name, _ in experiments() if not (HERE / f"{name}.json").is_file()]
     if missing:
         sys.exit(f"no table yet: {len(missing)} results are missing, the first is {missing[0]}")
-    TABLE.write_text("".join(f"{line}\n" for line in table()), encoding="utf-8")
+    write(TABLE, "".join(f"{line}\n" for line in table()))
     print(f"wrote {TABLE}")
+
+
+def expect_inputs(name: str, arguments: list[str]) -> None:
+    """Exit where a network that an experiment takes is not made: results come without them."""
+    for before, argument in itertools.pairwise(["", *arguments]):
+        is_input = argument.endswith((".pt2", ".tflite")) and before not in ("-o", "--float")
+        if is_input and not (ROOT / argument).is_file():
+            sys.exit(
+                f"{name} takes {argument}, which is not in the repository: delete the result "
+                f"{Path(argument).stem}.json, and this makes it anew"
+            )
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file by renaming a finished one into place."""
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
 
 
 def carry() -> None:
@@ -59,27 +79,30 @@ def carry() -> None:
         expect_model(network)
     lines = ["# Written by `make bench-compression`: the files beside this one, and what they are."]
     for network in trained:
-        model, carried = ROOT / file(f"{network}.tflite"), FILES / f"{network}.tflite"
-        if model.is_file():
-            shutil.copyfile(model, carried)
         found = result(network)
-        keys = ("about", "data", "measure", "float_score", "score")
-        figures = {key: found[key] for key in keys}
-        digest = hashlib.sha256(carried.read_bytes()).hexdigest()
-        lines += ["", f"[{network}]", *assignments({**figures, "sha256": digest})]
+        model, carried = ROOT / file(f"{network}.tflite"), FILES / f"{network}.tflite"
+        if model.is_file() and digest(model) == found["sha256"]:
+            shutil.copyfile(model, carried)
+        keys = ("about", "data", "measure", "float_score", "score", "sha256")
+        lines += ["", f"[{network}]", *assignments({key: found[key] for key in keys})]
         for step, values in found["recipe"].items():
             lines += ["", f"[{network}.recipe.{step}]", *assignments(values)]
-    (FILES / "zoo.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write(FILES / "zoo.toml", "\n".join(lines) + "\n")
 
 
 def expect_model(network: str) -> None:
     """Exit where the file of a result is neither made nor carried: nothing would have its score."""
-    name = f"{network}.tflite"
-    if not (ROOT / file(name)).is_file() and not (FILES / name).is_file():
+    name, wanted = f"{network}.tflite", result(network)["sha256"]
+    if wanted not in map(digest, (ROOT / file(name), FILES / name)):
         sys.exit(
-            f"{network}.json has no network: {name} is neither in {WORK} nor in {FILES}; "
-            "delete the result to train it again"
+            f"the network of {network}.json is neither in {WORK} nor in {FILES}: no {name} there "
+            f"has the SHA-256 {wanted}; delete the result to train it again"
         )
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file; nothing where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def assignments(values: Row) -> list[str]:
@@ -158,11 +181,11 @@ def table() -> Iterator[str]:
 
 def computers() -> str:
     """Return what trained, for people."""
-    found = [result(name).get("computer") for name, _ in experiments()]
-    kinds = {
-        f"torch {c['torch']}, {c['instructions']}, threads: {c['threads']}" for c in found if c
-    }
-    return "; ".join(sorted(kinds)) or "not said"
+    found = [result(name) for name, _ in experiments() if not name.startswith("latency-")]
+    said = [each["computer"] for each in found if "computer" in each]
+    kinds = {f"torch {c['torch']}, {c['instructions']}, threads: {c['threads']}" for c in said}
+    left = [f"not said by {len(found) - len(said)} results"] if len(said) < len(found) else []
+    return "; ".join([*sorted(kinds), *left])
 
 
 def quantized_rows() -> Iterator[str]:

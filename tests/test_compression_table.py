@@ -35,7 +35,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def trained(number: int, seconds: float = 90.0) -> dict[str, Any]:
+def trained(number: int, seconds: float = 90.0, content: bytes = b"") -> dict[str, Any]:
     """A result of ``penstock zoo train``: of each number another one."""
     return {
         "about": f'network {number}, "quoted" — £',
@@ -43,6 +43,7 @@ def trained(number: int, seconds: float = 90.0) -> dict[str, Any]:
         "measure": "accuracy",
         "float_score": 0.8 + number / 100,
         "score": 0.7 + number / 100,
+        "sha256": hashlib.sha256(content).hexdigest(),
         "seconds": seconds,
         "recipe": RECIPE,
     }
@@ -147,29 +148,33 @@ def test_students_are_compared_on_the_mean_of_their_seeds(bench: ModuleType) -> 
 def test_networks_are_carried_with_their_figures(bench: ModuleType) -> None:
     """Those that have a result: just made, or carried before and made on another computer."""
     made, before, absent, _ = bench.NETWORKS
-    write_results(bench, **{made: trained(1), before: trained(2)})
+    contents = {made: b"new", before: b"kept"}
+    results = {
+        name: trained(number, content=content)
+        for number, (name, content) in enumerate(contents.items(), start=1)
+    }
+    write_results(bench, **results)
     (bench.WORK / f"{made}.tflite").write_bytes(b"new")
     (bench.FILES / f"{made}.tflite").write_bytes(b"old")
     (bench.FILES / f"{before}.tflite").write_bytes(b"kept")
+    (bench.WORK / f"{before}.tflite").write_bytes(b"of another run")
     (bench.WORK / f"{absent}.tflite").write_bytes(b"not yet measured")
     bench.carry()
     found = tomllib.loads((bench.FILES / "zoo.toml").read_text(encoding="utf-8"))
-    contents = {made: b"new", before: b"kept"}
     assert found.keys() == contents.keys()
-    for number, (name, content) in enumerate(contents.items(), start=1):
+    for name, content in contents.items():
         assert (bench.FILES / f"{name}.tflite").read_bytes() == content
-        figures = trained(number)
-        del figures["seconds"]
-        assert found[name] == {**figures, "sha256": hashlib.sha256(content).hexdigest()}
+        assert found[name] == {k: v for k, v in results[name].items() if k != "seconds"}
     assert not (bench.FILES / f"{absent}.tflite").exists()
 
 
 def test_results_without_their_network_are_refused(bench: ModuleType) -> None:
     """Before anything is carried that zoo.toml would not describe."""
     first, second, *_ = bench.NETWORKS
-    write_results(bench, **{first: trained(1), second: trained(2)})
+    write_results(bench, **{first: trained(1, content=b"new"), second: trained(2)})
     (bench.WORK / f"{first}.tflite").write_bytes(b"new")
-    with pytest.raises(SystemExit, match=f"{second}.tflite is neither in ") as refused:
+    (bench.WORK / f"{second}.tflite").write_bytes(b"of another run")
+    with pytest.raises(SystemExit, match=f"the network of {second}.json is neither in ") as refused:
         bench.carry()
     assert "delete the result to train it again" in str(refused.value)
     assert not list(bench.FILES.iterdir())
@@ -187,6 +192,8 @@ def test_what_has_a_result_is_not_run_again(
         Path(arguments[-1]).write_text(json.dumps(whole), encoding="utf-8")
 
     monkeypatch.setattr(bench, "run", run)
+    for model in (*bench.LARGE, "int4"):
+        (bench.WORK / f"cifar10-large-{model}.tflite").touch()
     monkeypatch.setattr("sys.argv", ["compression.py", "latency"])
     write_results(bench, **{"latency-ptq": {"latency_ms": 1.0}})
     with pytest.raises(SystemExit, match=r"no table yet: .* the first is cifar10-large$"):
@@ -197,6 +204,27 @@ def test_what_has_a_result_is_not_run_again(
     kept = bench.result("latency-int4")
     assert kept["command"].startswith("run build/compression/cifar10-large-int4.tflite --board ")
     assert kept == {"command": kept["command"], "latency_ms": 5.0}
+
+
+def test_what_an_experiment_takes_is_there(
+    bench: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results are in the repository, the networks that experiments make are not."""
+    monkeypatch.setattr("sys.argv", ["compression.py", "spoken-digits-ptq"])
+    write_results(bench, **{"spoken-digits": trained(1)})
+    with pytest.raises(SystemExit, match=r"takes .*digits\.pt2, .* delete .*digits\.json, "):
+        bench.main()
+
+
+def test_the_page_says_which_computers_trained(bench: ModuleType) -> None:
+    write_everything(bench)
+    count = len([name for name, _ in bench.experiments() if not name.startswith("latency-")])
+    assert bench.computers() == f"not said by {count} results"
+    computer = {"torch": "2.13.0+cpu", "instructions": "AVX512", "threads": 1, "processes": 1}
+    for name in ("cifar10-small", "student-alone-1"):
+        write_results(bench, **{name: {**bench.result(name), "computer": computer}})
+    said = "torch 2.13.0+cpu, AVX512, threads: 1"
+    assert bench.computers() == f"{said}; not said by {count - 2} results"
 
 
 def test_recipes_of_a_network_come_before_those_of_all(bench: ModuleType) -> None:

@@ -1,5 +1,6 @@
 """Networks of our own: the files that come with Penstock, and their training."""
 
+import hashlib
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,6 +116,7 @@ def train_zoo(
         seconds=time.monotonic() - started + sum(earlier),
         recipe={key: document[key] for key in _STEPS if key in document},
         file_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
         computer=computer,
     )
     return TrainedZooNetwork(result, content, trained.saved())

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from penstock.design.compression.results import Computer, LayerSensitivity, StageResult
+from penstock.design.compression.results import LayerSensitivity, StageResult
+from penstock.design.learning.computer import Computer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from penstock.design.compression.results import Computer
+from penstock.design.learning.computer import Computer
 from penstock.design.zoo.carried import CarriedNetwork
 from penstock.report.inspection import GraphTotals
 
@@ -25,6 +25,7 @@ class ZooResult:
         seconds: that it took, runs before an interruption included.
         recipe: tables of everything that decided it, with the keys of a recipe's file.
         file_bytes: of the .tflite file.
+        sha256: of the .tflite file.
         computer: that trained it.
     """
 
@@ -39,6 +40,7 @@ class ZooResult:
     seconds: float
     recipe: Mapping[str, Mapping[str, Any]]
     file_bytes: int
+    sha256: str
     computer: Computer
 
     def to_json(self, file: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
-from penstock.design.compression.results import Computer
+from penstock.design.learning.computer import Computer
 from penstock.options import process_place
 
 Value = TypeVar("Value")
