@@ -170,6 +170,7 @@ BAD_ARRAYS: Mapping[str, tuple[dict[str, Any], str]] = {
         {"x": np.zeros((0, *SHAPE)), "y": np.zeros(0, int)},
         "a part of it has 0 samples",
     ),
+    "labels alone": ({"x": np.zeros((0, *SHAPE))}, "a part of it has 0 samples and 10 labels"),
     "one sample": (arrays(1), "there are 1 samples, at least 2 are needed"),
     "real labels": ({"y": np.arange(10.0)}, "labels are float64, positions of classes are wanted"),
     "names": ({"y": np.array(list("abcdefghij"))}, "labels are str"),
