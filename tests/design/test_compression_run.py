@@ -1,6 +1,7 @@
 """A recipe is carried out stage by stage, each with what the one before it left."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +106,8 @@ def test_budgets_are_kept_with_the_ranges_that_the_stage_before_left(
         *(pruned, emptied),
         *("QuantizeStep", emptied),
     ]
+    used, _ = carried_out(replace(RECIPE, train=None, sparsify=None), graph, 1.0)
+    assert used == [0, 0, "PruneStep", 0, 1, "QuantizeStep", 1]
 
 
 @pytest.mark.parametrize(("score", "is_doubted"), [(0.49, True), (0.51, False)])
