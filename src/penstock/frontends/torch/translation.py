@@ -24,6 +24,7 @@ from penstock.frontends.torch.advice import instead_of, with_known
 from penstock.frontends.torch.checking import check_translation
 from penstock.frontends.torch.modes import expect_inference_mode
 from penstock.frontends.torch.operators import FROM_TORCH, IMAGE_RANK, TRANSLATORS
+from penstock.frontends.torch.places import module_of, place_of
 from penstock.frontends.torch.programs import load_program
 from penstock.frontends.torch.refusals import RefusedOperatorError, together
 from penstock.ir.dtype import DType
@@ -155,10 +156,9 @@ class Translation:
         parts = [user for user in node.users if user.target is operator.getitem]
         missing = [node] if len(parts) < len(node.users) else parts
         for part in missing:
-            if not isinstance(part.meta.get("val"), torch.Tensor):
+            if _fixed_shape(part) is None:
                 return False
-            if part.name not in self._values:
-                self.add_output(part)
+            self.add_output(part)
         return True
 
     def shape(self, node: Node) -> tuple[int, ...]:
@@ -167,13 +167,12 @@ class Translation:
         Raises:
             UnsupportedError: a dimension depends on the input, or the value is no tensor.
         """
-        value = node.meta.get("val")
-        dims = getattr(value, "shape", None)
-        if dims is None or not all(isinstance(size, int) for size in dims):
+        shape = _fixed_shape(node)
+        if shape is None:
             raise self.refused(
                 node, "its shape is not fixed", "export the module without dynamic shapes"
             )
-        return tuple(dims)
+        return shape
 
     def tensor(self, node: object) -> str:
         """Return the tensor of a node that was computed or is an input."""
@@ -201,7 +200,7 @@ class Translation:
 
     def add_output(self, node: Node, name: str = "") -> str:
         """Add the tensor of a node's value and return its name: the module's, where it is free."""
-        name = self._free_name(name or self.module(node) or node.name)
+        name = self._free_name(name or module_of(node) or node.name)
         shape = self.shape(node)
         if len(shape) == IMAGE_RANK:
             shape = tuple(shape[axis] for axis in FROM_TORCH)
@@ -236,15 +235,16 @@ class Translation:
             name, number = f"{wanted}.{number}", number + 1
         return name
 
-    @staticmethod
-    def module(node: Node) -> str:
-        """Return the path of the module that a node belongs to; empty for the outermost one."""
-        stack = node.meta.get("nn_module_stack") or {}
-        return str(list(stack.values())[-1][0]) if stack else ""
-
     def refused(
         self, node: Node, why: str, instead: str, otherwise: str = ""
     ) -> RefusedOperatorError:
         """Return the error for a node that cannot be translated."""
-        where = self.module(node) or "the outermost module"
-        return RefusedOperatorError(f"{where} ({node.name})", why, instead, otherwise)
+        return RefusedOperatorError(place_of(node), why, instead, otherwise)
+
+
+def _fixed_shape(node: Node) -> tuple[int, ...] | None:
+    """Return the shape of a node's value; None if it depends on the input, or is no tensor."""
+    dims = getattr(node.meta.get("val"), "shape", None)
+    if dims is None or not all(isinstance(size, int) for size in dims):
+        return None
+    return tuple(dims)
