@@ -378,4 +378,7 @@ TRANSLATORS: dict[str, Callable[["Translation", Node], None]] = {
     "aten.contiguous.default": _same,
     "aten.clone.default": _same,
     "aten.alias.default": _same,
+    "aten.detach.default": _same,
+    "aten.detach_.default": _same,
+    "aten.lift_fresh_copy.default": _same,
 }

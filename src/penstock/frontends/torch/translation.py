@@ -53,7 +53,7 @@ def translate_program(program: ExportedProgram, name: str) -> SourceModel:
     Raises:
         InputError: it was exported in training mode.
         UnsupportedError: naming the modules and the operators that cannot be translated, and what
-            to put in their place.
+            to put in their place; or an output that is not computed from an input.
     """
     expect_inference_mode(program)
     translation = _follow_all(program)
@@ -99,6 +99,7 @@ class Translation:
     outputs: list[str] = field(default_factory=list)
     _values: dict[str, str] = field(default_factory=dict)
     _weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    _weight_names: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for spec in self.program.graph_signature.input_specs:
@@ -106,6 +107,7 @@ class Translation:
                 continue
             stored = {**self.program.state_dict, **self.program.constants}
             self._weights[spec.arg.name] = stored[spec.target].detach()
+            self._weight_names[spec.arg.name] = spec.target
 
     def follow(self, node: Node) -> None:
         """Translate one node."""
@@ -131,10 +133,47 @@ class Translation:
 
     def _set_outputs(self, node: Node) -> None:
         results = node.args[0]
+        if not results:
+            raise UnsupportedError("the module returns nothing", help="return what it computes")
         for result in results if isinstance(results, tuple | list) else (results,):
-            if not isinstance(result, Node):
-                raise UnsupportedError("the module returns something that is no tensor")
-            self.outputs.append(self.tensor(result))
+            self._add_result(result)
+
+    def _add_result(self, result: object) -> None:
+        """Let a value be the next output, if it is computed from an input, and none before."""
+        where = f"output {len(self.outputs)} of the module"
+        if not isinstance(result, Node):
+            raise UnsupportedError(
+                f"{where} is {result!r}, a tensor is allowed", help="return tensors alone"
+            )
+        if result.name in self._weights:
+            raise UnsupportedError(
+                f"{where} is {self._weight_names[result.name]!r}, which no input changes",
+                help="leave it out: the application can have it as a constant",
+            )
+        name = self.tensor(result)
+        if name in self.inputs:
+            raise UnsupportedError(
+                f"{where} is the input {name!r}, unchanged",
+                help="return computed values alone: the application has its inputs",
+            )
+        if name in self.outputs:
+            raise UnsupportedError(
+                f"{where} is {name!r}, the same as output {self.outputs.index(name)}",
+                help="return each value once",
+            )
+        if name not in self._computed_from_inputs():
+            raise UnsupportedError(
+                f"{where} is computed by {place_of(result)} from constants, no input changes it",
+                help="leave it out: the application can have it as a constant",
+            )
+        self.outputs.append(name)
+
+    def _computed_from_inputs(self) -> set[str]:
+        computed = set(self.inputs)
+        for added in self.operators:
+            if not computed.isdisjoint(added.inputs):
+                computed.update(added.outputs)
+        return computed
 
     def _call(self, node: Node) -> None:
         target = str(node.target)
@@ -222,8 +261,13 @@ class Translation:
         return name
 
     def alias(self, node: Node, source: object) -> None:
-        """Let a node have the value of another."""
-        self._values[node.name] = self.tensor(source)
+        """Let a node have the value of another; that of a weight is one too."""
+        assert isinstance(source, Node)
+        if source.name in self._weights:
+            self._weights[node.name] = self._weights[source.name]
+            self._weight_names[node.name] = self._weight_names[source.name]
+        else:
+            self._values[node.name] = self._values[source.name]
 
     def append(self, added: Operator) -> None:
         """Add an operator."""
