@@ -20,12 +20,14 @@ def keep_layer_names(before: Graph, after: Graph) -> Graph:
     """
     producers = {name: operator for operator in before.operators for name in operator.outputs}
     names: dict[str, str] = {}
+    taken = set(after.tensors)
     for operator in after.operators:
         if not isinstance(operator, Weighted) or operator.output in after.outputs:
             continue
         name = _own_name(operator, producers)
-        if name not in after.tensors:
+        if name not in taken:
             names[operator.output] = name
+            taken.add(name)
     tensors = {
         names.get(old, old): replace(tensor, name=names.get(old, old))
         for old, tensor in after.tensors.items()

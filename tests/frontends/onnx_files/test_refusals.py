@@ -214,6 +214,24 @@ def test_a_missing_file(tmp_path: Path) -> None:
         read_source(tmp_path / "net.onnx")
 
 
+@pytest.mark.parametrize(("count", "ends"), [(5, r"\(Abs\)$"), (6, r"\(Abs\), …$")])
+def test_no_more_than_five_others_are_named(count: int, ends: str, tmp_path: Path) -> None:
+    m, value = OnnxModel((1, 3)), "x"
+    for kind in ("Elu", "Exp", "Floor", "Sin", "Cos", "Abs", "Round")[: count + 1]:
+        value = m.node(kind, value)
+    with pytest.raises(UnsupportedError) as caught:
+        read(m.build(value), tmp_path)
+    assert re.search(
+        rf", and so are {count} more: node 1 'n1' \(Exp\), .*{ends}", caught.value.what
+    )
+
+
+def test_a_normalization_by_nothing(tmp_path: Path) -> None:
+    m = OnnxModel((1, 2, 4, 4))
+    statistics = [m.constant(np.array(values)) for values in ((1, 1), (0, 0), (0, 0), (1, 0))]
+    read(m.build(m.node("BatchNormalization", "x", *statistics), rank=4), tmp_path)
+
+
 def test_nodes_out_of_order_break_the_format(tmp_path: Path) -> None:
     model = mobilenet()
     nodes = list(reversed(model.graph.node))

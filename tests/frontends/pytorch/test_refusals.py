@@ -11,6 +11,7 @@ from torch.nn import functional  # noqa: E402
 
 from penstock.errors import InputError, UnsupportedError  # noqa: E402
 from penstock.frontends.torch import export_module, load_program, translate_program  # noqa: E402
+from penstock.frontends.torch.refusals import RefusedOperatorError, together  # noqa: E402
 from tests.frontends.pytorch.modules import MobileNet  # noqa: E402
 
 IMAGE = (1, 4, 8, 8)
@@ -80,6 +81,15 @@ REPLACED = {
     "normalized": (nn.GroupNorm(2, 4), "nn.BatchNorm2d"),
     "recurrent": (lambda x: nn.LSTM(8, 8)(x[0])[0], "recurrent layer by convolutions"),
     "best": (lambda x: x.topk(2)[0], "end the network before it"),
+    "cubed": (nn.AvgPool3d(2), "nn.Conv2d and pools of two dimensions, with depth as channels"),
+    "across channels": (nn.LocalResponseNorm(3), "nn.LocalResponseNorm take nn.BatchNorm2d"),
+    "a hard sigmoid": (nn.Hardsigmoid(), "take nn.Sigmoid, and train on"),
+    "a square": (lambda x: x**2, "write a square as x * x"),
+    "a quotient": (lambda x: x / x.relu(), "multiply by a buffer of the module that holds the rec"),
+    "a part of a number": (lambda x: x / 2, "multiply by a buffer of the module that holds the re"),
+    "the inverse": (lambda x: 1 / x, "train without it"),
+    "negated": (lambda x: -x, "multiply by a buffer of the module that holds -1"),
+    "the rest": (lambda x: 1 - x, "subtract from a buffer of the module that holds the number"),
     "not in the table": (torch.round, "compute it with what is known: adaptive_avg_pool2d, "),
 }
 
@@ -91,6 +101,55 @@ def test_an_unknown_operator_has_a_replacement(name: str) -> None:
     with pytest.raises(UnsupportedError, match="unknown here") as caught:
         translate_program(program, "net")
     assert instead in str(caught.value)
+
+
+_GELU = (
+    "odd (gelu): the operator aten.gelu.default is unknown here: take nn.Hardswish or nn.ReLU, and "
+    "train on"
+)
+
+
+@pytest.mark.parametrize(
+    ("function", "found"),
+    [
+        (
+            lambda x: torch.nonzero(functional.gelu(x)),
+            "odd (nonzero): the operator aten.nonzero.default is unknown here: end the network "
+            "before it: the application computes it of the outputs",
+        ),
+        (
+            lambda x: functional.gelu(x).relu() * x.relu().mean((2, 3)).item(),
+            "odd (item): the operator aten.item.default is unknown here",
+        ),
+    ],
+    ids=["a size that follows from values", "a number"],
+)
+def test_what_has_no_fixed_shape_ends_the_list(function: object, found: str) -> None:
+    example = torch.randn(1, 4, 1, 1)
+    module = Around(function)
+    module.before = nn.Conv2d(4, 1, 1)
+    with pytest.raises(UnsupportedError) as caught:
+        translate_program(export_module(module, (example,)), "net")
+    assert caught.value.what == f"2 operators cannot be translated:\n  {_GELU}\n  {found}"
+
+
+def test_known_operators_between_unknown_ones() -> None:
+    def between(x: torch.Tensor) -> torch.Tensor:
+        values, _ = functional.gelu(x).relu().topk(2, dim=1)
+        return torch.erf(values.relu())
+
+    program = export_module(Around(between), (torch.randn(IMAGE),))
+    with pytest.raises(UnsupportedError, match=r"(?s)^3 operators.*gelu.*topk.*erf"):
+        translate_program(program, "net")
+
+
+def test_of_general_advice_the_first_is_given() -> None:
+    general = [
+        RefusedOperatorError(f"odd ({name})", "is unknown", "", otherwise=f"all but {name}")
+        for name in ("one", "two")
+    ]
+    special = RefusedOperatorError("odd (three)", "is unknown", "take another")
+    assert together([special, *general]).help == "all but one"
 
 
 def test_all_that_cannot_be_translated_is_named() -> None:
@@ -128,23 +187,6 @@ def test_more_kinds_than_are_shown() -> None:
     assert "what is known" in caught.value.help
 
 
-@pytest.mark.parametrize(
-    ("module", "found"),
-    [
-        (nn.BatchNorm2d(4), r"odd.function \(batch_norm\) normalizes by the batch"),
-        (nn.Dropout(0.2), r"odd.function \(dropout\) drops values at random"),
-    ],
-)
-def test_a_program_exported_in_training_mode(module: nn.Module, found: str, tmp_path: Path) -> None:
-    around = Around(module).train()
-    program = torch.export.export(around, (torch.randn(IMAGE),))
-    torch.export.save(program, tmp_path / "m.pt2")
-    with pytest.raises(InputError, match=f"exported in training mode: {found}") as caught:
-        translate_program(load_program(tmp_path / "m.pt2"), "net")
-    assert caught.value.help.startswith("call module.eval() before torch.export.export")
-    assert translate_program(export_module(around, (torch.randn(IMAGE),)), "net").graph.operators
-
-
 def test_a_normalization_without_statistics() -> None:
     module = Around(nn.BatchNorm2d(4, track_running_stats=False))
     program = export_module(module, (torch.randn(IMAGE),))
@@ -159,6 +201,15 @@ def test_a_normalization_by_less_than_nothing() -> None:
     program = export_module(nn.Sequential(nn.Conv2d(4, 4, 1), norm), (torch.randn(IMAGE),))
     with pytest.raises(UnsupportedError, match=r"1 \(batch_norm\): normalizes by a variance of -0"):
         translate_program(program, "net")
+
+
+def test_a_normalization_by_nothing() -> None:
+    """A channel that was constant has a variance of 0; epsilon is added to it."""
+    norm = nn.BatchNorm2d(4).eval()
+    assert isinstance(norm.running_var, torch.Tensor)
+    norm.running_var[1] = 0
+    program = export_module(nn.Sequential(nn.Conv2d(4, 4, 1), norm), (torch.randn(IMAGE),))
+    assert translate_program(program, "net").graph.outputs == ("1",)
 
 
 def test_an_example_that_does_not_fit(caplog: pytest.LogCaptureFixture) -> None:

@@ -86,6 +86,44 @@ def test_the_int8_graph_is_what_litert_computes(name: str) -> None:
             np.testing.assert_array_equal(left, right)
 
 
+CONSTANTS: dict[str, Callable[["torch.Tensor"], "torch.Tensor"]] = {
+    "a number": lambda x: x * torch.tensor(0.5),
+    "an integer": lambda x: torch.tensor(3) - x,
+    "one for each channel": lambda x: x + torch.tensor([[[[0.5]], [[2.0]]]]),
+    "detached": lambda x: x.detach().relu() * x,
+}
+
+
+class Applied(torch.nn.Module):
+    """A function behind a convolution; filters given to one are a parameter."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.before, self.name = torch.nn.Conv2d(3, 2, 1), name
+        self.weight = torch.nn.Parameter(torch.randn(4, 2, 1, 1))
+
+    def forward(self, x: "torch.Tensor") -> "torch.Tensor":
+        x = self.before(x)
+        if self.name == "filters":
+            return torch.nn.functional.conv2d(x, self.weight.detach())
+        return CONSTANTS[self.name](x)
+
+
+@pytest.mark.parametrize("name", [*CONSTANTS, "filters"])
+def test_constants_in_code_are_weights(name: str) -> None:
+    torch.manual_seed(0)
+    module = Applied(name)
+    program = export_module(module, (torch.randn(1, 3, 8, 8),))
+    # The translation runs the program beside the graph.
+    graph = FuseActivations().apply(fold_scaling(translate_program(program, "net").graph))
+    data = np.random.default_rng(0).normal(size=(4, 1, 8, 8, 3)).astype(np.float32)
+    quantized = quantize_graph(graph, calibrate(graph, list(data), RangeRule.ALL).ranges)
+    verify(quantized)
+    inputs = random_inputs(quantized, 0)
+    expected = LiteRT(write_model(quantized)).run(inputs)
+    np.testing.assert_array_equal(interpreter.run(quantized, inputs)[0], expected[0])
+
+
 def test_a_wrong_translation_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a mistake of ours would be: torch itself says what the module computes."""
     monkeypatch.setitem(operators.TRANSLATORS, "aten.tanh.default", operators._relu)

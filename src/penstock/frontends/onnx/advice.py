@@ -2,26 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 
+from penstock.frontends.advice import FUNCTION, LAST, RECURRENT, RESIZE, STEP
 from penstock.frontends.onnx.values import Node
 
 _LIKE_RELU = "take HardSwish or Relu, and train on"
 _LEAKY = "take LeakyRelu or Relu, and train on"
 _NORM = "take BatchNormalization, which costs nothing behind a convolution, and train again"
-_RESIZE = "end the network before it, or keep the size: nothing is resized on the device"
-_RECURRENT = "replace the recurrent layer by convolutions"
 _CONTROL = "export the network without control flow: trace it with an example"
-_LAST = "end the network before it: the application computes it of the outputs"
-_FUNCTION = "train without it, or compute it outside the network"
 _MAXIMUM = "take GlobalMaxPool, or MaxPool with a window"
 _PARTS = "take Slice or Split"
 
 _INSTEAD = {
     "ConvTranspose": "upsample elsewhere: there is no float or QDQ transposed convolution here",
     **dict.fromkeys(("If", "Loop", "Scan"), _CONTROL),
-    **dict.fromkeys(("LSTM", "GRU", "RNN"), _RECURRENT),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), RECURRENT),
     "LogSoftmax": "end the network before it: the largest logit is the most likely class",
-    **dict.fromkeys(("Resize", "Upsample", "GridSample", "DepthToSpace", "Col2Im"), _RESIZE),
-    "SpaceToDepth": "take a convolution with a stride, and train on",
+    **dict.fromkeys(("Resize", "Upsample", "GridSample", "DepthToSpace", "Col2Im"), RESIZE),
+    "SpaceToDepth": STEP,
     **dict.fromkeys(("Gelu", "Mish", "Selu", "Softplus", "Softsign"), _LIKE_RELU),
     "Erf": "if it is part of a GELU, take HardSwish or Relu in the place of all of that, and train "
     "on",
@@ -41,12 +38,12 @@ _INSTEAD = {
     **dict.fromkeys(("Attention", "Einsum"), "replace attention by convolutions, and train again"),
     **dict.fromkeys(
         ("TopK", "ArgMax", "ArgMin", "Hardmax", "NonMaxSuppression", "CumSum", "LpNormalization"),
-        _LAST,
+        LAST,
     ),
     **dict.fromkeys(("ReduceMax", "LpPool", "GlobalLpPool"), _MAXIMUM),
     "ReduceSum": "take ReduceMean over the same dimensions: it differs by a factor alone",
     **dict.fromkeys(
-        ("Abs", "Cos", "Exp", "Floor", "Log", "Pow", "ReduceL2", "Round", "Sin", "Sqrt"), _FUNCTION
+        ("Abs", "Cos", "Exp", "Floor", "Log", "Pow", "ReduceL2", "Round", "Sin", "Sqrt"), FUNCTION
     ),
     **dict.fromkeys(("Neg", "Reciprocal"), "take Mul by a constant, or train without it"),
     "Sum": "take Add, several in a row",

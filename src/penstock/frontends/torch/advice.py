@@ -2,40 +2,35 @@
 
 from collections.abc import Iterable
 
+from penstock.frontends.advice import FUNCTION, LAST, RECURRENT, RESIZE, STEP
+
 _LIKE_RELU = "take nn.Hardswish or nn.ReLU, and train on"
 _LEAKY = "take nn.LeakyReLU or nn.ReLU, and train on"
 _NORM = "take nn.BatchNorm2d, which costs nothing behind a convolution, and train again"
-_RESIZE = "end the network before it, or keep the size: nothing is resized on the device"
-_RECURRENT = "replace the recurrent layer by convolutions, and train again"
 _ATTENTION = (
     "replace attention by convolutions: only what is linear in the input is multiplied, by "
     "nn.Conv2d and nn.Linear"
 )
-_LAST = "end the network before it: the application computes it of the outputs"
 _AS_IMAGE = "take the two-dimensional kind, on [N, C, 1, L]"
 _MAXIMUM = "take nn.MaxPool2d with the whole image as its window, and flatten"
-_NUMBER = "multiply or add by a buffer of the module that holds the number"
+_DEEP = "take nn.Conv2d and pools of two dimensions, with depth as channels"
+_POWER = "write a square as x * x; train without other powers, or compute them outside the network"
 _BUFFER = "make it a buffer of the module"
-_FUNCTION = "train without it, or compute it outside the network"
 _PARTS = "give each reader a 1x1 convolution of the whole tensor instead, and train on"
 _ORDER = "leave images as [N, C, H, W], and turn them to rows with nn.Flatten only"
 _FLATTEN = "take flatten(1) or reshape"
 _CONVERT = "leave conversions out: all is float32 until it is quantized"
 _WHOLE = "save what torch.export gives, without run_decompositions"
-_STEP = "take a convolution with a stride, and train on"
 
 _INSTEAD = {
     **dict.fromkeys(("gelu", "mish", "selu", "softplus", "softsign", "log_sigmoid"), _LIKE_RELU),
     "silu": "take nn.Hardswish and train on, or x * torch.sigmoid(x), which is the same",
-    "hardsigmoid": "take nn.Sigmoid",
+    "hardsigmoid": "take nn.Sigmoid, and train on",
     **dict.fromkeys(("elu", "celu", "rrelu", "threshold", "hardshrink", "softshrink"), _LEAKY),
     "prelu": "take nn.LeakyReLU, with the slope that was trained where there is one for all",
     "glu": "multiply one convolution by the torch.sigmoid of another",
-    "alpha_dropout": "take nn.Dropout",
-    **dict.fromkeys(
-        ("group_norm", "layer_norm", "instance_norm", "rms_norm", "avg_pool3d", "std", "var"), _NORM
-    ),
-    **dict.fromkeys(("linalg_vector_norm", "norm", "cosine_similarity"), _LAST),
+    **dict.fromkeys(("group_norm", "layer_norm", "instance_norm", "rms_norm", "std", "var"), _NORM),
+    **dict.fromkeys(("linalg_vector_norm", "norm", "cosine_similarity"), LAST),
     **dict.fromkeys(
         (
             "upsample_nearest1d",
@@ -46,23 +41,23 @@ _INSTEAD = {
             "grid_sampler",
             "pixel_shuffle",
         ),
-        _RESIZE,
+        RESIZE,
     ),
-    **dict.fromkeys(("pixel_unshuffle", "im2col"), _STEP),
-    "conv_transpose1d": _RESIZE,
+    **dict.fromkeys(("pixel_unshuffle", "im2col"), STEP),
+    "conv_transpose1d": RESIZE,
     "conv_transpose2d": "end the network before it: no transposed convolution comes from PyTorch "
     "here",
     **dict.fromkeys(("conv1d", "max_pool1d", "avg_pool1d", "adaptive_avg_pool1d"), _AS_IMAGE),
-    **dict.fromkeys(
-        ("conv3d", "max_pool3d"), "take nn.Conv2d and nn.MaxPool2d, with depth as channels"
-    ),
+    **dict.fromkeys(("conv3d", "max_pool3d"), _DEEP),
+    "avg_pool3d": f"{_DEEP}; in the place of nn.LocalResponseNorm take nn.BatchNorm2d, and train "
+    "again",
     "adaptive_max_pool2d": _MAXIMUM,
     "max_pool2d_with_indices": "leave out return_indices",
-    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell"), _RECURRENT),
+    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell"), RECURRENT),
     **dict.fromkeys(("scaled_dot_product_attention", "bmm", "baddbmm", "einsum"), _ATTENTION),
     "matmul": "take nn.Linear for a product with weights; attention has to become convolutions",
     **dict.fromkeys(
-        ("topk", "argmax", "argmin", "sort", "argsort", "log_softmax", "cumsum", "nonzero"), _LAST
+        ("topk", "argmax", "argmin", "sort", "argsort", "log_softmax", "cumsum", "nonzero"), LAST
     ),
     **dict.fromkeys(("amax", "max"), _MAXIMUM),
     "mean": "name the dimensions, as mean((2, 3))",
@@ -70,8 +65,14 @@ _INSTEAD = {
     **dict.fromkeys(("zeros", "ones", "full", "ones_like", "zeros_like", "arange"), _BUFFER),
     **dict.fromkeys(("expand", "expand_as"), "leave it out: sums and products repeat a channel"),
     "sum": "take the mean over the same dimensions: it differs by a factor alone",
-    **dict.fromkeys(("div", "neg", "rsub"), _NUMBER),
-    **dict.fromkeys(("exp", "log", "sqrt", "rsqrt", "pow", "sin", "cos", "abs", "erf"), _FUNCTION),
+    "div": "multiply by a buffer of the module that holds the reciprocal; division by what is "
+    "computed is unknown here",
+    "neg": "multiply by a buffer of the module that holds -1",
+    "rsub": "subtract from a buffer of the module that holds the number",
+    **dict.fromkeys(
+        ("exp", "log", "sqrt", "rsqrt", "reciprocal", "sin", "cos", "abs", "erf"), FUNCTION
+    ),
+    **dict.fromkeys(("pow", "square"), _POWER),
     **dict.fromkeys(("split", "split_with_sizes", "chunk", "select", "index"), _PARTS),
     "slice": "give each reader a 1x1 convolution of the whole tensor, with a stride for every "
     "other pixel, and train on",
@@ -81,7 +82,6 @@ _INSTEAD = {
     **dict.fromkeys(("squeeze", "unsqueeze", "unflatten"), _FLATTEN),
     "stack": "take torch.cat, of channels",
     **dict.fromkeys(("to", "_to_copy", "_assert_tensor_metadata", "type_as"), _CONVERT),
-    **dict.fromkeys(("detach", "lift_fresh_copy"), "leave it out: nothing is trained here"),
     **dict.fromkeys(
         ("convolution", "addmm", "mm", "_native_batch_norm_legit_no_training", "_softmax"), _WHOLE
     ),

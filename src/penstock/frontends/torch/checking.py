@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from torch.export import ExportedProgram
+from torch.utils._pytree import tree_leaves
 
 from penstock.errors import VerificationError
 from penstock.frontends.source_models import SourceModel
@@ -29,7 +30,7 @@ def check_translation(program: ExportedProgram, model: SourceModel) -> None:
     ]
     with torch.inference_mode():
         result = program.module()(*(torch.from_numpy(value) for value in given))
-    expected = result if isinstance(result, tuple | list) else (result,)
+    expected = tree_leaves(result)  # of tuples and dictionaries, in the order of the outputs
     found = interpreter.run(model.graph, values)
     for name, ours, theirs in zip(model.graph.outputs, found, expected, strict=True):
         reference = np.asarray(theirs.numpy(), np.float64)

@@ -24,6 +24,7 @@ from penstock.frontends.torch.advice import instead_of, with_known
 from penstock.frontends.torch.checking import check_translation
 from penstock.frontends.torch.modes import expect_inference_mode
 from penstock.frontends.torch.operators import FROM_TORCH, IMAGE_RANK, TRANSLATORS
+from penstock.frontends.torch.places import module_of, place_of
 from penstock.frontends.torch.programs import load_program
 from penstock.frontends.torch.refusals import RefusedOperatorError, together
 from penstock.ir.dtype import DType
@@ -52,7 +53,7 @@ def translate_program(program: ExportedProgram, name: str) -> SourceModel:
     Raises:
         InputError: it was exported in training mode.
         UnsupportedError: naming the modules and the operators that cannot be translated, and what
-            to put in their place.
+            to put in their place; or an output that is not computed from an input.
     """
     expect_inference_mode(program)
     translation = _follow_all(program)
@@ -98,6 +99,7 @@ class Translation:
     outputs: list[str] = field(default_factory=list)
     _values: dict[str, str] = field(default_factory=dict)
     _weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    _weight_names: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for spec in self.program.graph_signature.input_specs:
@@ -105,6 +107,7 @@ class Translation:
                 continue
             stored = {**self.program.state_dict, **self.program.constants}
             self._weights[spec.arg.name] = stored[spec.target].detach()
+            self._weight_names[spec.arg.name] = spec.target
 
     def follow(self, node: Node) -> None:
         """Translate one node."""
@@ -130,10 +133,47 @@ class Translation:
 
     def _set_outputs(self, node: Node) -> None:
         results = node.args[0]
+        if not results:
+            raise UnsupportedError("the module returns nothing", help="return what it computes")
         for result in results if isinstance(results, tuple | list) else (results,):
-            if not isinstance(result, Node):
-                raise UnsupportedError("the module returns something that is no tensor")
-            self.outputs.append(self.tensor(result))
+            self._add_result(result)
+
+    def _add_result(self, result: object) -> None:
+        """Let a value be the next output, if it is computed from an input, and none before."""
+        where = f"output {len(self.outputs)} of the module"
+        if not isinstance(result, Node):
+            raise UnsupportedError(
+                f"{where} is {result!r}, a tensor is allowed", help="return tensors alone"
+            )
+        if result.name in self._weights:
+            raise UnsupportedError(
+                f"{where} is {self._weight_names[result.name]!r}, which no input changes",
+                help="leave it out: the application can have it as a constant",
+            )
+        name = self.tensor(result)
+        if name in self.inputs:
+            raise UnsupportedError(
+                f"{where} is the input {name!r}, unchanged",
+                help="return computed values alone: the application has its inputs",
+            )
+        if name in self.outputs:
+            raise UnsupportedError(
+                f"{where} is {name!r}, the same as output {self.outputs.index(name)}",
+                help="return each value once",
+            )
+        if name not in self._computed_from_inputs():
+            raise UnsupportedError(
+                f"{where} is computed by {place_of(result)} from constants, no input changes it",
+                help="leave it out: the application can have it as a constant",
+            )
+        self.outputs.append(name)
+
+    def _computed_from_inputs(self) -> set[str]:
+        computed = set(self.inputs)
+        for added in self.operators:
+            if not computed.isdisjoint(added.inputs):
+                computed.update(added.outputs)
+        return computed
 
     def _call(self, node: Node) -> None:
         target = str(node.target)
@@ -155,10 +195,9 @@ class Translation:
         parts = [user for user in node.users if user.target is operator.getitem]
         missing = [node] if len(parts) < len(node.users) else parts
         for part in missing:
-            if not isinstance(part.meta.get("val"), torch.Tensor):
+            if _fixed_shape(part) is None:
                 return False
-            if part.name not in self._values:
-                self.add_output(part)
+            self.add_output(part)
         return True
 
     def shape(self, node: Node) -> tuple[int, ...]:
@@ -167,13 +206,12 @@ class Translation:
         Raises:
             UnsupportedError: a dimension depends on the input, or the value is no tensor.
         """
-        value = node.meta.get("val")
-        dims = getattr(value, "shape", None)
-        if dims is None or not all(isinstance(size, int) for size in dims):
+        shape = _fixed_shape(node)
+        if shape is None:
             raise self.refused(
                 node, "its shape is not fixed", "export the module without dynamic shapes"
             )
-        return tuple(dims)
+        return shape
 
     def tensor(self, node: object) -> str:
         """Return the tensor of a node that was computed or is an input."""
@@ -201,7 +239,7 @@ class Translation:
 
     def add_output(self, node: Node, name: str = "") -> str:
         """Add the tensor of a node's value and return its name: the module's, where it is free."""
-        name = self._free_name(name or self.module(node) or node.name)
+        name = self._free_name(name or module_of(node) or node.name)
         shape = self.shape(node)
         if len(shape) == IMAGE_RANK:
             shape = tuple(shape[axis] for axis in FROM_TORCH)
@@ -223,8 +261,13 @@ class Translation:
         return name
 
     def alias(self, node: Node, source: object) -> None:
-        """Let a node have the value of another."""
-        self._values[node.name] = self.tensor(source)
+        """Let a node have the value of another; that of a weight is one too."""
+        assert isinstance(source, Node)
+        if source.name in self._weights:
+            self._weights[node.name] = self._weights[source.name]
+            self._weight_names[node.name] = self._weight_names[source.name]
+        else:
+            self._values[node.name] = self._values[source.name]
 
     def append(self, added: Operator) -> None:
         """Add an operator."""
@@ -236,15 +279,16 @@ class Translation:
             name, number = f"{wanted}.{number}", number + 1
         return name
 
-    @staticmethod
-    def module(node: Node) -> str:
-        """Return the path of the module that a node belongs to; empty for the outermost one."""
-        stack = node.meta.get("nn_module_stack") or {}
-        return str(list(stack.values())[-1][0]) if stack else ""
-
     def refused(
         self, node: Node, why: str, instead: str, otherwise: str = ""
     ) -> RefusedOperatorError:
         """Return the error for a node that cannot be translated."""
-        where = self.module(node) or "the outermost module"
-        return RefusedOperatorError(f"{where} ({node.name})", why, instead, otherwise)
+        return RefusedOperatorError(place_of(node), why, instead, otherwise)
+
+
+def _fixed_shape(node: Node) -> tuple[int, ...] | None:
+    """Return the shape of a node's value; None if it depends on the input, or is no tensor."""
+    dims = getattr(node.meta.get("val"), "shape", None)
+    if dims is None or not all(isinstance(size, int) for size in dims):
+        return None
+    return tuple(dims)
