@@ -6,13 +6,15 @@ JOBS   ?= 2
 EXTRAS ?= dev,simulate,zig,onnx
 FITTED := src/penstock/planning/estimate/data
 COMMA  := ,
-STAMP  := $(VENV)/.installed-$(subst $(COMMA),-,$(EXTRAS))
+NONE   :=
+WANTED := $(subst $(NONE) $(NONE),,$(EXTRAS))
+STAMP  := $(VENV)/.installed-$(subst $(COMMA),-,$(WANTED))
 
 .PHONY: help setup demo test test-long lint format bench bench-overlays bench-compression fit docs clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create the virtual environment (.venv) and install everything
 
@@ -20,7 +22,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Penstock needs Python 3.11 or newer; found $$($(PYTHON) --version). Use: make PYTHON=python3.11"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(WANTED)]'
 	@touch $@
 
 demo: $(STAMP) ## classify a photograph with a network of the zoo on a virtual board

@@ -12,6 +12,7 @@ pytest.importorskip("torch_pruning", reason="needs the extra 'design'")
 
 
 from penstock import api  # noqa: E402
+from penstock.cli.checkpoints import sole_use  # noqa: E402
 from penstock.design.compression.recipe import (  # noqa: E402
     DistillStep,
     PruneStep,
@@ -19,6 +20,7 @@ from penstock.design.compression.recipe import (  # noqa: E402
     Recipe,
     SparsifyStep,
 )
+from penstock.errors import InputError  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -108,9 +110,61 @@ def test_interrupted_commands_go_on(
     assert "nothing was left half-written" in said
     assert f"the same command goes on from {tmp_path / 'b.tflite.work'}" in said
     assert interrupted == [("sparsify", 1)] and not second.exists()
+    assert not (tmp_path / "b.tflite.work" / ".lock").exists()
     (checkpoint,) = (tmp_path / "b.tflite.work").glob("*.pt")
     assert checkpoint.name.startswith("sparsify-")
     assert penstock("compress", "net.pt2", *options, "-o", second) == 0
     assert second.read_bytes() == first.read_bytes()
     left = sorted(path.name for path in tmp_path.rglob("*"))
     assert left == ["a.tflite", "b.tflite", "b.tflite.work", "notes.txt"]
+
+
+def test_checkpoints_go_while_no_other_run_can_have_them(
+    among_trained_files: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With results written: who cannot write them has not trained in vain."""
+    work, output = tmp_path / "o.tflite.work", tmp_path / "o.tflite"
+    found = []
+
+    def write(path: Path, content: bytes) -> None:
+        with pytest.raises(InputError, match="another run keeps"), sole_use(work):
+            raise AssertionError
+        found.extend(each.name for each in work.glob("*.pt"))
+        raise InputError("the disk is full")
+
+    monkeypatch.setattr("penstock.cli.compress.write_file", write)
+    options = ("--data", "data.npz", "--epochs", "1", "--threads", "1")
+    assert penstock("compress", "net.pt2", *options, "-o", output) == 2
+    assert len(found) == 1 and sorted(path.name for path in work.iterdir()) == found
+
+
+def test_a_folder_for_checkpoints_keeps_them(
+    among_trained_files: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work, output = tmp_path / "new" / "kept", tmp_path / "o.tflite"
+    options = ("--data", "data.npz", "--epochs", "1", "--threads", "1", "--work", work)
+    assert penstock("compress", "net.pt2", *options, "-o", output) == 0
+    assert "quantize: epoch 1, " in capsys.readouterr().err
+    content = output.read_bytes()
+    (kept,) = work.iterdir()
+    assert kept.name.startswith("quantize-") and kept.suffix == ".pt"
+    assert penstock("compress", "net.pt2", *options, "-o", output) == 0
+    assert "epoch" not in capsys.readouterr().err
+    assert output.read_bytes() == content and list(work.iterdir()) == [kept]
+
+
+def test_where_nothing_is_kept_yet_nothing_is_said_to_go_on(
+    among_trained_files: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "compress", stop)
+    (tmp_path / "kept").mkdir()
+    command = ("compress", "net.pt2", "--data", "data.npz", "--work", tmp_path / "kept")
+    assert penstock(*command, "-o", tmp_path / "o.tflite") == 130
+    assert "goes on from" not in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]

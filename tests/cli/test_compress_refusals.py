@@ -13,6 +13,7 @@ pytest.importorskip("torch_pruning", reason="needs the extra 'design'")
 
 torch.set_num_threads(1)
 
+from penstock.cli.checkpoints import sole_use  # noqa: E402
 from tests.cli.compressing import penstock  # noqa: E402
 
 BAD = {
@@ -45,8 +46,30 @@ BAD = {
     ),
     "no folder": (("-o", "no/o.tflite"), "there is no folder 'no'"),
     "itself": (("--json", "net.pt2"), "is the model, which would be overwritten"),
-    "another format": (("-o", "o.pt2"), "--output 'o.pt2' is to be a .tflite file by its name"),
-    "a model file": (("x.tflite",), "x.tflite"),
+    "another format": (
+        ("-o", "o.pt2"),
+        "--output 'o.pt2' must end in .tflite help: name it 'o.tflite'",
+    ),
+    "no name": (
+        ("-o", ".tflite"),
+        "--output '.tflite' is a suffix without a name help: put a name in front of it: "
+        "'net.tflite'",
+    ),
+    "a model that is int8": (("int8.tflite",), "the network 'int8' is quantized already"),
+    "no model": (("x.tflite",), "x.tflite: this is no TensorFlow Lite model: bytes 4 to 8 must"),
+    "batches of no training": (
+        ("--epochs", "0", "--batch", "64"),
+        "--batch was given, and nothing is trained help: leave it out, or --epochs 0",
+    ),
+    "varied for no training": (
+        ("--epochs", "0", "--augment", "mirror"),
+        "--augment was given, and nothing is trained",
+    ),
+    "no channels": (("--criterion", "l1"), "--criterion was given, and no channels are pruned"),
+    "no data, in a folder to be made": (
+        ("--data", "no.npz", "--work", "new/deep/dir"),
+        "there is no file 'no.npz'",
+    ),
 }
 
 
@@ -81,6 +104,8 @@ def bad_files(trained_files: Path) -> Path:
     np.savez(trained_files / "few.npz", x=np.zeros((100, 8, 8, 1), np.uint8), y=labels[:100])
     np.savez(trained_files / "real.npz", x=np.zeros((160, 8, 8, 1), np.float32), y=labels)
     (trained_files / "x.tflite").write_bytes(b"TFL3")
+    example = Path(__file__).parents[2] / "examples" / "cifar10.tflite"
+    (trained_files / "int8.tflite").write_bytes(example.read_bytes())
     return trained_files
 
 
@@ -100,9 +125,34 @@ def test_what_cannot_be_compressed_is_refused_before_any_training(
     assert penstock("compress", *model, "--data", "data.npz", "-o", output, *options) == 2
     printed = capsys.readouterr()
     assert message in re.sub(r"\s+", " ", printed.err) and "help: " in printed.err
-    assert "epoch" not in printed.err and "as given" not in printed.err and not printed.out
+    assert "epoch " not in printed.err and "as given:" not in printed.err and not printed.out
     assert not list(tmp_path.iterdir())
     assert sorted(path.name for path in bad_files.iterdir()) == before
+
+
+def test_a_file_where_checkpoints_would_be_is_refused(
+    among_trained_files: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("compress", "net.pt2", "--data", "data.npz", "--epochs", "0")
+    output, taken = tmp_path / "o.tflite", tmp_path / "o.tflite.work"
+    taken.touch()
+    assert penstock(*command, "-o", output) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"error: --work, by default {str(taken)!r}: {str(taken)!r} is not a folder" in said
+    assert penstock(*command, "-o", output, "--work", taken) == 2
+    assert f"error: --work {str(taken)!r}: {str(taken)!r} is not" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [taken]
+
+
+def test_checkpoints_of_another_run_are_left_alone(
+    among_trained_files: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work, output = tmp_path / "o.tflite.work", tmp_path / "o.tflite"
+    with sole_use(work):
+        assert penstock("compress", "net.pt2", "--data", "data.npz", "-o", output) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert f"another run keeps its checkpoints in {str(work)!r} help: wait for it" in said
+        assert [path.name for path in tmp_path.rglob("*")] == ["o.tflite.work", ".lock"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="needs the extra 'design'")
 pytest.importorskip("torch_pruning", reason="needs the extra 'design'")
 
 from penstock import api  # noqa: E402
+from penstock.cli.checkpoints import sole_use  # noqa: E402
 from penstock.design.data import Samples  # noqa: E402
 from penstock.design.learning.options import Optimizer, TrainingOptions  # noqa: E402
 from penstock.design.learning.tasks import Classification, Reconstruction  # noqa: E402
@@ -96,6 +97,18 @@ def test_the_list_says_what_is_carried(capsys: pytest.CaptureFixture[str]) -> No
         assert cells == [known.name, known.data, size, *scores, known.measure]
         assert f"  {known.name}: {known.about}\n" in printed
     assert [api.zoo_network(name) for name in networks] == api.zoo()
+
+
+def test_the_list_as_json_says_how_large_the_files_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert penstock("zoo", "--json", "-") == 0
+    found = json.loads(capsys.readouterr().out)
+    sizes = {network["name"]: network["file_bytes"] for network in found["networks"]}
+    assert sizes == {name: (FILES / f"{name}.tflite").stat().st_size for name in carried_networks()}
+
+
+def test_suffixes_may_be_in_large_letters(tmp_path: Path) -> None:
+    assert penstock("zoo", "get", "spoken-digits", "-o", tmp_path / "NET.TFLITE") == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["NET.TFLITE"]
 
 
 @pytest.mark.parametrize("name", carried_networks())
@@ -256,6 +269,26 @@ def test_an_interrupted_training_goes_on(
     assert model.read_bytes() == expected
 
 
+def test_another_training_keeps_out_of_its_checkpoints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = tmp_path / "work"
+    with sole_use(work):
+        command = ("zoo", "train", "tiny", "-o", tmp_path / "o.tflite", "--work", work)
+        assert penstock(*command) == 2
+    assert "another run keeps its checkpoints in" in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_of_the_processes_of_torchrun_only_the_first_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    results = ("-o", tmp_path / "o.tflite", "--float", tmp_path / "o.pt2", "--json", "-")
+    assert penstock("zoo", "train", "tiny", "--epochs", "1", "--threads", "1", *results) == 0
+    assert not capsys.readouterr().out and not list(tmp_path.iterdir())
+
+
 def test_a_teacher_changes_what_is_learned(shared: Path, expected: bytes) -> None:
     teacher = str(shared / "three.pt2")
     made = api.train_zoo("tiny", replace(ALONE, teacher=teacher))
@@ -276,11 +309,19 @@ BAD = {
     ),
     "nothing to compare": (
         ("strange", "--distill", "three.pt2"),
-        "distillation compares scores of classes, and an autoencoder has none",
+        "and strange is an autoencoder, which has none help: train it without a teacher: leave",
+    ),
+    "itself": (
+        ("tiny", "--distill", "self"),
+        "tiny is trained from nothing, so it cannot learn from 'self' help: name a model file",
+    ),
+    "an unknown name, in a folder to be made": (
+        ("nothing", "--work", "new/deep/dir"),
+        "the zoo has no 'nothing'",
     ),
     "another format": (
         ("tiny", "--distill", "three.pt2", "-o", "three.pt2"),
-        "--output 'three.pt2' is to be a .tflite file by its name",
+        "--output 'three.pt2' must end in .tflite help: name it 'three.tflite'",
     ),
     "overwritten by the float network": (
         ("tiny", "--distill", "three.pt2", "--float", "./three.pt2"),
@@ -292,7 +333,10 @@ BAD = {
     ),
     "no data": (("cifar10-small",), "there is no cifar10*.zip in "),
     "other images": (("mnist-anomaly",), "samples are [8, 8, 1], the network takes [28, 28, 1]"),
-    "no epoch": (("tiny", "--epochs", "0"), "0 is not in the range x>=1"),
+    "no epoch": (
+        ("tiny", "--epochs", "0"),
+        "0 is not in the range x>=1 help: `penstock zoo train --help` shows",
+    ),
     "no folder": (("tiny", "--float", "no/o.pt2"), "there is no folder 'no'"),
 }
 
@@ -307,13 +351,14 @@ def test_what_cannot_be_trained_is_refused_before_any_training(
 ) -> None:
     monkeypatch.chdir(shared)
     arguments, message = BAD[name]
-    before = {path: path.read_bytes() for path in shared.rglob("*.*")}
+    before = {path: path.is_file() and path.read_bytes() for path in shared.rglob("*")}
     assert penstock("zoo", "train", "-o", tmp_path / "o.tflite", *arguments) == 2
     printed = capsys.readouterr()
     assert message in re.sub(r"\s+", " ", printed.err)
     assert "epoch " not in printed.err and not printed.out
     assert not list(tmp_path.iterdir())
-    assert {path: path.read_bytes() for path in shared.rglob("*.*")} == before
+    after = {path: path.is_file() and path.read_bytes() for path in shared.rglob("*")}
+    assert after == before
 
 
 UNFIT: dict[str, tuple[str, int, Callable[[np.ndarray], np.ndarray], str]] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.api.compressing import Notices, find_teacher, make_setting
 from penstock.design.compression.documents import recipe_document
 from penstock.design.compression.fitting import expect_data_fit
-from penstock.design.compression.recipe import DistillStep, Recipe, TrainStep
+from penstock.design.compression.recipe import ITSELF, DistillStep, Recipe, TrainStep
 from penstock.design.data import load_data_set
 from penstock.design.zoo.carried import (
     CarriedNetwork,
@@ -17,6 +17,7 @@ from penstock.design.zoo.carried import (
     expect_known,
     find_carried,
 )
+from penstock.errors import InputError
 from penstock.extras import needs_extra
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE
 from penstock.frontends.tflite import identifier, read_model
@@ -35,7 +36,8 @@ class ZooTraining:
     Attributes:
         epochs: None takes the recipe's.
         seed: None takes the recipe's.
-        teacher: a float network to learn from besides, as `quantize` takes it; None is nobody.
+        teacher: a float network to learn from besides, as `quantize` takes it, but never the one
+            to be trained, nor any for an autoencoder; None is nobody.
         threads: to compute with; None takes all.
         work: folder of checkpoints; None keeps none.
     """
@@ -82,6 +84,7 @@ def train_zoo(
         from penstock.design.zoo.building import as_graph, quantize_trained, train_float
     told, asked = notices or Notices(), options or ZooTraining()
     network = _asked_for(name, asked)
+    _expect_can_learn_from(asked.teacher, name, network)
     recipe = _recipe(network, asked)
     started = time.monotonic()
     data = load_data_set(network.data, network.shape, progress=told.progress)
@@ -133,6 +136,28 @@ def _asked_for(name: str, asked: ZooTraining) -> "ZooNetwork":
     changed = {"epochs": asked.epochs, "seed": asked.seed}
     given: dict[str, Any] = {key: value for key, value in changed.items() if value is not None}
     return replace(ZOO[name], training=replace(ZOO[name].training, **given))
+
+
+def _expect_can_learn_from(teacher: str | None, name: str, network: "ZooNetwork") -> None:
+    """Check that a network can have a teacher, if one is given.
+
+    Raises:
+        InputError: it cannot, or the teacher is itself.
+    """
+    if teacher is None:
+        return
+    if network.normal is not None:
+        raise InputError(
+            f"distillation compares scores of classes, and {name} is an autoencoder, which has "
+            "none",
+            help="train it without a teacher: leave --distill out",
+        )
+    if teacher == ITSELF:
+        raise InputError(
+            f"{name} is trained from nothing, so it cannot learn from {ITSELF!r}",
+            help=f"name a model file in real numbers; `penstock compress --distill {ITSELF}` has a "
+            "trained network to learn from",
+        )
 
 
 def _recipe(network: "ZooNetwork", asked: ZooTraining) -> Recipe:

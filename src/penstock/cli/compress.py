@@ -1,7 +1,6 @@
 """``penstock compress``: a trained network becomes a small int8 one."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from penstock import api
+from penstock.cli.checkpoints import sole_use
 from penstock.cli.console import progress_bar, stderr, stdout, write_file, write_json
 from penstock.cli.options import json_option, model_output_option, pixel_options
 from penstock.cli.parameters import parse_duration, parse_size
 from penstock.cli.places import (
     STANDARD_OUTPUT,
+    expect_folder,
     input_file,
     model_file,
     refuse_overwriting,
-    sole_use,
     work_folder,
 )
 from penstock.design.compression.recipe import FINE_TUNING, ROUNDING, needs_pruning
@@ -150,31 +150,22 @@ def compress_command(
         sources["the teacher"] = Path(recipe.distill.teacher)
     refuse_overwriting(sources, {"--output": output, "--json": json_path})
     kept = work or output.with_name(f"{output.name}.work")
+    expect_folder(kept, f"--work, by default {str(kept)!r}")
     try:
-        with sole_use(kept), progress_bar() as progress:
-            notices = api.Notices(progress, _show_stage, show_epoch, _show_warning)
-            made = api.compress(model, recipe, work=kept, notices=notices)
+        with sole_use(kept, is_kept=work is not None):
+            with progress_bar() as progress:
+                notices = api.Notices(progress, _show_stage, show_epoch, _show_warning)
+                made = api.compress(model, recipe, work=kept, notices=notices)
+            if not api.is_first_process():
+                return
+            write_file(output, made.content)
+            write_json(made.result.to_json(str(output)), json_path)
     except KeyboardInterrupt:
-        if kept.is_dir():
+        if any(kept.glob("*.pt")):
             stderr.print(f"the same command goes on from {escape(str(kept))}", soft_wrap=True)
         raise
-    if not api.is_first_process():
-        return
-    write_file(output, made.content)
-    write_json(made.result.to_json(str(output)), json_path)
-    if work is None:
-        _clear(kept)
     if json_path != STANDARD_OUTPUT:
         _show(made.result, output)
-
-
-def _clear(folder: Path) -> None:
-    """Take checkpoints away, and their folder, unless somebody keeps something else there."""
-    for pattern in ("*.pt", ".checkpoint.*"):
-        for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()
 
 
 def _from_file(path: Path) -> api.Recipe:
@@ -238,14 +229,17 @@ def _from_options(wishes: dict[str, Any]) -> api.Recipe:
 def _expect_none_in_vain(wishes: dict[str, Any]) -> None:
     """Refuse an option that says how, where what it is about was not asked for."""
     prunes = wishes["prune"] is not None or wishes["latency"] is not None
+    trains = (wishes["epochs"] != 0, "nothing is trained", "leave it out, or --epochs 0")
     cases = {
-        "criterion": (prunes, "no channels are pruned", "--prune or --latency"),
-        "pattern": (wishes["sparsify"] is not None, "no weights become 0", "--sparsify"),
+        "criterion": (prunes, "no channels are pruned", "give --prune or --latency, too"),
+        "pattern": (wishes["sparsify"] is not None, "no weights become 0", "give --sparsify, too"),
+        "batch": trains,
+        "augment": trains,
     }
-    for name, (is_used, otherwise, option) in cases.items():
+    for name, (is_used, otherwise, advice) in cases.items():
         source = click.get_current_context().get_parameter_source(name)
         if not is_used and source is click.core.ParameterSource.COMMANDLINE:
-            raise InputError(f"--{name} was given, and {otherwise}", help=f"give {option}, too")
+            raise InputError(f"--{name} was given, and {otherwise}", help=advice)
 
 
 def _prune_step(wishes: dict[str, Any], training: api.TrainingOptions) -> api.PruneStep | None:

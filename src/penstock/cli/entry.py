@@ -20,7 +20,7 @@ from penstock.cli.quantize import quantize_command
 from penstock.cli.run import run
 from penstock.cli.sensitivity import sensitivity_command
 from penstock.cli.simulate import simulate_command
-from penstock.cli.usage import explain_usage
+from penstock.cli.usage import explain_usage, typed_command
 from penstock.cli.zoo import zoo_group
 from penstock.errors import (
     InputError,
@@ -115,8 +115,7 @@ def run_command_line(arguments: list[str]) -> int:
 def _fail(error: Exception, arguments: list[str]) -> int:
     """Explain an error on stderr and return the exit status."""
     if isinstance(error, click.ClickException):
-        verb = next((argument for argument in arguments if argument in cli.commands), "")
-        error = explain_usage(error, f"penstock {verb}".rstrip())
+        error = explain_usage(error, typed_command(cli, arguments))
     if isinstance(error, OSError) and error.errno in REFUSALS:
         error = _explain_refusal(error)
     if isinstance(error, MemoryError):

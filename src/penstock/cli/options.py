@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from penstock.cli.parameters import parse_numbers, parse_reserve, parse_seed, virtual_board
-from penstock.cli.places import input_file, labelled_data, named, result_file_or_stdout
+from penstock.cli.places import ending_in, input_file, labelled_data, result_file_or_stdout
 from penstock.design.calibration import Calibration, CalibrationOptions
 from penstock.errors import InputError
 from penstock.frontends.samples import PIXELS_AS_THEY_ARE, PixelScaling
@@ -105,7 +105,7 @@ def model_output_option(command: Command) -> Command:
         "-o",
         "--output",
         required=True,
-        callback=named(".tflite"),
+        callback=ending_in(".tflite"),
         metavar="FILE",
         help="The .tflite file to write.",
     )(command)

@@ -1,12 +1,10 @@
 """What files and folders on the command line may be; wrong ones are refused before any work.
 
-As in `parameters`, callbacks of the argument parser; and what guards places while a verb works.
+As in `parameters`, callbacks of the argument parser.
 """
 
-import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -16,11 +14,9 @@ from penstock.codegen.project_files import listed_files
 from penstock.design.data import DATA_SETS
 from penstock.errors import InputError
 from penstock.frontends.source_models import SUFFIXES
-from penstock.options import process_place
 from penstock.pipeline import BOARD_SUFFIX
 
 STANDARD_OUTPUT = Path("-")
-_LOCK = ".lock"
 _MODEL_FILE = f"a model file: {', '.join(SUFFIXES)}"
 
 
@@ -98,7 +94,7 @@ def result_file(
     return None if value is None else _result(parameter, _not_empty(parameter, value))
 
 
-def named(suffix: str) -> Callable[[click.Context, click.Parameter, str | None], Path | None]:
+def ending_in(suffix: str) -> Callable[[click.Context, click.Parameter, str | None], Path | None]:
     """Return what takes a file to write whose name tells its format by ending in ``suffix``.
 
     Raises:
@@ -107,12 +103,17 @@ def named(suffix: str) -> Callable[[click.Context, click.Parameter, str | None],
 
     def take(context: click.Context, parameter: click.Parameter, value: str | None) -> Path | None:
         path = result_file(context, parameter, value)
-        if path is not None and path.suffix.lower() != suffix:
+        if path is None or path.suffix.lower() == suffix:
+            return path
+        where = f"{option_name(parameter)} {str(path)!r}"
+        if path.name.lower() == suffix:
             raise InputError(
-                f"{option_name(parameter)} {str(path)!r} is to be a {suffix} file by its name, too",
-                help=f"name it {str(path.with_suffix(suffix))!r}",
+                f"{where} is a suffix without a name",
+                help=f"put a name in front of it: {str(path.with_name(f'net{suffix}'))!r}",
             )
-        return path
+        raise InputError(
+            f"{where} must end in {suffix}", help=f"name it {str(path.with_suffix(suffix))!r}"
+        )
 
     return take
 
@@ -150,34 +151,6 @@ def _result(parameter: click.Parameter, path: Path) -> Path:
 def board_file(board: str | None) -> Path | None:
     """Return the file that a board's name is, if it is one."""
     return Path(board) if board is not None and board.endswith(BOARD_SUFFIX) else None
-
-
-@contextmanager
-def sole_use(folder: Path) -> Iterator[None]:
-    """Keep a folder of checkpoints for this run, and those that `torchrun` started with it.
-
-    Raises:
-        InputError: another run has it.
-    """
-    if process_place()[0]:
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = folder / _LOCK
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"another run keeps its checkpoints in {str(folder)!r}",
-                help="wait for it, or name another --output or --work",
-            ) from error
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
-            with suppress(OSError):
-                folder.rmdir()
 
 
 def refuse_overwriting(
@@ -253,13 +226,21 @@ def work_folder(
     if value is None:
         return None
     path = _not_empty(parameter, value)
-    where = f"{option_name(parameter)} {value!r}"
+    expect_folder(path, f"{option_name(parameter)} {value!r}")
+    return path
+
+
+def expect_folder(path: Path, where: str) -> None:
+    """Check that a place is a folder to write in, or can become one; ``where`` is its name.
+
+    Raises:
+        InputError: it could not be made, or nothing can be written there.
+    """
     place = path.absolute()
     above = next(each for each in (place, *place.parents) if os.path.lexists(each))
     if not above.is_dir():
         raise InputError(f"{where}: {str(above)!r} is not a folder", help="name another place")
     _expect_writable(above, where)
-    return path
 
 
 def labelled_data(

@@ -1,14 +1,33 @@
 """The argument parser's errors, in the words and the form of all other errors."""
 
+from collections.abc import Sequence
+
 import click
 
 from penstock.cli.parameters import option_name
 from penstock.errors import InputError
 
 
+def typed_command(group: click.Group, arguments: Sequence[str]) -> str:
+    """Return the command that arguments begin with, with all verbs above it."""
+    found: click.Command = group
+    names = ["penstock"]
+    for argument in arguments:
+        if isinstance(found, click.Group) and argument in found.commands:
+            found = found.commands[argument]
+            names.append(argument)
+    return " ".join(names)
+
+
 def explain_usage(error: click.ClickException, command: str) -> InputError:
-    """Return what is wrong with the command line of ``command``, and what to type instead."""
+    """Return what is wrong with a command line, and what to type instead.
+
+    Args:
+        error: what the parser raised.
+        command: that was typed; not all errors know their own.
+    """
     context = error.ctx if isinstance(error, click.UsageError) else None
+    command = command if context is None else context.command_path
     usage = f"`{command} --help` shows how it is used"
     if isinstance(error, click.MissingParameter):
         return InputError(f"{option_name(error.param)} is missing", help=_purpose(error, usage))

@@ -1,5 +1,6 @@
 """``penstock zoo``: networks of our own, their files and their training."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from penstock import api
+from penstock.cli.checkpoints import sole_use
 from penstock.cli.compress import show_epoch
 from penstock.cli.console import progress_bar, stdout, write_file, write_json
 from penstock.cli.options import json_option, model_output_option
-from penstock.cli.places import STANDARD_OUTPUT, model_file, named, refuse_overwriting, work_folder
+from penstock.cli.places import (
+    STANDARD_OUTPUT,
+    ending_in,
+    model_file,
+    refuse_overwriting,
+    work_folder,
+)
+from penstock.design.compression.recipe import ITSELF
 from penstock.errors import InputError
 from penstock.report.zoo import zoo_document
 from penstock.units import format_bytes, format_count
@@ -36,8 +45,15 @@ def zoo_group(context: click.Context, json_path: Path | None) -> None:
         )
 
 
+def _teacher(context: click.Context, parameter: click.Parameter, value: str | None) -> Path | None:
+    """Take a network to learn from; whether the one to be trained can is said by its name."""
+    if value is None or value == ITSELF:
+        return None if value is None else Path(value)
+    return model_file(context, parameter, value)
+
+
 @zoo_group.command("get")
-@click.argument("name")
+@click.argument("name", metavar="NAME")
 @model_output_option
 def get_command(name: str, output: Path) -> None:
     """Write the .tflite file of a network."""
@@ -47,12 +63,12 @@ def get_command(name: str, output: Path) -> None:
 
 
 @zoo_group.command("train")
-@click.argument("name")
+@click.argument("name", metavar="NAME")
 @model_output_option
 @click.option(
     "--float",
     "float_path",
-    callback=named(".pt2"),
+    callback=ending_in(".pt2"),
     metavar="FILE.pt2",
     help="Write the network in real numbers, too: what `penstock compress` takes.",
 )
@@ -61,9 +77,9 @@ def get_command(name: str, output: Path) -> None:
 @click.option(
     "--distill",
     "teacher",
-    callback=lambda c, p, v: v and model_file(c, p, v),
+    callback=_teacher,
     metavar="TEACHER",
-    help="Learn from this network besides.",
+    help="Learn from this network besides, a model file in real numbers; autoencoders cannot.",
 )
 @click.option("--threads", type=click.IntRange(1), metavar="NUMBER", help="Default: all.")
 @click.option(
@@ -86,14 +102,15 @@ def train_command(
     )
     teacher = wishes.pop("teacher")
     options = api.ZooTraining(teacher=None if teacher is None else str(teacher), **wishes)
-    with progress_bar() as progress:
-        made = api.train_zoo(name, options, api.Notices(progress, epoch=show_epoch))
-    if not api.is_first_process():
-        return
-    write_file(output, made.content)
-    if float_path is not None:
-        write_file(float_path, made.program)
-    write_json(made.result.to_json(str(output)), json_path)
+    with nullcontext() if options.work is None else sole_use(options.work):
+        with progress_bar() as progress:
+            made = api.train_zoo(name, options, api.Notices(progress, epoch=show_epoch))
+        if not api.is_first_process():
+            return
+        write_file(output, made.content)
+        if float_path is not None:
+            write_file(float_path, made.program)
+        write_json(made.result.to_json(str(output)), json_path)
     if json_path != STANDARD_OUTPUT:
         _show_trained(made.result, output)
 

@@ -1,4 +1,4 @@
-"""What ``penstock zoo train`` made."""
+"""What ``penstock zoo`` lists, and what ``penstock zoo train`` made."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
