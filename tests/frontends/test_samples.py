@@ -102,7 +102,7 @@ def test_other_data_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.npy").write_bytes(b"nothing")
     with pytest.raises(InputError, match="no readable file"):
         load_samples(tmp_path / "x.npy", IMAGES)
-    with pytest.raises(InputError, match="are of pixels, and these are arrays"):
+    with pytest.raises(InputError, match="are of pixels, and these arrays hold no"):
         np.save(tmp_path / "x.npy", np.zeros(SHAPE, np.float32))
         load_samples(tmp_path / "x.npy", IMAGES, scaling=PixelScaling((0.5,)))
 
