@@ -153,19 +153,29 @@ def test_zeros_come_as_the_paper_says(done: float, share: float) -> None:
     assert pruning.share_at(done) == pytest.approx(expected)
 
 
+def lamp(values: np.ndarray) -> np.ndarray:
+    """Lee et al. 2021, equation 2, as it stands there."""
+    squares = values.astype(np.float64).ravel() ** 2
+    scores = [square / squares[squares >= square].sum() for square in squares]
+    return np.array(scores).reshape(values.shape)
+
+
 def test_the_smallest_weights_for_their_layer_are_0() -> None:
-    """Compared after division by the mean of their layer, so that no layer is emptied."""
-    graph = folded("classifier")
-    network = TrainableGraph(graph)
+    """By LAMP: however small its weights are, no layer is emptied, and where many are, more go."""
+    network = TrainableGraph(folded("classifier"))
     layers = [network.layer(operator) for operator in prunable(network)]
     with torch.no_grad():
         layers[0].weight.mul_(1e-6)
-    scores = [layer.weight.detach().abs() / layer.weight.abs().mean() for layer in layers]
-    everything = torch.cat([score.flatten() for score in scores])
-    least = everything.sort().values[round(0.6 * len(everything))]
+    scores = [lamp(layer.weight.detach().numpy()) for layer in layers]
+    everything = np.sort(np.concatenate([score.ravel() for score in scores]))
+    count = round(0.6 * len(everything))
     WeightPruning(network, 0.6, Pattern.SINGLE).after_step(0, 10, 10)
     for layer, score in zip(layers, scores, strict=True):
-        assert torch.equal(layer.weight == 0, score < least)
+        np.testing.assert_array_equal(layer.weight.detach() == 0, score < everything[count])
+    WeightPruning(network, 0.999, Pattern.SINGLE).after_step(0, 10, 10)
+    assert all(int((layer.weight != 0).sum()) >= 1 for layer in layers)
+    shares = {layer.weight.numel(): float((layer.weight == 0).float().mean()) for layer in layers}
+    assert shares[max(shares)] > shares[min(shares)]
 
 
 @pytest.mark.parametrize("training", [None, OPTIONS])

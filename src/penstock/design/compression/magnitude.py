@@ -1,6 +1,7 @@
 """Unstructured pruning: the smallest weights become 0, one by one or in blocks of 2x2.
 
-Source of the schedule: Zhu and Gupta 2017, "To prune, or not to prune", equation 1.
+Sources: of the schedule Zhu and Gupta 2017, "To prune, or not to prune", equation 1; of the score
+Lee et al. 2021, "Layer-adaptive sparsity for the magnitude-based pruning" (LAMP), equation 2.
 """
 
 from collections.abc import Sequence
@@ -23,9 +24,10 @@ _BLOCK = 2
 class WeightPruning:
     """Sets the smallest weights of a network to 0 while it is trained.
 
-    Weights of all prunable layers are compared after division by their layer's mean magnitude, so
-    that layers with small weights are not emptied. Depthwise filters and those of the first layer
-    stay: they are few, and each of them matters.
+    Weights of all prunable layers are compared by the share of their square in those of their
+    layer that are no smaller: what going would do to a layer that has lost all smaller ones. So
+    layers with small weights are not emptied, and those with many lose more. Depthwise filters
+    and those of the first layer stay: they are few, and each of them matters.
     """
 
     def __init__(self, network: TrainableGraph, share: float, pattern: Pattern) -> None:
@@ -54,23 +56,36 @@ class WeightPruning:
             self._masks = [torch.ones_like(layer.weight) for layer in self._layers]
             return
         threshold = torch.kthvalue(everything, count).values
-        self._masks = [(score > threshold).to(score.dtype) for score in scores]
+        self._masks = [
+            ((score > threshold) | (score == score.max())).to(layer.weight.dtype)
+            for score, layer in zip(scores, self._layers, strict=True)
+        ]
 
     def _score(self, layer: nn.Conv2d | nn.Linear) -> Tensor:
-        magnitude = layer.weight.detach().abs()
-        magnitude = magnitude / magnitude.mean().clamp(min=torch.finfo(magnitude.dtype).tiny)
-        return magnitude if self._pattern is Pattern.SINGLE else _block_means(magnitude)
+        squares = layer.weight.detach() ** 2
+        if self._pattern is Pattern.SINGLE:
+            return _shares(squares)
+        return _block_means(_shares(_block_means(squares)))
 
 
-def _block_means(magnitude: Tensor) -> Tensor:
+def _shares(squares: Tensor) -> Tensor:
+    """Return the share of each number in itself and those that are larger."""
+    ordered, order = squares.flatten().double().sort()
+    larger = ordered.flip(0).cumsum(0).flip(0)
+    shares = torch.empty_like(ordered)
+    shares[order] = ordered / larger.clamp(min=torch.finfo(ordered.dtype).tiny)
+    return shares.reshape(squares.shape)
+
+
+def _block_means(values: Tensor) -> Tensor:
     """Return for each weight the mean of its block; blocks at odd ends are smaller."""
-    rows = magnitude.flatten(2) if magnitude.ndim == 4 else magnitude[..., None]
+    rows = values.flatten(2) if values.ndim == 4 else values[..., None]
     pooled = nn.functional.avg_pool2d(
         rows.permute(2, 0, 1)[:, None], _BLOCK, ceil_mode=True, count_include_pad=False
     )
     spread = pooled.repeat_interleave(_BLOCK, 2).repeat_interleave(_BLOCK, 3)
     cut = spread[:, 0, : rows.shape[0], : rows.shape[1]].permute(1, 2, 0)
-    return cut.reshape(magnitude.shape)
+    return cut.reshape(values.shape)
 
 
 def prunable(network: TrainableGraph) -> Sequence[Weighted]:
