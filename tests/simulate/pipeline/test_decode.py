@@ -206,7 +206,7 @@ def test_capstone_missing_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "capstone", None)
     with pytest.raises(ToolError, match="needs the package 'capstone'") as caught:
         decode_block(b"\x01\xbf\x00\xbf\x00\xbf", 0x7777_0000)
-    assert "penstock[simulate]" in caught.value.help
+    assert "[simulate]" in caught.value.help
 
 
 @pytest.mark.parametrize("number", [*range(0x18), 0x20])
