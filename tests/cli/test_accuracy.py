@@ -71,6 +71,20 @@ def test_arrays_are_counted(
     np.testing.assert_array_equal(confusion, expected)
 
 
+def test_arrays_may_name_classes(
+    tmp_path: Path, labels: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"kind {n}" for n in range(10)]
+    np.savez(tmp_path / "test.npz", x=pixels(), y=labels, classes=names)
+    command = ("accuracy", EXAMPLE, "--data", tmp_path / "test.npz")
+    assert penstock(*command, "--json", tmp_path / "a.json") == 0
+    assert json.loads((tmp_path / "a.json").read_text())["classes"] == names
+    capsys.readouterr()
+    np.savez(tmp_path / "test.npz", x=pixels(), y=labels, classes=names[:9])
+    assert penstock(*command) == 2
+    assert "there are 9 names in classes, the model has 10 outputs" in capsys.readouterr().err
+
+
 def test_data_sets_with_a_name_give_their_test_samples(
     tmp_path: Path,
     labels: list[int],

@@ -159,6 +159,13 @@ def test_a_lone_channel_may_be_left_out(tmp_path: Path) -> None:
     assert load_data_set(source, (9,)).shape == (9,)
 
 
+def test_arrays_may_name_classes_of_which_they_have_no_samples(tmp_path: Path) -> None:
+    source = save_arrays(tmp_path / "a.npz", **arrays(), classes=["cat", "dog", "eel", "fox"])
+    data = load_data_set(source, SHAPE)
+    assert data.classes == ("cat", "dog", "eel", "fox")
+    assert set(data.training.labels) | set(data.test.labels) == {0, 1, 2}
+
+
 BAD_ARRAYS: Mapping[str, tuple[dict[str, Any], str]] = {
     "no arrays": ({"a": np.zeros(3)}, "is no .npz file with the arrays x_train, y_train, x_test"),
     "half of them": ({"x_train": np.zeros((2, *SHAPE))}, "or x and y\n  help: write it with"),
@@ -178,6 +185,10 @@ BAD_ARRAYS: Mapping[str, tuple[dict[str, Any], str]] = {
     "identifiers": ({"y": np.arange(10) + 10**15}, "to 1000000000000009; allowed is 0 to 65535"),
     "beyond int64": ({"y": np.full(10, 2**63, np.uint64)}, "to 9223372036854775808; allowed is 0"),
     "integers": ({"x": np.zeros((10, *SHAPE), int)}, "samples are int64\n  help: save pixels as"),
+    "fewer names": ({"classes": ["cat", "dog"]}, "labels are up to 2, and classes has 2 names"),
+    "names twice": ({"classes": ["cat", "dog", "cat"]}, "classes has 3 names, and some are the"),
+    "numbers as names": ({"classes": np.arange(3)}, "classes is int64 [3], a name for each class"),
+    "a lone name": ({"classes": "cat"}, "classes is str96 [], a name for each class is wanted"),
     "another shape": (
         {"x": np.zeros((10, 3, 6, 5), np.uint8)},
         "samples are [3, 6, 5], the network takes [6, 5, 3]\n  help: save samples as the network",
@@ -198,7 +209,7 @@ BAD_ARRAYS: Mapping[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", BAD_ARRAYS)
 def test_wrong_arrays_are_explained(tmp_path: Path, name: str) -> None:
     given_arrays, message = BAD_ARRAYS[name]
-    is_partial = given_arrays.keys() <= {"x", "y"}
+    is_partial = given_arrays.keys() <= {"x", "y", "classes"}
     source = save_arrays(tmp_path / "a.npz", **(arrays() if is_partial else {}) | given_arrays)
     with pytest.raises(InputError) as refused:
         load_data_set(source, SHAPE)

@@ -38,7 +38,7 @@ _CLASSES_SHOWN = 20
     callback=input_file,
     metavar="FILE",
     help="Names of the classes, one a line, in the order of outputs. Default: those of the "
-    "folders, sorted.",
+    "folders, sorted, or in the .npz file's array classes.",
 )
 @pixel_options
 @click.option(

@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from penstock.design.data import DATA_SETS, has_parts, load_data_set
+from penstock.design.data import (
+    CLASSES_ARRAY,
+    DATA_SETS,
+    class_names,
+    has_parts,
+    load_data_set,
+)
 from penstock.errors import InputError
 from penstock.frontends.inputs import IMAGE_SUFFIXES, load_inputs
 from penstock.frontends.samples import PixelScaling, load_scaled, refuse_scaling, scale_pixels
@@ -51,7 +57,8 @@ def load_labelled(
             samples to test with are taken.
         graph: with one input: int8, uint8 or float32.
         class_count: how many outputs there are.
-        names: of the classes, in the order of outputs; None takes those of folders, sorted.
+        names: of the classes, in the order of outputs; None takes those of folders, sorted, or of
+            the .npz file's array ``classes``.
         scaling: what training made of pixels; None spreads them over the input's integers.
 
     Raises:
@@ -165,6 +172,7 @@ def _from_arrays(
         with np.load(path, allow_pickle=False) as archive:
             end = "_test" if "x_test" in archive.files else ""
             samples, labels = np.asarray(archive[f"x{end}"]), np.asarray(archive[f"y{end}"])
+            named = np.asarray(archive[CLASSES_ARRAY]) if CLASSES_ARRAY in archive.files else None
     except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged archives
         raise InputError(
             f"{str(path)!r} is no .npz file with arrays {_ARRAYS}",
@@ -187,8 +195,13 @@ def _from_arrays(
             help="label by the position among the model's outputs",
         )
     convert = input_conversion(tensor, samples.dtype)
-    classes = tuple(str(n) for n in range(class_count)) if names is None else tuple(names)
-    _check_count(classes, class_count, "labels")
+    if names is not None:
+        classes, what = tuple(names), "labels"
+    elif named is not None:
+        classes, what = class_names(path, named), "names in " + CLASSES_ARRAY
+    else:
+        classes, what = tuple(map(str, range(class_count))), "outputs"
+    _check_count(classes, class_count, what)
     return LabelledData(labels.astype(np.int64), classes, lambda n: convert(samples[n : n + 1]))
 
 

@@ -113,7 +113,8 @@ def expect_outputs(data: DataSet, outputs: int) -> None:
         raise InputError(
             f"{data.name} has {len(data.classes)} classes ({_listed(data.classes)}), the network "
             f"has {outputs} outputs",
-            help="give the data that the network is for, one folder for each class",
+            help="give the data that the network is for, one folder for each class; a .npz without "
+            "samples of the last ones names all in an array 'classes'",
         )
 
 

@@ -19,6 +19,8 @@ Shape = tuple[int, ...]
 _IMAGE_RANK = 3
 _PARTS = ("train", "test")
 _CLASSES_MAX = 1 << 16
+CLASSES_ARRAY = "classes"
+"""Of a .npz file, which may name its classes."""
 
 
 class _Known(NamedTuple):
@@ -37,7 +39,8 @@ def load_data_set(
         source: ``cifar10``, ``mnist`` or ``spoken-digits``, whose files are looked for in the
             folder ``data`` of `PENSTOCK_SHARED` or ``../shared``; or a folder or .zip file with
             ``train/CLASS/*.jpg`` and ``test/CLASS/*.jpg``, or ``CLASS/*.jpg``; or a .npz file with
-            ``x_train``, ``y_train``, ``x_test`` and ``y_test``, or ``x`` and ``y``.
+            ``x_train``, ``y_train``, ``x_test`` and ``y_test``, or ``x`` and ``y``, and with the
+            names ``classes`` where the last ones have no samples.
         shape: of a sample as the network takes it; images ``[H, W, C]``.
         seed: of the tenth that is held back for testing where the source does not say which.
         progress: told what is going on.
@@ -161,6 +164,7 @@ def _from_arrays(path: Path, shape: Shape, seed: int, _progress: Progress) -> Da
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             is_parted = all(name in archive.files for name in names)
             arrays = [np.asarray(archive[name]) for name in (names if is_parted else ("x", "y"))]
+            named = np.asarray(archive[CLASSES_ARRAY]) if CLASSES_ARRAY in archive.files else None
     except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged archives
         raise InputError(
             f"{str(path)!r} is no .npz file with the arrays {', '.join(names)}, or x and y",
@@ -172,7 +176,35 @@ def _from_arrays(path: Path, shape: Shape, seed: int, _progress: Progress) -> Da
     ]
     training, test = samples if is_parted else hold_back(samples[0], seed)
     count = 1 + max(int(part.labels.max()) for part in samples)
-    return DataSet(path.name, training, test, tuple(str(n) for n in range(count)))
+    classes = tuple(str(n) for n in range(count)) if named is None else class_names(path, named)
+    if len(classes) < count:
+        raise InputError(
+            f"{path.name}: labels are up to {count - 1}, and {CLASSES_ARRAY} has {len(classes)} "
+            "names",
+            help="number the classes from 0, in the order of their names",
+        )
+    return DataSet(path.name, training, test, classes)
+
+
+def class_names(path: Path, named: npt.NDArray[np.generic]) -> tuple[str, ...]:
+    """Return the names in a .npz file's array of them, ``[C]``.
+
+    Raises:
+        InputError: they are no names, or two are the same.
+    """
+    if named.ndim != 1 or named.dtype.kind != "U":
+        raise InputError(
+            f"{path.name}: {CLASSES_ARRAY} is {named.dtype.name} {list(named.shape)}, a name for "
+            "each class is wanted",
+            help=f"save {CLASSES_ARRAY}=['cat', 'dog'], in the order of the network's outputs",
+        )
+    names = tuple(map(str, named))
+    if len(set(names)) != len(names):
+        raise InputError(
+            f"{path.name}: {CLASSES_ARRAY} has {len(names)} names, and some are the same",
+            help="name each class once",
+        )
+    return names
 
 
 def _from_pair(
