@@ -20,7 +20,7 @@ from penstock.toolchain.compilers import (
     find_target_compiler,
 )
 from penstock.toolchain.folders import explain_writing
-from penstock.toolchain.kept_objects import kept_object
+from penstock.toolchain.kept_objects import Job, compile_kept
 from penstock.toolchain.process import run_tool
 
 STANDARD_FLAGS = (
@@ -43,7 +43,7 @@ def compile_objects(
 ) -> list[Path]:
     """Compile C files to objects in ``directory``, several at once; return them in order.
 
-    Those of our library may lie in the cache: they are to be read, not changed.
+    Those of our library are kept in the cache, and come from there.
 
     Raises:
         ToolError: a file does not compile; the compiler's diagnostics are in the message.
@@ -55,17 +55,14 @@ def compile_objects(
 
     def compile_one(numbered: tuple[int, Path]) -> Path:
         number, source = numbered
+        target = directory.absolute() / f"{number:03d}_{source.stem}.o"
 
         def compile_to(target: Path) -> None:
             command = [*compiler.command, *options, "-c", str(source.absolute()), "-o", str(target)]
             _run(compiler, command, f"compiling {source.name}")
 
-        lasting = (*STANDARD_FLAGS, *flags)
-        kept = kept_object(source, compiler, lasting, include_dirs, begin, compile_to)
-        if kept is not None:
-            return kept
-        target = directory.absolute() / f"{number:03d}_{source.stem}.o"
-        compile_to(target)
+        job = Job(source, compiler, (*STANDARD_FLAGS, *flags), tuple(include_dirs), begin)
+        compile_kept(job, target, compile_to)
         return target
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:

@@ -1,6 +1,7 @@
 """Native helpers, compiled once and kept: the key is everything that the result depends on."""
 
 import hashlib
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,9 +60,9 @@ def _key(
     flags: Sequence[str],
     compiler: Compiler,
 ) -> str:
-    digest = hashlib.sha256()
-    described = (compiler.command, compiler.version, compiler.flags, STANDARD_FLAGS, tuple(flags))
-    digest.update(repr(described).encode())
+    built_by = (compiler.command, compiler.version, compiler.flags)
+    described = (platform.machine(), *built_by, STANDARD_FLAGS, tuple(flags))
+    digest = hashlib.sha256(repr(described).encode())
     headers = [header for folder in include_dirs for header in sorted(folder.rglob("*.h"))]
     for path in (*sources, *headers):
         content = path.read_bytes()

@@ -4,63 +4,124 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from penstock import options
 from penstock.errors import ToolError
 from penstock.toolchain.compilers import Compiler
 from penstock.toolchain.folders import writable_cache_directory
+from penstock.toolchain.process import run_tool
 
+LIMIT_BYTES = 64 << 20
+"""Of all that is kept: what was not asked for longest goes first."""
 _FOLDER = "objects"
-_INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
+_SUFFIX = ".kept"
+_DIGEST_BYTES = 32
+_INCLUDE = re.compile(rb"^[ \t]*#[ \t]*include\b[ \t]*(.*)$", re.MULTILINE)
+_NAMED = re.compile(rb'"(?P<quoted>[^"]+)"|<(?P<angled>[^>]+)>')
 
 
-def kept_object(
-    source: Path,
-    compiler: Compiler,
-    flags: Sequence[str],
-    include_dirs: Sequence[Path],
-    begin: Path,
-    compile_to: Callable[[Path], None],
-) -> Path | None:
-    """Return the object of a file of our library, compiled now or found in the cache.
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file to compile.
 
-    The key is everything that the object depends on: two processes that ask at once both compile,
-    and each puts a whole file in place. What is not as it was shipped is not kept: models would
-    fill the cache.
-
-    Args:
+    Attributes:
         source: a C or assembler file.
-        compiler: and its version.
-        flags: without those that name folders.
+        compiler: what compiles it.
+        flags: beside the compiler's own, without those that name folders.
         include_dirs: folders of headers.
         begin: where paths in debug information begin.
-        compile_to: compiles the source to a file.
+    """
 
-    Returns:
-        The object; None where the source is none of ours, or nothing can be kept.
+    source: Path
+    compiler: Compiler
+    flags: tuple[str, ...]
+    include_dirs: tuple[Path, ...]
+    begin: Path
+
+
+def compile_kept(job: Job, target: Path, compile_to: Callable[[Path], None]) -> None:
+    """Write the object of a file: as it was kept, or compiled, and kept if it is of our library.
+
+    The key is everything that the object depends on; what is kept has its digest with it, and is
+    compiled again where it is damaged. Two processes that ask at once both compile, and each puts
+    a whole file in place. A cache that cannot be used is no error. What is not as it was shipped
+    is not kept: models would fill the cache.
 
     Raises:
         ToolError: the source does not compile.
     """
-    content = source.read_bytes()
-    if _digest(content) not in _shipped().get(source.name, ()):
-        return None
+    key = _key(job)
+    if key is None:
+        compile_to(target)
+        return
+    place = _folder() / f"{job.source.stem}-{key}{_SUFFIX}"
+    kept = _read(place)
+    if kept is not None:
+        target.write_bytes(kept)
+        return
+    compile_to(target)
+    if _key(job) == key:  # no file became another while it was compiled
+        _keep(place, target.read_bytes())
+
+
+def _folder() -> Path:
     try:
-        folder = writable_cache_directory() / _FOLDER
-        folder.mkdir(exist_ok=True)
-    except (ToolError, OSError):
+        return writable_cache_directory() / _FOLDER
+    except ToolError:  # one that was filled and is now read-only serves as well
+        return options.cache_directory() / _FOLDER
+
+
+def _read(place: Path) -> bytes | None:
+    """Return what is kept at a place; None where there is nothing, or where it is damaged."""
+    try:
+        content = place.read_bytes()
+    except OSError:
         return None
-    key = _key(source, compiler, flags, include_dirs, begin)
-    kept = folder / f"{source.stem}-{key}.o"
-    if not kept.is_file():
-        with tempfile.TemporaryDirectory(dir=folder, prefix=f".{source.stem}.") as temporary:
-            made = Path(temporary) / kept.name
-            compile_to(made)
-            made.replace(kept)
+    digest, kept = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(kept).digest() != digest:
+        return None
+    with suppress(OSError):
+        os.utime(place)
     return kept
+
+
+def _keep(place: Path, content: bytes) -> None:
+    """Put a file in place, whole or not at all."""
+    with suppress(OSError):
+        place.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".") as temporary:
+            made = Path(temporary) / place.name
+            made.write_bytes(hashlib.sha256(content).digest() + content)
+            made.replace(place)
+        if place.stem.endswith("0"):  # looking at all of them once in sixteen times is enough
+            trim(place.parent, LIMIT_BYTES)
+
+
+def trim(folder: Path, limit_bytes: int) -> None:
+    """Where files of a folder take more than a limit, take away the oldest down to half of it.
+
+    Raises:
+        OSError: the folder cannot be read or changed.
+    """
+    found = []
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # somebody else trims, too
+            if path.is_file():
+                status = path.stat()
+                found.append((status.st_mtime_ns, status.st_size, path))
+    if sum(size for _, size, _ in found) <= limit_bytes:
+        return
+    left = 0
+    for _, size, path in sorted(found, reverse=True):
+        left += size
+        if left > limit_bytes // 2:
+            path.unlink(missing_ok=True)
 
 
 @cache
@@ -81,31 +142,71 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _key(
-    source: Path,
-    compiler: Compiler,
-    flags: Sequence[str],
-    include_dirs: Sequence[Path],
-    begin: Path,
-) -> str:
-    described = (compiler.command, compiler.version, compiler.flags, tuple(flags))
+def _key(job: Job) -> str | None:
+    """Return what tells an object from others; None for one that is not to be kept."""
+    if _digest(job.source.read_bytes()) not in _shipped().get(job.source.name, ()):
+        return None
+    own = [job.source.absolute()]
+    foreign: set[str] = set()
+    folders = [folder.absolute() for folder in job.include_dirs]
+    for path in own:
+        for name, is_quoted in _included(path.read_bytes()):
+            if name is None:
+                return None
+            places = [folder / name for folder in ([path.parent] if is_quoted else []) + folders]
+            found = next((place for place in places if place.is_file()), None)
+            if found is None:
+                foreign.add(name)
+            elif found not in own:
+                own.append(found)
+    environment = tuple(sorted(options.child_environment({}).items()))
+    seen = [_surroundings(job.compiler, job.flags, name, environment) for name in sorted(foreign)]
+    described = (job.compiler.command, job.compiler.version, job.compiler.flags, job.flags, seen)
     digest = hashlib.sha256(repr(described).encode())
-    for path in _read_files(source.absolute(), [folder.absolute() for folder in include_dirs]):
+    has_paths = any(flag.startswith("-g") for flag in job.flags)
+    for path in own:
         content = path.read_bytes()
-        digest.update(f"\n{os.path.relpath(path, begin)} {len(content)}\n".encode())
+        name = os.path.relpath(path, job.begin) if has_paths else path.name
+        digest.update(f"\n{name} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()[:20]
 
 
-def _read_files(source: Path, include_dirs: Sequence[Path]) -> Iterator[Path]:
-    """Yield a source and all headers of a project that it includes, at whatever depth."""
-    waiting, seen = [source], {source}
-    while waiting:
-        path = waiting.pop()
-        yield path
-        for name in _INCLUDE.findall(path.read_bytes()):
-            places = [folder / os.fsdecode(name) for folder in (path.parent, *include_dirs)]
-            found = next((place for place in places if place.is_file()), None)
-            if found is not None and found not in seen:
-                seen.add(found)
-                waiting.append(found)
+def _included(content: bytes) -> Iterator[tuple[str | None, bool]]:
+    """Yield the names that a file includes, and whether in quotes; None for a macro's."""
+    for line in _INCLUDE.findall(content):
+        named = _NAMED.match(line)
+        if named is None:
+            yield None, False
+        else:
+            quoted = named["quoted"]
+            yield os.fsdecode(quoted or named["angled"]), quoted is not None
+
+
+@cache
+def _surroundings(
+    compiler: Compiler,
+    flags: tuple[str, ...],
+    header: str,
+    environment: tuple[tuple[str, str], ...],  # noqa: ARG001 - for the cache: a child sees it
+) -> str:
+    """Return a digest of a header that the compiler finds, and of all macros that it brings along.
+
+    So other headers of the same compiler, wherever the environment says that they are, and other
+    processors count. What cannot be included is included by no source that can be compiled: our
+    own ask for the processor first.
+    """
+    with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+        source = Path(folder) / "header.c"
+        source.write_text(f"#include <{header}>\n", "utf-8")
+        command = [*compiler.command, *compiler.flags, *flags, "-E", "-P", "-dD", str(source)]
+        try:
+            text = run_tool(
+                command,
+                dict(compiler.environment),
+                purpose=f"reading {header}",
+                directory=Path(os.sep),
+            )
+        except ToolError:
+            return ""
+    return _digest(text.encode())
