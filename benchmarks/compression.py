@@ -290,7 +290,7 @@ def percent(share: float) -> str:
 
 def points(share: float, other: float) -> str:
     """Return a difference of shares for people."""
-    return f"{100 * (share - other):+.2f}"
+    return f"{round(100 * (share - other), 2) + 0.0:+.2f}"  # no -0.00
 
 
 if __name__ == "__main__":

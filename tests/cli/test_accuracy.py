@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from penstock import api
 from penstock.cli.entry import run_command_line
+from penstock.errors import InputError
 from penstock.frontends.tflite import load_model
 from penstock.ir import interpreter
 
@@ -74,15 +76,68 @@ def test_arrays_are_counted(
 def test_arrays_may_name_classes(
     tmp_path: Path, labels: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Among --labels they are looked up: the file may have them in another order, and fewer."""
     names = [f"kind {n}" for n in range(10)]
-    np.savez(tmp_path / "test.npz", x=pixels(), y=labels, classes=names)
-    command = ("accuracy", EXAMPLE, "--data", tmp_path / "test.npz")
-    assert penstock(*command, "--json", tmp_path / "a.json") == 0
-    assert json.loads((tmp_path / "a.json").read_text())["classes"] == names
+    turned = [9 - label for label in labels]
+    (tmp_path / "labels.txt").write_text("\n".join(names))
+    given = ("--labels", tmp_path / "labels.txt")
+    present = sorted(set(labels))
+    fewer = {"y": [present.index(n) for n in labels], "classes": [names[n] for n in present]}
+    cases: dict[str, tuple[dict[str, list[Any]], tuple[object, ...]]] = {
+        "alone": ({"y": labels, "classes": names}, ()),
+        "with labels": ({"y": labels, "classes": names}, given),
+        "in another order": ({"y": turned, "classes": names[::-1]}, given),
+        "fewer": (fewer, given),
+        "none": ({"y": labels}, given),
+    }
+    for name, (arrays, options) in cases.items():
+        np.savez(tmp_path / "test.npz", x=pixels(), **arrays)
+        command = ("accuracy", EXAMPLE, "--data", tmp_path / "test.npz", *options)
+        assert penstock(*command, "--json", tmp_path / "a.json") == 0, name
+        found = json.loads((tmp_path / "a.json").read_text())
+        assert (found["classes"], found["correct"]) == (names, 16), name
     capsys.readouterr()
-    np.savez(tmp_path / "test.npz", x=pixels(), y=labels, classes=names[:9])
-    assert penstock(*command) == 2
-    assert "there are 9 names in classes, the model has 10 outputs" in capsys.readouterr().err
+
+
+def test_numbers_are_names_where_they_are_among_the_labels(
+    tmp_path: Path, labels: list[int]
+) -> None:
+    """Folders may be called 0 to 9, and the model's outputs be in another order."""
+    for part in ("train", "test"):
+        for name in range(10):
+            (tmp_path / "t" / part / str(name)).mkdir(parents=True)
+            black = Image.fromarray(np.zeros((32, 32, 3), np.uint8))
+            black.save(tmp_path / "t" / "train" / str(name) / "0.png")
+    for number, (one, label) in enumerate(zip(pixels(), labels, strict=True)):
+        Image.fromarray(one).save(tmp_path / "t" / "test" / str(9 - label) / f"{number}.png")
+    shutil.make_archive(str(tmp_path / "t"), "zip", tmp_path / "t")
+    turned = [str(9 - n) for n in range(10)]
+    assert api.accuracy(EXAMPLE, data=tmp_path / "t.zip", classes=turned).correct == 16
+    other = api.accuracy(EXAMPLE, data=tmp_path / "t.zip", classes=CLASSES)
+    assert other.correct == api.accuracy(EXAMPLE, data=tmp_path / "t.zip").correct
+
+
+def test_names_of_classes_that_do_not_fit_are_explained(
+    tmp_path: Path, labels: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"kind {n}" for n in range(10)]
+    (tmp_path / "labels.txt").write_text("\n".join(["unicorn", *names[1:]]))
+    cases: dict[str, tuple[Any, tuple[object, ...]]] = {
+        "there are 9 names in classes, the model has 10 outputs": (names[:9], ()),
+        "1 classes of t.npz are none of the labels, the first is 'kind 0'": (
+            names,
+            ("--labels", tmp_path / "labels.txt"),
+        ),
+        "labels of t.npz are to be integers from 0 to 1": (
+            names[1:3],
+            ("--labels", tmp_path / "labels.txt"),
+        ),
+        "t.npz: classes holds Python objects": (np.array(names, object), ()),
+    }
+    for message, (classes, options) in cases.items():
+        np.savez(tmp_path / "t.npz", x=pixels(), y=labels, classes=classes)
+        assert penstock("accuracy", EXAMPLE, "--data", tmp_path / "t.npz", *options) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_data_sets_with_a_name_give_their_test_samples(
@@ -135,6 +190,8 @@ def test_of_two_parts_the_one_to_test_with_is_taken(tmp_path: Path, labels: list
     for data in (tree, tmp_path / "data.zip"):
         found = api.accuracy(EXAMPLE, data=data, classes=CLASSES)
         assert (found.correct, found.samples) == (16, COUNT)
+        with pytest.raises(InputError, match="'airplane'"):
+            api.accuracy(EXAMPLE, data=data, classes=["plane", *CLASSES[1:]])
         backwards = api.accuracy(EXAMPLE, data=data, classes=CLASSES[::-1])
         expected = found.confusion[::-1]  # the model's outputs are what they were
         np.testing.assert_array_equal(backwards.confusion, expected)
@@ -153,6 +210,7 @@ def test_data_that_do_not_fit_are_refused(
         "as many labels as samples": {"x": good, "y": few[:-1]},
         "images as": {"x": good.transpose(0, 3, 1, 2), "y": few},
         "integers from 0 to 9": {"x": good, "y": few + 10},
+        "some values are infinite or no number": {"x": good + np.float32(np.inf), "y": few},
         "samples are int64, the model takes int8": {"x": good.astype(np.int64), "y": few},
     }
     for reason, arrays in cases.items():

@@ -65,6 +65,7 @@ BAD = {
         ("--epochs", "0", "--augment", "mirror"),
         "--augment was given, and nothing is trained",
     ),
+    "no share": (("--sparsify", "nan"), "'--sparsify': nan is no number"),
     "no channels": (("--criterion", "l1"), "--criterion was given, and no channels are pruned"),
     "no data, in a folder to be made": (
         ("--data", "no.npz", "--work", "new/deep/dir"),
@@ -95,6 +96,17 @@ def test_features_that_no_network_computes_are_refused_before_any_training(
     name = pair.replace('"0"', "").strip(', "')
     assert f"the feature {name!r} is no image that" in printed and "as given" not in printed
     assert "help: it computes 0, 3" in printed
+
+
+def test_the_recipe_is_not_overwritten(
+    among_trained_files: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, output = tmp_path / "r.toml", tmp_path / "o.tflite"
+    recipe.write_text('data = "data.npz"\n[quantize]\nepochs = 0\n')
+    command = ("compress", "net.pt2", "--recipe", recipe, "-o", output, "--json", recipe)
+    assert penstock(*command) == 2
+    assert "is the recipe, which would be overwritten" in " ".join(capsys.readouterr().err.split())
+    assert recipe.read_text().startswith("data") and list(tmp_path.iterdir()) == [recipe]
 
 
 @pytest.fixture(scope="module")

@@ -166,9 +166,23 @@ def test_arrays_may_name_classes_of_which_they_have_no_samples(tmp_path: Path) -
     assert set(data.training.labels) | set(data.test.labels) == {0, 1, 2}
 
 
+def test_a_folder_may_be_called_as_a_file(tmp_path: Path) -> None:
+    folder = tmp_path / "a.npz"
+    for name in ("cat", "dog"):
+        for part in ("train", "test"):
+            (folder / part / name).mkdir(parents=True)
+            (folder / part / name / "x.png").write_bytes(image(1))
+    assert load_data_set(str(folder), SHAPE).classes == ("cat", "dog")
+
+
 BAD_ARRAYS: Mapping[str, tuple[dict[str, Any], str]] = {
-    "no arrays": ({"a": np.zeros(3)}, "is no .npz file with the arrays x_train, y_train, x_test"),
+    "no arrays": ({"a": np.zeros(3)}, "a.npz has the arrays a; wanted are x_train, y_train, x_te"),
     "half of them": ({"x_train": np.zeros((2, *SHAPE))}, "or x and y\n  help: write it with"),
+    "names as objects": ({"classes": np.array(["a", "b"], object)}, "classes holds Python objects"),
+    "names as bytes": ({"classes": np.array([b"a", b"b", b"c"])}, "classes is bytes8 [3], a name"),
+    "no name": ({"classes": ["a", "", "c"]}, "'' is no name of a class\n  help: save classes="),
+    "a name of lines": ({"classes": ["a", "b\nc", "d"]}, r"'b\nc' is no name of a class"),
+    "a name in blanks": ({"classes": ["a", "a ", "c"]}, "'a ' is no name of a class"),
     "objects": ({"x": np.array([{}, {}]), "y": np.arange(2)}, "is no .npz file with the arrays"),
     "fewer labels": ({"y": np.arange(9)}, "[10, 6, 5, 3] samples have [9] labels\n  help: save as"),
     "one-hot labels": ({"y": np.eye(10)}, "labels are [10, 10], a position of a class each"),

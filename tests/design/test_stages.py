@@ -178,6 +178,57 @@ def test_the_smallest_weights_for_their_layer_are_0() -> None:
     assert shares[max(shares)] > shares[min(shares)]
 
 
+def block_scores(values: np.ndarray) -> dict[float, float]:
+    """Score of each block by the mean of its squares: the mean of its weights' shares by LAMP.
+
+    They count as if each had the block's mean, one after the other.
+    """
+    found = [
+        (float((block.astype(np.float64) ** 2).mean()), block.size) for block in blocks(values)
+    ]
+    larger, scores = 0.0, {}
+    for mean, size in sorted(found, reverse=True):
+        sums = [larger + mean * number for number in range(1, size + 1)]
+        scores[mean] = float(np.mean([mean / whole for whole in sums]))
+        larger = sums[-1]
+    return scores
+
+
+def test_the_smallest_blocks_for_their_layer_are_0() -> None:
+    network = TrainableGraph(folded("classifier"))
+    layers = [network.layer(operator) for operator in prunable(network)]
+    with torch.no_grad():
+        layers[0].weight.mul_(1e-6)
+
+    def weights() -> list[np.ndarray]:
+        """Filters as `blocks` has them: output channels, positions, input channels."""
+        found = [layer.weight.detach().clone().numpy() for layer in layers]
+        return [one.reshape(*one.shape[:2], -1).transpose(0, 2, 1) for one in found]
+
+    before = weights()
+    WeightPruning(network, 0.6, Pattern.BLOCKS).after_step(0, 10, 10)
+    gone, kept = [], []
+    for old, new in zip(before, weights(), strict=True):
+        scores = block_scores(old)
+        for block, left in zip(blocks(old), blocks(new), strict=True):
+            score = scores[float((block.astype(np.float64) ** 2).mean())]
+            (kept if left.any() else gone).append(score)
+    assert len(kept) > len(layers) and len(gone) > len(kept)
+    assert max(gone) < min(kept)
+
+
+def test_layers_of_zeros_do_not_disturb() -> None:
+    """They count as zeros that are there, and are no reason to divide by 0."""
+    network = TrainableGraph(folded("classifier"))
+    layers = [network.layer(operator) for operator in prunable(network)]
+    with torch.no_grad():
+        layers[0].weight.zero_()
+    WeightPruning(network, 0.9, Pattern.SINGLE).after_step(0, 10, 10)
+    zeros = sum(int((layer.weight == 0).sum()) for layer in layers)
+    assert zeros == round(0.9 * sum(layer.weight.numel() for layer in layers))
+    assert all(bool(layer.weight.any()) for layer in layers[1:])
+
+
 @pytest.mark.parametrize("training", [None, OPTIONS])
 @pytest.mark.parametrize("weights", [WeightFormat.INT8, WeightFormat.INT4])
 def test_weights_are_as_small_as_their_format(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,21 @@ from penstock.frontends.samples import PIXELS_AS_THEY_ARE
 from penstock.units import format_bytes, format_count, format_seconds
 
 _SHOWN_ZEROS = 0.005
-_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+class _Share(click.FloatRange):
+    """A number between 0 and 1, neither of them: click takes NaN for within every range."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found = float(super().convert(value, param, ctx))
+        if isnan(found):
+            self.fail(f"{value} is no number.", param, ctx)
+        return found
+
+
+_SHARE = _Share(0, 1, min_open=True, max_open=True)
 
 
 @click.command("compress")
@@ -45,7 +60,7 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
     metavar="DATA",
     help=f"What to learn from and to test with: {', '.join(api.DATA_SETS)}; a folder or .zip "
     "with train/CLASS/*.jpg and test/CLASS/*.jpg, or CLASS/*.jpg; or a .npz with x_train, y_train, "
-    "x_test and y_test, or x and y.",
+    "x_test and y_test, or x and y, and with classes, the names.",
 )
 @click.option("--prune", type=_SHARE, metavar="SHARE", help="Take away so much of the MACs.")
 @click.option(

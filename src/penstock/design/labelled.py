@@ -3,16 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from penstock.design.data import (
-    CLASSES_ARRAY,
     DATA_SETS,
     class_names,
     has_parts,
     load_data_set,
+    open_arrays,
 )
 from penstock.errors import InputError
 from penstock.frontends.inputs import IMAGE_SUFFIXES, load_inputs
@@ -24,6 +25,7 @@ from penstock.quantize.affine import quantize_array
 
 _ARRAYS = "x and y, or x_test and y_test"
 _IMAGE_RANK = 4
+_AnyArray = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,8 +98,8 @@ def _from_data_set(
     classes = data.classes if names is None else tuple(names)
     _check_count(classes, class_count, "classes" if names is None else "labels")
     values, labels = data.test.values, data.test.labels
-    if set(data.classes) <= set(classes):
-        labels = np.array([classes.index(name) for name in data.classes], np.int64)[labels]
+    if data.classes != _numbers(len(data.classes)) or set(data.classes) <= set(classes):
+        labels = _ordered(labels, data.classes, classes, name)
     if scaling is None or values.dtype != np.uint8:
         refuse_scaling(scaling)
         convert = input_conversion(tensor, values.dtype)
@@ -157,6 +159,25 @@ def _from_folder(
     return LabelledData(np.array(labels, np.int64), classes, lambda n: load(paths[n]))
 
 
+def _numbers(count: int) -> tuple[str, ...]:
+    """Return what classes are called that have no names."""
+    return tuple(map(str, range(count)))
+
+
+def _ordered(
+    labels: npt.NDArray[np.int64], own: Sequence[str], classes: Sequence[str], source: str
+) -> npt.NDArray[np.int64]:
+    """Return positions among ``classes`` for positions among the names that data have."""
+    unknown = [name for name in own if name not in classes]
+    if unknown:
+        raise InputError(
+            f"{len(unknown)} classes of {source} are none of the labels, the first is "
+            f"{unknown[0]!r}",
+            help="name classes as the labels do",
+        )
+    return np.array([classes.index(name) for name in own], np.int64)[labels]
+
+
 def _check_count(classes: Sequence[str], class_count: int, what: str) -> None:
     if len(classes) != class_count:
         raise InputError(
@@ -168,41 +189,59 @@ def _check_count(classes: Sequence[str], class_count: int, what: str) -> None:
 def _from_arrays(
     path: Path, graph: Graph, class_count: int, names: Sequence[str] | None
 ) -> LabelledData:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            end = "_test" if "x_test" in archive.files else ""
-            samples, labels = np.asarray(archive[f"x{end}"]), np.asarray(archive[f"y{end}"])
-            named = np.asarray(archive[CLASSES_ARRAY]) if CLASSES_ARRAY in archive.files else None
-    except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged archives
-        raise InputError(
-            f"{str(path)!r} is no .npz file with arrays {_ARRAYS}",
-            help="write it with numpy.savez(path, x=samples, y=labels)",
-        ) from error
+    samples, labels, own = _read_arrays(path)
+    if names is None:
+        classes = own or _numbers(class_count)
+        _check_count(classes, class_count, "names in classes")
+    else:
+        classes = tuple(names)
+        _check_count(classes, class_count, "labels")
     tensor = graph.tensors[graph.inputs[0]]
+    if tensor.shape[-1] == 1 and samples.shape[1:] == tensor.shape[1:-1]:
+        samples = samples[..., np.newaxis]
+    _check_arrays(path.name, samples, labels, tensor, len(own or classes))
+    positions = labels.astype(np.int64)
+    if own is not None:
+        positions = _ordered(positions, own, classes, path.name)
+    convert = input_conversion(tensor, samples.dtype)
+    return LabelledData(positions, classes, lambda n: convert(samples[n : n + 1]))
+
+
+def _read_arrays(path: Path) -> tuple[_AnyArray, _AnyArray, tuple[str, ...] | None]:
+    """Return samples, labels, and names of classes where the file has them."""
+    with open_arrays(path) as archive:
+        end = "_test" if "x_test" in archive.files else ""
+        if not {f"x{end}", f"y{end}"} <= set(archive.files):
+            raise InputError(
+                f"{str(path)!r} is no .npz file with arrays {_ARRAYS}",
+                help="write it with numpy.savez(path, x=samples, y=labels)",
+            )
+        samples, labels = np.asarray(archive[f"x{end}"]), np.asarray(archive[f"y{end}"])
+        return samples, labels, class_names(path, archive)
+
+
+def _check_arrays(
+    name: str, samples: _AnyArray, labels: _AnyArray, tensor: Tensor, class_count: int
+) -> None:
     if (
         samples.shape[1:] != tensor.shape[1:]
         or labels.shape != samples.shape[:1]
         or not len(labels)
     ):
         raise InputError(
-            f"{path.name} has x {list(samples.shape)} and y {list(labels.shape)}, the model takes "
+            f"{name} has x {list(samples.shape)} and y {list(labels.shape)}, the model takes "
             f"[N, {', '.join(map(str, tensor.shape[1:]))}] and [N]",
             help="save as many labels as samples, at least one, and images as [N, H, W, C]",
         )
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= class_count:
         raise InputError(
-            f"labels of {path.name} are to be integers from 0 to {class_count - 1}",
+            f"labels of {name} are to be integers from 0 to {class_count - 1}",
             help="label by the position among the model's outputs",
         )
-    convert = input_conversion(tensor, samples.dtype)
-    if names is not None:
-        classes, what = tuple(names), "labels"
-    elif named is not None:
-        classes, what = class_names(path, named), "names in " + CLASSES_ARRAY
-    else:
-        classes, what = tuple(map(str, range(class_count))), "outputs"
-    _check_count(classes, class_count, what)
-    return LabelledData(labels.astype(np.int64), classes, lambda n: convert(samples[n : n + 1]))
+    if samples.dtype.kind == "f" and not np.isfinite(samples).all():
+        raise InputError(
+            f"{name}: some values are infinite or no number", help="look at the samples"
+        )
 
 
 def input_conversion(tensor: Tensor, given: npt.DTypeLike) -> Callable[[Array], Array]:

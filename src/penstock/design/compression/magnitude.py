@@ -27,7 +27,8 @@ class WeightPruning:
     Weights of all prunable layers are compared by the share of their square in those of their
     layer that are no smaller: what going would do to a layer that has lost all smaller ones. So
     layers with small weights are not emptied, and those with many lose more. Depthwise filters
-    and those of the first layer stay: they are few, and each of them matters.
+    and those of the first layer stay: they are few, and each of them matters. The weights of a
+    block count as if each had the mean of their squares, and the block as the mean of their shares.
     """
 
     def __init__(self, network: TrainableGraph, share: float, pattern: Pattern) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from penstock.design.data.arrays import load_arrays
 from penstock.design.data.files import FileTree, Open, open_tree
-from penstock.design.data.sets import DataSet, Samples, Values, expect_samples, hold_back
+from penstock.design.data.sets import DataSet, Samples, expect_samples, hold_back
 from penstock.design.data.spoken_digits import load_spoken_digits
 from penstock.errors import InputError
 from penstock.frontends.inputs import IMAGE_SUFFIXES, load_pixels
@@ -18,9 +18,6 @@ from penstock.progress import Progress, silent
 Shape = tuple[int, ...]
 _IMAGE_RANK = 3
 _PARTS = ("train", "test")
-_CLASSES_MAX = 1 << 16
-CLASSES_ARRAY = "classes"
-"""Of a .npz file, which may name its classes."""
 
 
 class _Known(NamedTuple):
@@ -54,8 +51,8 @@ def load_data_set(
         found = known.load(_find(source, known.pattern), wanted, seed, progress)
         return expect_samples(DataSet(source, found.training, found.test, found.classes), wanted)
     path = Path(source)
-    if path.suffix.lower() == ".npz":
-        return expect_samples(_from_arrays(path, wanted, seed, progress), wanted)
+    if path.suffix.lower() == ".npz" and not path.is_dir():
+        return expect_samples(load_arrays(path, wanted, seed, progress), wanted)
     if path.is_dir() or path.suffix.lower() == ".zip":
         return expect_samples(_from_tree(path, wanted, seed, progress), wanted)
     raise InputError(
@@ -155,107 +152,9 @@ def _read_images(
     return Samples(values, np.array(labels, np.int64))
 
 
-def _from_arrays(path: Path, shape: Shape, seed: int, _progress: Progress) -> DataSet:
-    names = ("x_train", "y_train", "x_test", "y_test")
-    if not path.is_file():
-        raise InputError(f"there is no file {str(path)!r}", help="check the path")
-    try:
-        # NumPy leaves files open that are no archives.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            is_parted = all(name in archive.files for name in names)
-            arrays = [np.asarray(archive[name]) for name in (names if is_parted else ("x", "y"))]
-            named = np.asarray(archive[CLASSES_ARRAY]) if CLASSES_ARRAY in archive.files else None
-    except Exception as error:  # zipfile and NumPy raise many unrelated types on damaged archives
-        raise InputError(
-            f"{str(path)!r} is no .npz file with the arrays {', '.join(names)}, or x and y",
-            help="write it with numpy.savez(path, x=samples, y=labels)",
-        ) from error
-    samples = [
-        _from_pair(path, values, labels, shape)
-        for values, labels in zip(arrays[::2], arrays[1::2], strict=True)
-    ]
-    training, test = samples if is_parted else hold_back(samples[0], seed)
-    count = 1 + max(int(part.labels.max()) for part in samples)
-    classes = tuple(str(n) for n in range(count)) if named is None else class_names(path, named)
-    if len(classes) < count:
-        raise InputError(
-            f"{path.name}: labels are up to {count - 1}, and {CLASSES_ARRAY} has {len(classes)} "
-            "names",
-            help="number the classes from 0, in the order of their names",
-        )
-    return DataSet(path.name, training, test, classes)
-
-
-def class_names(path: Path, named: npt.NDArray[np.generic]) -> tuple[str, ...]:
-    """Return the names in a .npz file's array of them, ``[C]``.
-
-    Raises:
-        InputError: they are no names, or two are the same.
-    """
-    if named.ndim != 1 or named.dtype.kind != "U":
-        raise InputError(
-            f"{path.name}: {CLASSES_ARRAY} is {named.dtype.name} {list(named.shape)}, a name for "
-            "each class is wanted",
-            help=f"save {CLASSES_ARRAY}=['cat', 'dog'], in the order of the network's outputs",
-        )
-    names = tuple(map(str, named))
-    if len(set(names)) != len(names):
-        raise InputError(
-            f"{path.name}: {CLASSES_ARRAY} has {len(names)} names, and some are the same",
-            help="name each class once",
-        )
-    return names
-
-
-def _from_pair(
-    path: Path, values: npt.NDArray[np.generic], labels: npt.NDArray[np.generic], shape: Shape
-) -> Samples:
-    if values.shape[1:] == shape[:-1] and shape[-1:] == (1,):
-        values = values[..., np.newaxis]
-    if labels.ndim == 2 and labels.shape[:1] == values.shape[:1]:
-        raise InputError(
-            f"{path.name}: labels are {list(labels.shape)}, a position of a class each is wanted",
-            help="save labels.argmax(axis=1) where there is a column for each class",
-        )
-    if 0 in labels.shape[:1] + values.shape[:1]:
-        raise InputError(
-            f"{path.name}: a part of it has {len(values)} samples and {len(labels)} labels",
-            help="give at least one sample, and its label, to learn from and to test with",
-        )
-    if labels.ndim != 1 or labels.shape != values.shape[:1]:
-        raise InputError(
-            f"{path.name}: {list(values.shape)} samples have {list(labels.shape)} labels",
-            help="save as many labels as samples",
-        )
-    if labels.dtype.kind not in "iu":
-        raise InputError(
-            f"{path.name}: labels are {labels.dtype.name}, positions of classes are wanted",
-            help="save integers from 0, in the order of the network's outputs",
-        )
-    if labels.min() < 0 or labels.max() >= _CLASSES_MAX:
-        raise InputError(
-            f"{path.name}: labels are from {labels.min()} to {labels.max()}; allowed is 0 to "
-            f"{_CLASSES_MAX - 1}",
-            help="number the classes from 0, in the order of the network's outputs",
-        )
-    if values.dtype != np.uint8 and values.dtype.kind != "f":
-        raise InputError(
-            f"{path.name}: samples are {values.dtype.name}",
-            help="save pixels as uint8, other samples as float32",
-        )
-    return Samples(_kept(values), labels.astype(np.int64))
-
-
-def _kept(values: npt.NDArray[np.generic]) -> Values:
-    if values.dtype == np.uint8:
-        return values.astype(np.uint8)
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
-        return values.astype(np.float32)
-
-
 _KNOWN: Mapping[str, _Known] = {
     "cifar10": _Known("cifar10*.zip", _from_tree),
-    "mnist": _Known("mnist*.npz", _from_arrays),
+    "mnist": _Known("mnist*.npz", load_arrays),
     "spoken-digits": _Known("free_spoken_digit*.zip", load_spoken_digits),
 }
 DATA_SETS = tuple(_KNOWN)
