@@ -19,7 +19,7 @@ Lock = Callable[[IO[str], int], None]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return tmp_path / "new" / "deep" / "work"
+    return tmp_path / "new" / "deep" / "kept"
 
 
 def left(folder: Path) -> list[str]:
@@ -47,7 +47,7 @@ def test_one_run_at_a_time(folder: Path) -> None:
                 with pytest.raises(InputError, match=TAKEN), sole_use(folder):
                     raise AssertionError
             (folder / "train.pt").touch()
-    assert left(folder) == ["new", "new/deep", "new/deep/work", "new/deep/work/train.pt"]
+    assert left(folder) == ["new", "new/deep", "new/deep/kept", "new/deep/kept/train.pt"]
 
 
 def test_what_was_opened_before_the_run_that_had_it_ended_locks_nothing(
@@ -112,12 +112,12 @@ def test_only_folders_that_were_made_go_and_only_empty_ones(folder: Path) -> Non
     assert left(folder) == ["new"]
     folder.mkdir(parents=True)
     refuse(folder)
-    assert left(folder) == ["new", "new/deep", "new/deep/work"]
+    assert left(folder) == ["new", "new/deep", "new/deep/kept"]
     folder.rmdir()
     with pytest.raises(KeyboardInterrupt), sole_use(folder, is_kept=False):
         (folder / "train.pt").touch()
         raise KeyboardInterrupt
-    assert left(folder)[2:] == ["new/deep/work", "new/deep/work/train.pt"]
+    assert left(folder)[2:] == ["new/deep/kept", "new/deep/kept/train.pt"]
 
 
 def test_checkpoints_that_are_not_kept_go_with_their_folder_when_all_is_done(
@@ -145,7 +145,7 @@ def test_checkpoints_that_are_not_kept_go_with_their_folder_when_all_is_done(
     with sole_use(folder, is_kept=False):
         (folder / "train.pt").touch()
         (folder / "notes.txt").touch()
-    assert left(folder)[2:] == ["new/deep/work", "new/deep/work/notes.txt"]
+    assert left(folder)[2:] == ["new/deep/kept", "new/deep/kept/notes.txt"]
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
@@ -169,7 +169,7 @@ def test_what_cannot_be_written_is_said(folder: Path) -> None:
         sole_use(folder).__enter__()
     (folder.parent / "file").touch()
     with pytest.raises(InputError, match="a part of the path is a file, not a folder"):
-        sole_use(folder.parent / "file" / "work").__enter__()
+        sole_use(folder.parent / "file" / "kept").__enter__()
 
 
 def test_of_the_processes_of_torchrun_only_the_first_locks(

@@ -1,5 +1,6 @@
 """Objects of the library are kept: the bytes are those that compiling gives."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -178,6 +179,21 @@ def test_compilers_are_told_apart(tmp_path: Path) -> None:
     assert count_with(wrapper(tmp_path / "cc", "1.1")) == 4
     assert count_with(wrapper(tmp_path / "cc", "1.0", "-D__another_processor__")) == 5
     assert count_with(wrapper(tmp_path / "cc", "1.0")) == 5
+
+
+def test_processors_are_told_apart_where_nothing_is_included(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"int own;\n"
+    shipped = {"own.c": frozenset({hashlib.sha256(content).hexdigest()})}
+    monkeypatch.setattr(kept_objects, "_shipped", lambda: shipped)
+    (tmp_path / "own.c").write_bytes(content)
+    first = replace(job(tmp_path / "first"), source=tmp_path / "own.c")
+    compiling, target = Compiling(), tmp_path / "o.o"
+    for count, flags in ((1, ""), (2, "-D__another_processor__"), (2, "")):
+        program = wrapper(tmp_path / "cc", "1.0", flags)
+        given = replace(first, compiler=replace(first.compiler, command=(program,)))
+        assert counted(given, compiling, target) == count
 
 
 def test_cores_and_flags_are_told_apart(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from penstock.api.compressing import Notices, find_teacher, make_setting
 from penstock.design.compression.documents import recipe_document
 from penstock.design.compression.fitting import expect_data_fit
 from penstock.design.compression.recipe import ITSELF, DistillStep, Recipe, TrainStep
-from penstock.design.data import load_data_set
+from penstock.design.data import Samples, load_data_set
 from penstock.design.zoo.carried import (
     CarriedNetwork,
     carried_networks,
@@ -26,6 +26,7 @@ from penstock.report.summary import HOST
 from penstock.report.zoo import TrainedZooNetwork, ZooResult
 
 if TYPE_CHECKING:
+    from penstock.api.deploying import BoardDeployment
     from penstock.design.zoo.catalogue import ZooNetwork
 
 
@@ -73,7 +74,6 @@ def train_zoo(
         PenstockError: unknown name, no data or data for something else, or a missing package.
     """
     with needs_extra("training a network", "design"):
-        from penstock.api.deploying import BoardDeployment
         from penstock.design.learning.evaluation import score
         from penstock.design.learning.processes import (
             describe_computer,
@@ -83,10 +83,9 @@ def train_zoo(
         from penstock.design.trainable import TrainableGraph
         from penstock.design.zoo.building import as_graph, quantize_trained, train_float
     told, asked = notices or Notices(), options or ZooTraining()
-    network = _asked_for(name, asked)
-    _expect_can_learn_from(asked.teacher, name, network)
-    recipe = _recipe(network, asked)
     started = time.monotonic()
+    network = _asked_for(name, asked)
+    recipe = _recipe(network, asked)
     data = load_data_set(network.data, network.shape, progress=told.progress)
     untrained = as_graph(network, identifier(name))
     expect_data_fit(untrained, data, recipe)
@@ -102,11 +101,8 @@ def train_zoo(
         float_score = score(TrainableGraph(trained.graph), data.test, network.task)
         graph = quantize_trained(network, trained, setting)
         computer = describe_computer(processes)
-    deployment = BoardDeployment(
-        None, HOST, data.test, PIXELS_AS_THEY_ARE, network.task, progress=told.progress
-    )
+    deployment = _deployment(network, data.test, told)
     content = deployment.content(graph, f"penstock zoo: {name}, MIT licence")
-    document = recipe_document(recipe)
     result = ZooResult(
         name=name,
         about=network.about,
@@ -117,7 +113,7 @@ def train_zoo(
         score=deployment.score(graph),
         totals=graph_totals(read_model(content, identifier(name))),
         seconds=time.monotonic() - started + sum(earlier),
-        recipe={key: document[key] for key in _STEPS if key in document},
+        recipe=_steps_of(recipe),
         file_bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         computer=computer,
@@ -125,14 +121,34 @@ def train_zoo(
     return TrainedZooNetwork(result, content, trained.saved())
 
 
+def _deployment(network: "ZooNetwork", samples: Samples, told: Notices) -> "BoardDeployment":
+    """Return what runs the generated C over samples, on this computer."""
+    from penstock.api.deploying import BoardDeployment
+
+    return BoardDeployment(
+        None, HOST, samples, PIXELS_AS_THEY_ARE, network.task, progress=told.progress
+    )
+
+
+def _steps_of(recipe: Recipe) -> dict[str, Any]:
+    """Return what a recipe says of training, for a document."""
+    document = recipe_document(recipe)
+    return {key: document[key] for key in _STEPS if key in document}
+
+
 _STEPS = ("train", "distill", "quantize")
 
 
 def _asked_for(name: str, asked: ZooTraining) -> "ZooNetwork":
-    """Return a network with the training that is asked for."""
+    """Return a network with the training that is asked for.
+
+    Raises:
+        InputError: there is none, or it cannot have the teacher.
+    """
     from penstock.design.zoo.catalogue import ZOO
 
     expect_known(name, ZOO)
+    _expect_can_learn_from(asked.teacher, name, ZOO[name])
     changed = {"epochs": asked.epochs, "seed": asked.seed}
     given: dict[str, Any] = {key: value for key, value in changed.items() if value is not None}
     return replace(ZOO[name], training=replace(ZOO[name].training, **given))

@@ -11,8 +11,10 @@ import numpy.typing as npt
 from penstock.design.data import (
     DATA_SETS,
     class_names,
+    expect_finite,
     has_parts,
     load_data_set,
+    numbered,
     open_arrays,
 )
 from penstock.errors import InputError
@@ -98,7 +100,7 @@ def _from_data_set(
     classes = data.classes if names is None else tuple(names)
     _check_count(classes, class_count, "classes" if names is None else "labels")
     values, labels = data.test.values, data.test.labels
-    if data.classes != _numbers(len(data.classes)) or set(data.classes) <= set(classes):
+    if data.classes != numbered(len(data.classes)) or set(data.classes) <= set(classes):
         labels = _ordered(labels, data.classes, classes, name)
     if scaling is None or values.dtype != np.uint8:
         refuse_scaling(scaling)
@@ -135,13 +137,7 @@ def _from_folder(
             help="give a folder with a folder of images for each class",
         )
     classes = tuple(found if names is None else names)
-    unknown = [name for name in found if name not in classes]
-    if unknown:
-        raise InputError(
-            f"{len(unknown)} folders of {str(folder)!r} are no classes of the labels, the first is "
-            f"{unknown[0]!r}",
-            help="name folders as the labels do",
-        )
+    _expect_among(found, classes, f"folders of {str(folder)!r}")
     _check_count(classes, class_count, "folders" if names is None else "labels")
     paths: list[Path] = []
     labels: list[int] = []
@@ -159,23 +155,21 @@ def _from_folder(
     return LabelledData(np.array(labels, np.int64), classes, lambda n: load(paths[n]))
 
 
-def _numbers(count: int) -> tuple[str, ...]:
-    """Return what classes are called that have no names."""
-    return tuple(map(str, range(count)))
-
-
 def _ordered(
     labels: npt.NDArray[np.int64], own: Sequence[str], classes: Sequence[str], source: str
 ) -> npt.NDArray[np.int64]:
     """Return positions among ``classes`` for positions among the names that data have."""
+    _expect_among(own, classes, f"classes of {source}")
+    return np.array([classes.index(name) for name in own], np.int64)[labels]
+
+
+def _expect_among(own: Sequence[str], classes: Sequence[str], what: str) -> None:
     unknown = [name for name in own if name not in classes]
     if unknown:
         raise InputError(
-            f"{len(unknown)} classes of {source} are none of the labels, the first is "
-            f"{unknown[0]!r}",
-            help="name classes as the labels do",
+            f"{len(unknown)} {what} are none of the labels, the first is {unknown[0]!r}",
+            help="name them as the labels do",
         )
-    return np.array([classes.index(name) for name in own], np.int64)[labels]
 
 
 def _check_count(classes: Sequence[str], class_count: int, what: str) -> None:
@@ -191,7 +185,7 @@ def _from_arrays(
 ) -> LabelledData:
     samples, labels, own = _read_arrays(path)
     if names is None:
-        classes = own or _numbers(class_count)
+        classes = own or numbered(class_count)
         _check_count(classes, class_count, "names in classes")
     else:
         classes = tuple(names)
@@ -238,10 +232,7 @@ def _check_arrays(
             f"labels of {name} are to be integers from 0 to {class_count - 1}",
             help="label by the position among the model's outputs",
         )
-    if samples.dtype.kind == "f" and not np.isfinite(samples).all():
-        raise InputError(
-            f"{name}: some values are infinite or no number", help="look at the samples"
-        )
+    expect_finite(name, samples)
 
 
 def input_conversion(tensor: Tensor, given: npt.DTypeLike) -> Callable[[Array], Array]:

@@ -57,8 +57,8 @@ def compile_objects(
         number, source = numbered
         target = directory.absolute() / f"{number:03d}_{source.stem}.o"
 
-        def compile_to(target: Path) -> None:
-            command = [*compiler.command, *options, "-c", str(source.absolute()), "-o", str(target)]
+        def compile_to(out: Path) -> None:
+            command = [*compiler.command, *options, "-c", str(source.absolute()), "-o", str(out)]
             _run(compiler, command, f"compiling {source.name}")
 
         job = Job(source, compiler, (*STANDARD_FLAGS, *flags), tuple(include_dirs), begin)

@@ -146,8 +146,29 @@ def _key(job: Job) -> str | None:
     """Return what tells an object from others; None for one that is not to be kept."""
     if _digest(job.source.read_bytes()) not in _shipped().get(job.source.name, ()):
         return None
-    own = [job.source.absolute()]
-    foreign: set[str] = set()
+    found = _read_files(job)
+    if found is None:
+        return None
+    own, foreign = found
+    environment = tuple(sorted(options.child_environment({}).items()))
+    seen = [_surroundings(job.compiler, job.flags, name, environment) for name in foreign]
+    described = (job.compiler.command, job.compiler.version, job.compiler.flags, job.flags, seen)
+    digest = hashlib.sha256(repr(described).encode())
+    has_paths = any(flag.startswith("-g") for flag in job.flags)
+    for path in own:
+        content = path.read_bytes()
+        name = os.path.relpath(path, job.begin) if has_paths else path.name
+        digest.update(f"\n{name} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()[:20]
+
+
+def _read_files(job: Job) -> tuple[list[Path], list[str]] | None:
+    """Return a source with its project's headers, and the names of the compiler's.
+
+    None is for what cannot be told without a preprocessor.
+    """
+    own, foreign = [job.source.absolute()], {""}
     folders = [folder.absolute() for folder in job.include_dirs]
     for path in own:
         for name, is_quoted in _included(path.read_bytes()):
@@ -159,17 +180,7 @@ def _key(job: Job) -> str | None:
                 foreign.add(name)
             elif found not in own:
                 own.append(found)
-    environment = tuple(sorted(options.child_environment({}).items()))
-    seen = [_surroundings(job.compiler, job.flags, name, environment) for name in sorted(foreign)]
-    described = (job.compiler.command, job.compiler.version, job.compiler.flags, job.flags, seen)
-    digest = hashlib.sha256(repr(described).encode())
-    has_paths = any(flag.startswith("-g") for flag in job.flags)
-    for path in own:
-        content = path.read_bytes()
-        name = os.path.relpath(path, job.begin) if has_paths else path.name
-        digest.update(f"\n{name} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()[:20]
+    return own, sorted(foreign)
 
 
 def _included(content: bytes) -> Iterator[tuple[str | None, bool]]:
@@ -190,7 +201,9 @@ def _surroundings(
     header: str,
     environment: tuple[tuple[str, str], ...],  # noqa: ARG001 - for the cache: a child sees it
 ) -> str:
-    """Return a digest of a header that the compiler finds, and of all macros that it brings along.
+    """Return a digest of a header that the compiler finds, and of the macros that it begins with.
+
+    Of these alone where the header has no name: they tell the processor.
 
     So other headers of the same compiler, wherever the environment says that they are, and other
     processors count. What cannot be included is included by no source that can be compiled: our
@@ -198,13 +211,13 @@ def _surroundings(
     """
     with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
         source = Path(folder) / "header.c"
-        source.write_text(f"#include <{header}>\n", "utf-8")
+        source.write_text(f"#include <{header}>\n" if header else "", "utf-8")
         command = [*compiler.command, *compiler.flags, *flags, "-E", "-P", "-dD", str(source)]
         try:
             text = run_tool(
                 command,
                 dict(compiler.environment),
-                purpose=f"reading {header}",
+                purpose=f"reading {header or 'macros'}",
                 directory=Path(os.sep),
             )
         except ToolError:

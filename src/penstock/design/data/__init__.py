@@ -1,7 +1,7 @@
 """Labelled data to train and to test with: folders, archives, arrays, and sets known by name."""
 
 from penstock.design.data.arrays import class_names, open_arrays
-from penstock.design.data.sets import DataSet, Samples
+from penstock.design.data.sets import DataSet, Samples, expect_finite, numbered
 from penstock.design.data.sources import DATA_SETS, has_parts, load_data_set
 from penstock.design.data.torch_sets import from_datasets
 
@@ -10,8 +10,10 @@ __all__ = [
     "DataSet",
     "Samples",
     "class_names",
+    "expect_finite",
     "from_datasets",
     "has_parts",
     "load_data_set",
+    "numbered",
     "open_arrays",
 ]

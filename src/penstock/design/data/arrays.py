@@ -1,6 +1,6 @@
 """Labelled data in .npz files: samples, the positions of their classes, and names of these."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,19 +8,18 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.npyio import NpzFile
 
-from penstock.design.data.sets import DataSet, Samples, Values, hold_back
+from penstock.design.data.sets import DataSet, Samples, Values, hold_back, numbered
 from penstock.errors import InputError
-from penstock.progress import Progress, silent
+from penstock.progress import Progress
 
+Shape = tuple[int, ...]
 _PARTED = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE = ("x", "y")
 _CLASSES = "classes"
 _CLASSES_MAX = 1 << 16
 
 
-def load_arrays(
-    path: Path, shape: Sequence[int], seed: int, _progress: Progress = silent
-) -> DataSet:
+def load_arrays(path: Path, shape: Shape, seed: int, _progress: Progress) -> DataSet:
     """Return the labelled data of a .npz file, see `load_data_set`.
 
     Raises:
@@ -41,13 +40,13 @@ def load_arrays(
         arrays = [np.asarray(archive[name]) for name in names]
         classes = class_names(path, archive)
     samples = [
-        _from_pair(path, values, labels, tuple(shape))
+        _from_pair(path, values, labels, shape)
         for values, labels in zip(arrays[::2], arrays[1::2], strict=True)
     ]
     training, test = samples if is_parted else hold_back(samples[0], seed)
     count = 1 + max(int(part.labels.max()) for part in samples)
     if classes is None:
-        classes = tuple(str(n) for n in range(count))
+        classes = numbered(count)
     if len(classes) < count:
         raise InputError(
             f"{path.name}: labels are up to {count - 1}, and {_CLASSES} has {len(classes)} names",
@@ -113,7 +112,7 @@ def _from_pair(
     path: Path,
     values: npt.NDArray[np.generic],
     labels: npt.NDArray[np.generic],
-    shape: tuple[int, ...],
+    shape: Shape,
 ) -> Samples:
     if values.shape[1:] == shape[:-1] and shape[-1:] == (1,):
         values = values[..., np.newaxis]

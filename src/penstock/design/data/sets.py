@@ -96,11 +96,25 @@ def expect_samples(data: DataSet, shape: Sequence[int]) -> DataSet:
                 f"{list(shape)}",
                 help="save samples as the network takes them, images as [N, H, W, C]",
             )
-        if values.dtype != np.uint8 and not np.isfinite(values).all():
-            raise InputError(
-                f"{data.name}: some values are infinite or no number", help="look at the samples"
-            )
+        expect_finite(data.name, values)
     return data
+
+
+def expect_finite(name: str, values: npt.NDArray[np.generic]) -> None:
+    """Check that samples are numbers.
+
+    Raises:
+        InputError: some are infinite or NaN.
+    """
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise InputError(
+            f"{name}: some values are infinite or no number", help="look at the samples"
+        )
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """Return what classes are called that have no names."""
+    return tuple(map(str, range(count)))
 
 
 def expect_outputs(data: DataSet, outputs: int) -> None:

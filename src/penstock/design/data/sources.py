@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from penstock.design.data.arrays import load_arrays
+from penstock.design.data.arrays import Shape, load_arrays
 from penstock.design.data.files import FileTree, Open, open_tree
 from penstock.design.data.sets import DataSet, Samples, expect_samples, hold_back
 from penstock.design.data.spoken_digits import load_spoken_digits
@@ -15,7 +15,6 @@ from penstock.frontends.inputs import IMAGE_SUFFIXES, load_pixels
 from penstock.options import shared_folder
 from penstock.progress import Progress, silent
 
-Shape = tuple[int, ...]
 _IMAGE_RANK = 3
 _PARTS = ("train", "test")
 
