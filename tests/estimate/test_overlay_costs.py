@@ -14,7 +14,7 @@ from penstock.planning import validate_plan
 from penstock.planning.estimate import estimate_overlaid, estimate_plan
 from penstock.planning.estimate.overlay_costs import load_overlay_costs
 from penstock.planning.lifetimes import plan_buffers
-from penstock.planning.overlaid import find_site
+from penstock.planning.overlay_site import find_site
 from penstock.planning.overlays.partition import Partition
 from penstock.planning.overlays.parts import CallPart, Stage
 from penstock.planning.overlays.plan import overlay, overlay_parted

@@ -16,7 +16,8 @@ from penstock.planning.options import (
     reserve_memory,
     with_joined_banks,
 )
-from penstock.planning.overlaid import find_site, plan_overlaid
+from penstock.planning.overlaid import plan_overlaid
+from penstock.planning.overlay_site import find_site
 from penstock.planning.plan import plan_execution
 from penstock.progress import Progress, silent
 

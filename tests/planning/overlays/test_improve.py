@@ -15,7 +15,8 @@ from penstock.passes import run_passes
 from penstock.planning import ExecutionPlan, plan_model, validate_plan
 from penstock.planning.estimate import estimate_overlaid
 from penstock.planning.options import Effort, PlanOptions, reserve_memory
-from penstock.planning.overlaid import find_site, plan_overlaid
+from penstock.planning.overlaid import plan_overlaid
+from penstock.planning.overlay_site import find_site
 from penstock.planning.overlays.choices import Prices
 from penstock.planning.overlays.plan import overlay
 from penstock.planning.text import format_plan
